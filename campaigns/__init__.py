@@ -1,0 +1,1 @@
+"""What we show: catalogue, campaigns, placements, and the decision's hot path."""

@@ -1,0 +1,185 @@
+"""What we show: the catalogue, campaigns, placements and variants."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.validators import MinValueValidator
+from django.db import models
+
+from accounts.models import TenantModel
+
+
+class Product(TenantModel):
+    """One row of the advertiser's feed, in Google Merchant Center's terms."""
+
+    class Availability(models.TextChoices):
+        IN_STOCK = "in_stock", "In stock"
+        OUT_OF_STOCK = "out_of_stock", "Out of stock"
+        PREORDER = "preorder", "Preorder"
+        BACKORDER = "backorder", "Backorder"
+
+    class CutoutKind(models.TextChoices):
+        ALPHA = "alpha", "Transparency supplied with the picture"
+        FLOOD_FILL = "flood_fill", "Plain background removed"
+        CARD = "card", "Photo shown in a card"
+
+    external_id = models.CharField(max_length=120)  # the feed's id
+    title = models.CharField(max_length=150)
+    description = models.TextField(blank=True)
+    link = models.URLField(max_length=2000)
+    image_link = models.CharField(max_length=2000, blank=True)  # as the feed says it
+    brand = models.CharField(max_length=70, blank=True)
+    product_type = models.CharField(max_length=750, blank=True)
+    availability = models.CharField(max_length=12, choices=Availability, default=Availability.IN_STOCK)
+    price_cents = models.PositiveBigIntegerField()
+    sale_price_cents = models.PositiveBigIntegerField(null=True, blank=True)
+    currency = models.CharField(max_length=3)
+    is_active = models.BooleanField(default=True)
+
+    image = models.CharField(max_length=200, blank=True)  # storage name of the re-encoded original
+    image_sha256 = models.CharField(max_length=64, blank=True)
+    cutout = models.CharField(max_length=200, blank=True)  # storage name, RGBA PNG, trimmed
+    cutout_sha256 = models.CharField(max_length=64, blank=True)
+    cutout_kind = models.CharField(max_length=10, choices=CutoutKind, blank=True)
+    palette = models.JSONField(default=list)  # dominant colours of the cut-out, "#rrggbb", strongest first
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["external_id"]
+        constraints = [
+            models.UniqueConstraint(fields=["advertiser", "external_id"], name="product_once_per_advertiser")
+        ]
+        indexes = [models.Index(fields=["advertiser", "product_type"], name="product_by_type")]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class CatalogImport(TenantModel):
+    """One reading of a feed: what was created, changed, left alone and refused, row by row."""
+
+    class Status(models.TextChoices):
+        PREVIEW = "preview", "Preview"
+        APPLIED = "applied", "Imported"
+        FAILED = "failed", "Refused"
+
+    class Format(models.TextChoices):
+        TSV = "tsv", "TSV"
+        CSV = "csv", "CSV"
+        XML = "xml", "RSS or Atom XML"
+        JSONL = "jsonl", "JSON lines"
+
+    source_name = models.CharField(max_length=255)
+    feed = models.CharField(max_length=200, blank=True)  # storage name of the feed as received
+    images = models.CharField(max_length=200, blank=True)  # storage name of the zip with its pictures
+    format = models.CharField(max_length=6, choices=Format, blank=True)
+    status = models.CharField(max_length=8, choices=Status, default=Status.PREVIEW)
+    total = models.PositiveIntegerField(default=0)
+    created = models.PositiveIntegerField(default=0)
+    updated = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    # [{"line", "external_id", "field", "code", "message"}], the first 1,000
+    problems = models.JSONField(default=list)
+    error_code = models.CharField(max_length=60, blank=True)  # why the whole feed was refused
+    error_message = models.CharField(max_length=500, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    applied_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+
+class Placement(TenantModel):
+    """A place in the storefront that shows one creative of one size."""
+
+    name = models.CharField(max_length=80)
+    code = models.SlugField(max_length=60)  # what the storefront's tag names
+    width = models.PositiveSmallIntegerField()
+    height = models.PositiveSmallIntegerField()
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["advertiser", "code"], name="placement_code_once_per_advertiser")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.width}x{self.height})"
+
+    @property
+    def size(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+class Campaign(TenantModel):
+    """Products shown to segments in placements, for a time."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        LIVE = "live", "Live"
+        PAUSED = "paused", "Paused"
+        ENDED = "ended", "Ended"
+
+    class Language(models.TextChoices):
+        ENGLISH = "en", "English"
+        CHINESE = "zh", "中文"
+
+    name = models.CharField(max_length=120)
+    status = models.CharField(max_length=8, choices=Status, default=Status.DRAFT)
+    language = models.CharField(max_length=2, choices=Language, default=Language.ENGLISH)
+    style = models.CharField(max_length=40)  # a key of generation.styles.STYLES
+    model = models.CharField(max_length=80, blank=True)  # blank: settings.GENERATION_DEFAULT_MODEL
+    headline = models.CharField(max_length=60, blank=True)  # blank: from the segment's copy template
+    starts_at = models.DateTimeField(null=True, blank=True)
+    ends_at = models.DateTimeField(null=True, blank=True)
+    priority = models.SmallIntegerField(default=5, validators=[MinValueValidator(1)])  # smaller wins
+    products = models.ManyToManyField(Product, related_name="campaigns")
+    segments = models.ManyToManyField("profiles.Segment", related_name="campaigns", blank=True)
+    placements = models.ManyToManyField(Placement, related_name="campaigns")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Variant(TenantModel):
+    """What a campaign can show: one product for one segment (none: generic), as its creatives."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="variants")
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="variants")
+    segment = models.ForeignKey(
+        "profiles.Segment", null=True, blank=True, on_delete=models.CASCADE, related_name="variants"
+    )
+    job = models.ForeignKey(
+        "generation.RenderJob", null=True, blank=True, on_delete=models.SET_NULL, related_name="variants"
+    )
+    weight = models.FloatField(default=1.0, validators=[MinValueValidator(0.0)])
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign", "product", "segment"], name="variant_once_per_segment"
+            ),
+            models.UniqueConstraint(
+                fields=["campaign", "product"], condition=models.Q(segment=None), name="generic_variant_once"
+            ),
+        ]
+
+
+class ServingVersion(models.Model):
+    """A number per advertiser that every edit bumps in its own transaction; serving reloads on a change."""
+
+    advertiser = models.OneToOneField(
+        "accounts.Advertiser", on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
+    number = models.PositiveBigIntegerField(default=0)

@@ -1,0 +1,1 @@
+"""What a creative looks like: prompts, image models, render jobs, composition and review."""

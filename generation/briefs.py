@@ -1,0 +1,105 @@
+"""The brief: everything one creative is made from, frozen, and the only way into generation.
+
+It holds words about a group of shoppers (taxonomy labels) and never anything about one shopper.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class BriefProduct:
+    """The product as the catalogue had it when the brief was made. Prices are integer minor units."""
+
+    external_id: str
+    title: str
+    product_type: str
+    brand: str
+    price_cents: int
+    sale_price_cents: int | None
+    currency: str
+    cutout: str  # storage name of an RGBA PNG, trimmed to the product
+    cutout_sha256: str
+    cutout_kind: str  # alpha, flood_fill or card
+    palette: tuple[str, ...] = ()  # "#rrggbb", strongest first
+
+
+@dataclass(frozen=True)
+class BriefInterest:
+    """A taxonomy entry in words."""
+
+    id: str
+    label_en: str
+    label_zh: str
+
+
+@dataclass(frozen=True)
+class BriefSegment:
+    """The group the creative is for, with its interests strongest first."""
+
+    slug: str
+    name: str
+    interests: tuple[BriefInterest, ...]
+
+
+@dataclass(frozen=True)
+class BriefBrand:
+    """The advertiser's brand kit; colours as "#rrggbb"."""
+
+    name: str
+    primary_colour: str
+    accent_colour: str
+    background_colour: str
+    tone: str
+    call_to_action: str
+    logo: str = ""  # storage name of an RGBA PNG
+
+
+@dataclass(frozen=True)
+class Brief:
+    """One creative to make, in all its sizes. ``segment`` None asks for the generic creative."""
+
+    product: BriefProduct
+    segment: BriefSegment | None
+    brand: BriefBrand
+    style: str  # a key of generation.styles.STYLES
+    season: str  # spring, summer, autumn or winter
+    language: str  # en or zh: of headline, call to action and label
+    market: str  # an accounts.Advertiser.Market value: decides the label's wording
+    sizes: tuple[tuple[int, int], ...]  # (width, height) in pixels
+    model: str  # a key of settings.GENERATION_MODELS
+    headline: str = ""  # blank: from the segment's copy template
+    take: int = 0  # another take of the same brief gets another seed
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the canonical JSON: equal briefs are one job."""
+        canonical = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; ``from_dict`` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Brief:
+        """The brief stored in a render job."""
+        segment = data["segment"]
+        return cls(
+            **{
+                **data,
+                "product": BriefProduct(**{**data["product"], "palette": tuple(data["product"]["palette"])}),
+                "segment": segment
+                and BriefSegment(
+                    slug=segment["slug"],
+                    name=segment["name"],
+                    interests=tuple(BriefInterest(**interest) for interest in segment["interests"]),
+                ),
+                "brand": BriefBrand(**data["brand"]),
+                "sizes": tuple((width, height) for width, height in data["sizes"]),
+            }
+        )

@@ -1,0 +1,186 @@
+"""Render jobs, the creatives they make, and the record of who approved what."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import TenantModel
+
+
+class BrandKit(TenantModel):
+    """How an advertiser's creatives look and talk; one per advertiser."""
+
+    name = models.CharField(max_length=80)  # the brand's name as a shopper reads it
+    primary_colour = models.CharField(max_length=7, default="#1f3a5f")
+    accent_colour = models.CharField(max_length=7, default="#e4572e")
+    background_colour = models.CharField(max_length=7, default="#f5f1e8")
+    tone = models.CharField(max_length=40, default="warm")
+    call_to_action_en = models.CharField(max_length=24, default="Shop now")
+    call_to_action_zh = models.CharField(max_length=12, default="立即选购")
+    logo = models.CharField(max_length=200, blank=True)  # storage name, RGBA PNG
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["advertiser"], name="brand_kit_once")]
+
+
+class RenderJob(TenantModel):
+    """The queue of record: one picture to make. A message in the broker is only a wake-up for it."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", "Waiting"
+        LEASED = "leased", "Rendering"
+        SUCCEEDED = "succeeded", "Done"
+        REJECTED = "rejected", "Refused"  # policy or validation: never retried
+        DEAD = "dead", "Failed"  # too many errors or crashes: a person may requeue
+        CANCELLED = "cancelled", "Cancelled"
+
+    TERMINAL = (Status.SUCCEEDED, Status.REJECTED, Status.DEAD, Status.CANCELLED)
+
+    # --- what to make
+    brief = models.JSONField()  # generation.briefs.Brief as a dict; holds no shopper's data
+    fingerprint = models.CharField(max_length=64)  # SHA-256 of the canonical brief
+    model = models.CharField(max_length=80)  # a key of settings.GENERATION_MODELS
+    prompt = models.TextField()
+    motif = models.CharField(max_length=200)
+    negative_prompt = models.TextField(blank=True)
+    prompt_parts = models.JSONField(default=list)  # [{"slot", "text", "from"}]: where each word came from
+    prompt_template = models.CharField(max_length=40)  # "scene@1"
+    seed = models.BigIntegerField()
+
+    # --- where it is
+    status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
+    priority = models.SmallIntegerField(default=5)  # smaller is sooner
+    available_at = models.DateTimeField(default=timezone.now)
+    lease_owner = models.CharField(max_length=120, blank=True)
+    lease_epoch = models.PositiveIntegerField(default=0)  # the fencing token
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)  # real errors
+    crashes = models.PositiveSmallIntegerField(default=0)  # leases that expired
+    cancel_requested = models.BooleanField(default=False)
+    stage = models.CharField(max_length=20, blank=True)  # loading, rendering, composing
+    step = models.PositiveSmallIntegerField(default=0)
+    steps = models.PositiveSmallIntegerField(default=0)
+    error_code = models.CharField(max_length=60, blank=True)
+    error_message = models.CharField(max_length=500, blank=True)
+
+    # --- what came out
+    picture = models.CharField(max_length=200, blank=True)  # storage name of the raw render
+    picture_sha256 = models.CharField(max_length=64, blank=True)
+    model_hash = models.CharField(max_length=64, blank=True)
+    render_ms = models.PositiveIntegerField(null=True, blank=True)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["advertiser", "fingerprint"], name="render_job_once_per_brief"),
+            models.CheckConstraint(
+                condition=Q(status="leased") ^ Q(lease_owner="", lease_expires_at=None),
+                name="render_job_lease_matches_status",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["priority", "available_at"], condition=Q(status="queued"), name="render_job_ready"
+            ),
+            models.Index(fields=["lease_expires_at"], condition=Q(status="leased"), name="render_job_leases"),
+            models.Index(fields=["advertiser", "-created_at"], name="render_job_newest"),
+        ]
+
+
+class RenderAttempt(TenantModel):
+    """One try of a worker at a job."""
+
+    class Outcome(models.TextChoices):
+        RUNNING = "running", "Running"
+        SUCCEEDED = "succeeded", "Succeeded"
+        ERROR = "error", "Error"
+        LOST = "lost", "Lost its lease"
+        RELEASED = "released", "Released at shutdown"
+        CANCELLED = "cancelled", "Cancelled"
+
+    job = models.ForeignKey(RenderJob, on_delete=models.CASCADE, related_name="tries")
+    epoch = models.PositiveIntegerField()
+    worker = models.CharField(max_length=120)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.RUNNING)
+    error_code = models.CharField(max_length=60, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["job", "epoch"], name="attempt_once_per_epoch")]
+
+
+class Creative(TenantModel):
+    """A finished picture in one placement size. Only an approved one is ever served."""
+
+    class Status(models.TextChoices):
+        IN_REVIEW = "in_review", "In review"
+        APPROVED = "approved", "Approved"
+        REJECTED = "rejected", "Rejected"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+
+    class RejectReason(models.TextChoices):
+        SPACE_MISMATCH = "space_mismatch", "Product does not sit in the scene"
+        SIZE_MISMATCH = "size_mismatch", "Product too big or too small"
+        INDISTINCT_PRODUCT = "indistinct_product", "Product hard to make out"
+        SHAPE_HALLUCINATION = "shape_hallucination", "Picture shows wrong or broken shapes"
+        OFF_BRAND = "off_brand", "Does not fit the brand"
+        BAD_COPY = "bad_copy", "Wrong or poor text"
+        UNSUITABLE = "unsuitable", "Unsuitable content"
+        OTHER = "other", "Other (say why)"
+
+    job = models.ForeignKey(RenderJob, on_delete=models.CASCADE, related_name="creatives")
+    width = models.PositiveSmallIntegerField()
+    height = models.PositiveSmallIntegerField()
+    file = models.CharField(max_length=200)  # storage name
+    sha256 = models.CharField(max_length=64)
+    byte_count = models.PositiveIntegerField()
+    alt_text = models.CharField(max_length=200)
+    headline = models.CharField(max_length=200)
+    price_text = models.CharField(max_length=40, blank=True)
+    inspection = models.JSONField(default=dict)  # measured values: contrast, coverage, ...
+    status = models.CharField(max_length=10, choices=Status, default=Status.IN_REVIEW)
+    approved_sha256 = models.CharField(max_length=64, blank=True)  # approval belongs to these bytes
+    reject_reason = models.CharField(max_length=20, choices=RejectReason, blank=True)
+    reviewed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    reviewed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "width"]
+        constraints = [
+            models.UniqueConstraint(fields=["job", "width", "height"], name="creative_once_per_size"),
+            models.CheckConstraint(
+                condition=~Q(status="approved") | Q(approved_sha256=models.F("sha256")),
+                name="approval_belongs_to_the_bytes",
+            ),
+        ]
+        indexes = [models.Index(fields=["advertiser", "status", "-created_at"], name="creative_queue")]
+
+    @property
+    def size(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+class ReviewRecord(TenantModel):
+    """One line of the append-only review trail."""
+
+    creative = models.ForeignKey(Creative, on_delete=models.CASCADE, related_name="reviews")
+    reviewer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    from_status = models.CharField(max_length=10, choices=Creative.Status)
+    to_status = models.CharField(max_length=10, choices=Creative.Status)
+    reason = models.CharField(max_length=20, choices=Creative.RejectReason, blank=True)
+    comment = models.CharField(max_length=500, blank=True)
+    sha256 = models.CharField(max_length=64)

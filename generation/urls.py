@@ -1,0 +1,5 @@
+"""Pages of generation."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []

@@ -1,0 +1,1 @@
+"""Who is the shopper: behaviour, interests, consent and segments."""

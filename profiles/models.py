@@ -1,0 +1,109 @@
+"""Who the shopper is, as far as they agreed to."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from accounts.models import TenantModel
+
+
+class Shopper(TenantModel):
+    """A shopper under a pseudonym; the shop's own key is never stored."""
+
+    pseudonym = models.CharField(max_length=64)  # keyed HMAC of the shop's shopper key
+    language = models.CharField(max_length=10, blank=True)
+    # What the newest ConsentRecord says, kept here because every decision asks.
+    personalisation_allowed = models.BooleanField(default=False)
+    is_minor = models.BooleanField(default=False)
+    is_simulated = models.BooleanField(default=False)
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["advertiser", "pseudonym"], name="shopper_once_per_advertiser")
+        ]
+
+    def __str__(self) -> str:
+        return self.pseudonym[:12]
+
+
+class ConsentRecord(TenantModel):
+    """One line of the append-only consent ledger."""
+
+    shopper = models.ForeignKey(Shopper, on_delete=models.CASCADE, related_name="consents")
+    personalisation = models.BooleanField()  # TCF purposes 3 and 4: create and use a profile
+    text_version = models.CharField(max_length=40)
+    source = models.CharField(max_length=40)
+
+
+class Behaviour(TenantModel):
+    """Something a shopper did, as the storefront told us; append-only."""
+
+    class Kind(models.TextChoices):
+        VIEW = "view", "Viewed a product"
+        SEARCH = "search", "Searched"
+        CART = "cart", "Put in the cart"
+        PURCHASE = "purchase", "Bought"
+        INTEREST = "interest", "Stated an interest"
+        CLICK = "click", "Clicked a creative"
+
+    shopper = models.ForeignKey(Shopper, on_delete=models.CASCADE, related_name="behaviours")
+    event_id = models.CharField(max_length=64)  # the sender's own id: sending twice stores once
+    kind = models.CharField(max_length=10, choices=Kind)
+    text = models.CharField(max_length=500, blank=True)  # search words, a stated interest, a title
+    product_external_id = models.CharField(max_length=120, blank=True)
+    interests = models.JSONField(default=dict)  # taxonomy id -> share, as mapped at arrival
+    occurred_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["advertiser", "event_id"], name="behaviour_once")]
+        indexes = [models.Index(fields=["shopper", "-occurred_at"], name="behaviour_of_shopper")]
+
+
+class InterestProfile(TenantModel):
+    """A shopper's decayed interest weights, rebuilt from their behaviours."""
+
+    shopper = models.OneToOneField(Shopper, on_delete=models.CASCADE, related_name="profile")
+    weights = models.JSONField(default=dict)  # taxonomy id -> weight in 0..1, as of computed_at
+    top_interest = models.CharField(max_length=60, blank=True, db_index=True)
+    computed_at = models.DateTimeField()
+
+
+class Segment(TenantModel):
+    """A group of shoppers by interest: the unit for which creatives are made."""
+
+    class Kind(models.TextChoices):
+        RULE = "rule", "Rule"
+        TOP_INTEREST = "top_interest", "Top interest (automatic)"
+
+    name = models.CharField(max_length=80)
+    slug = models.SlugField(max_length=80)
+    kind = models.CharField(max_length=12, choices=Kind, default=Kind.RULE)
+    # {"any": [{"interest": id, "min_weight": 0.2}], "all": [...], "none": [...]}
+    rule = models.JSONField(default=dict)
+    # The interests that enter prompts, strongest first: [taxonomy id, ...]
+    interests = models.JSONField(default=list)
+    size = models.PositiveIntegerField(default=0)  # members at refreshed_at
+    refreshed_at = models.DateTimeField(null=True, blank=True)
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["advertiser", "slug"], name="segment_slug_once_per_advertiser")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SegmentMembership(TenantModel):
+    """Which shopper is in which segment, rewritten whenever either changes."""
+
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="memberships")
+    shopper = models.ForeignKey(Shopper, on_delete=models.CASCADE, related_name="segment_memberships")
+    strength = models.FloatField()  # how well the shopper fits, 0..1: the best segment is served
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["segment", "shopper"], name="member_once")]
+        indexes = [models.Index(fields=["shopper", "-strength"], name="segments_of_shopper")]

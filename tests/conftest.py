@@ -1,0 +1,76 @@
+"""The cast: Alice manages the shop, Rita reviews for it, Mallory manages another and must see nothing."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from rest_framework.test import APIClient
+
+from accounts.models import Advertiser, Membership, User
+from tests import factories
+
+
+@pytest.fixture(autouse=True)
+def media(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path / "media"
+
+
+@pytest.fixture
+def shop(db) -> Advertiser:
+    return factories.make_advertiser("shop", name="Shop")
+
+
+@pytest.fixture
+def alice(shop: Advertiser) -> User:
+    return factories.make_member(shop, Membership.Role.MANAGER, "alice")
+
+
+@pytest.fixture
+def rita(shop: Advertiser) -> User:
+    return factories.make_member(shop, Membership.Role.REVIEWER, "rita")
+
+
+@pytest.fixture
+def other_shop(db) -> Advertiser:
+    return factories.make_advertiser("other", name="Other")
+
+
+@pytest.fixture
+def mallory(other_shop: Advertiser) -> User:
+    return factories.make_member(other_shop, Membership.Role.ADMIN, "mallory")
+
+
+def _signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def alice_client(alice: User) -> Client:
+    return _signed_in(alice)
+
+
+@pytest.fixture
+def rita_client(rita: User) -> Client:
+    return _signed_in(rita)
+
+
+@pytest.fixture
+def mallory_client(mallory: User) -> Client:
+    return _signed_in(mallory)
+
+
+@pytest.fixture
+def api(shop: Advertiser) -> APIClient:
+    """A server-side client of the shop with a secret key."""
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {factories.make_key(shop)}")
+    return client
+
+
+@pytest.fixture
+def other_api(other_shop: Advertiser) -> APIClient:
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {factories.make_key(other_shop)}")
+    return client
