@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from adplatform.lib import media
+from adplatform.navigation import NAVIGATION, Group
 
 register = template.Library()
 
@@ -68,8 +69,7 @@ def query(context: dict[str, Any], **changes: Any) -> str:
     return f"?{parameters.urlencode()}"
 
 
-@register.simple_tag(takes_context=True)
-def current(context: dict[str, Any], *url_names: str) -> SafeString | str:
-    """``aria-current="page"`` when the page shown is one of these."""
-    match = context["request"].resolver_match
-    return format_html('aria-current="page"') if match and match.url_name in url_names else ""
+@register.simple_tag
+def navigation() -> tuple[Group, ...]:
+    """``{% navigation as groups %}``"""
+    return NAVIGATION

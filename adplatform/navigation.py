@@ -1,0 +1,66 @@
+"""The sidebar: groups of pages, in the order of the work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from django.urls import NoReverseMatch, reverse
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A page of the sidebar; ``also`` are the url names of the pages that belong to it."""
+
+    label: str
+    url_name: str
+    also: tuple[str, ...] = ()
+
+    @property
+    def url(self) -> str:
+        try:
+            return reverse(self.url_name)
+        except NoReverseMatch:
+            return "#"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.url_name, *self.also)
+
+
+@dataclass(frozen=True)
+class Group:
+    label: str
+    entries: tuple[Entry, ...] = field(default=())
+
+
+NAVIGATION = (
+    Group("", (Entry("Overview", "overview"),)),
+    Group(
+        "Prepare",
+        (
+            Entry("Catalogue", "product-list", ("product-detail", "catalog-import", "catalog-import-detail")),
+            Entry("Segments", "segment-list", ("segment-detail", "segment-create", "segment-edit")),
+            Entry("Shoppers", "shopper-list"),
+        ),
+    ),
+    Group(
+        "Create",
+        (
+            Entry("Campaigns", "campaign-list", ("campaign-detail", "campaign-create")),
+            Entry("Generation queue", "render-job-list", ("render-job-detail",)),
+            Entry("Creatives", "creative-list", ("creative-detail",)),
+            Entry("Review", "creative-review"),
+        ),
+    ),
+    Group("Learn", (Entry("Performance", "performance"),)),
+    Group(
+        "Set up",
+        (
+            Entry("Placements", "placement-list"),
+            Entry("Brand kit", "brand-kit"),
+            Entry("API keys", "api-key-list"),
+            Entry("People", "member-list"),
+            Entry("API reference", "api-docs"),
+        ),
+    ),
+)
