@@ -38,6 +38,8 @@ class Product(TenantModel):
 
     image = models.CharField(max_length=200, blank=True)  # storage name of the re-encoded original
     image_sha256 = models.CharField(max_length=64, blank=True)
+    # Of the picture as received and the cut-out code's version: an equal one is not worked on again.
+    image_fingerprint = models.CharField(max_length=64, blank=True)
     cutout = models.CharField(max_length=200, blank=True)  # storage name, RGBA PNG, trimmed
     cutout_sha256 = models.CharField(max_length=64, blank=True)
     cutout_kind = models.CharField(max_length=10, choices=CutoutKind, blank=True)
