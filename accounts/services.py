@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
+
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
 from accounts.models import Advertiser, ApiKey, Membership, User
-from adplatform.lib.errors import DomainError
+from adplatform.lib.errors import DomainError, NotFound
 
 
 @transaction.atomic
@@ -46,10 +49,59 @@ def membership_set(*, advertiser: Advertiser, user: User, role: str) -> Membersh
     return membership
 
 
+@transaction.atomic
+def member_invite(*, advertiser: Advertiser, username: str, role: str) -> tuple[User, str]:
+    """Give a person a role; a person who does not exist yet is made, with a random first password.
+
+    Returns the user and that password ("" for someone who already could sign in). Raises DomainError
+    ``username_invalid``, ``role_unknown``, ``last_admin``.
+    """
+    username = username.strip()
+    if role not in Membership.Role.values:
+        raise DomainError("role_unknown", "Choose one of the roles.")
+    try:
+        User._meta.get_field("username").clean(username, None)
+    except ValidationError as error:
+        raise DomainError("username_invalid", " ".join(error.messages)) from None
+    user = User.objects.filter(username=username).first()
+    password = ""
+    if user is None:
+        password = secrets.token_urlsafe(9)
+        user = User.objects.create_user(username, password=password)
+    elif role != Membership.Role.ADMIN:
+        _require_another_admin(advertiser, user)
+    membership_set(advertiser=advertiser, user=user, role=role)
+    return user, password
+
+
+@transaction.atomic
+def member_remove(*, advertiser: Advertiser, membership_id: str) -> None:
+    """End a membership. Raises NotFound, DomainError ``last_admin``."""
+    membership = Membership.objects.filter(advertiser=advertiser, pk=membership_id).first()
+    if membership is None:
+        raise NotFound("member")
+    _require_another_admin(advertiser, membership.user)
+    membership.delete()
+
+
+def _require_another_admin(advertiser: Advertiser, user: User) -> None:
+    admins = Membership.objects.filter(advertiser=advertiser, role=Membership.Role.ADMIN)
+    if admins.filter(user=user).exists() and not admins.exclude(user=user).exists():
+        raise DomainError("last_admin", "An advertiser keeps at least one admin.", status=409)
+
+
 def api_key_create(
     *, advertiser: Advertiser, name: str, kind: str, created_by: User | None = None
 ) -> tuple[ApiKey, str]:
-    """A new key and its text, which is shown once and stored nowhere."""
+    """A new key and its text, which is shown once and stored nowhere.
+
+    Raises DomainError ``name_missing``, ``kind_unknown``.
+    """
+    name = name.strip()[:80]
+    if not name:
+        raise DomainError("name_missing", "Say what the key is for.")
+    if kind not in ApiKey.Kind.values:
+        raise DomainError("kind_unknown", "Choose a publishable or a secret key.")
     text = ApiKey.mint(kind)
     key = ApiKey.objects.create(
         advertiser=advertiser,

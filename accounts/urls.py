@@ -1,9 +1,27 @@
-"""Sign in and out, and the choice between advertisers."""
+"""Sign in and out, people, API keys, and the choice between advertisers."""
 
-from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path
+from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
+from django.urls import path, reverse_lazy
+
+from accounts import views
 
 urlpatterns = [
-    path("login/", LoginView.as_view(template_name="accounts/login.html"), name="login"),
+    path(
+        "login/",
+        LoginView.as_view(template_name="accounts/login.html", redirect_authenticated_user=True),
+        name="login",
+    ),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path(
+        "password/",
+        PasswordChangeView.as_view(
+            template_name="accounts/password_change.html", success_url=reverse_lazy("overview")
+        ),
+        name="password-change",
+    ),
+    path("advertiser/", views.advertiser_switch, name="advertiser-switch"),
+    path("keys/", views.api_key_list, name="api-key-list"),
+    path("keys/<uuid:key_id>/revoke/", views.api_key_revoke, name="api-key-revoke"),
+    path("people/", views.member_list, name="member-list"),
+    path("people/<uuid:membership_id>/remove/", views.member_remove, name="member-remove"),
 ]

@@ -24,3 +24,8 @@ urlpatterns = [
     path("", include("campaigns.urls")),
     path("", include("analytics.urls")),
 ]
+
+handler400 = "adplatform.views.bad_request"
+handler403 = "adplatform.views.forbidden"
+handler404 = "adplatform.views.not_found"
+handler500 = "adplatform.views.server_error"

@@ -1,7 +1,21 @@
-"""Health endpoints."""
+"""Health endpoints, and the answers of last resort."""
 
-from django.db import connection
-from django.http import HttpRequest, JsonResponse
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from adplatform.lib.api import problem_response
+
+_SENTENCES = {
+    400: ("bad_request", "Bad request", "The request could not be understood."),
+    403: (
+        "forbidden",
+        "Not allowed",
+        "Your role does not include this page. An admin can change it under People.",
+    ),
+    404: ("not_found", "Not found", "There is nothing here, or it belongs to another advertiser."),
+    500: ("internal_error", "Something broke", "The error is in the server's log. Nothing was half saved."),
+}
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -14,6 +28,29 @@ def readyz(request: HttpRequest) -> JsonResponse:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except Exception as error:  # any failure of the driver means "not ready"
+    except DatabaseError as error:
         return JsonResponse({"status": "unavailable", "database": type(error).__name__}, status=503)
     return JsonResponse({"status": "ok", "database": "ok"})
+
+
+def _error(request: HttpRequest, status: int) -> HttpResponse:
+    code, title, sentence = _SENTENCES[status]
+    if request.path.startswith("/api/"):
+        return problem_response(code, sentence, status)
+    return render(request, "error.html", {"title": title, "sentence": sentence}, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _error(request, 400)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _error(request, 403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _error(request, 404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _error(request, 500)

@@ -1,0 +1,98 @@
+"""Pages of the tenant itself: people, API keys, and the switch between advertisers."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from accounts import services
+from accounts.middleware import SESSION_KEY
+from accounts.models import ApiKey, Membership
+from accounts.permissions import Role, member_required
+from adplatform.lib.errors import DomainError
+
+ADMIN_ONLY = frozenset({Role.ADMIN})
+
+
+@require_POST
+@member_required()
+def advertiser_switch(request: HttpRequest) -> HttpResponse:
+    """Work for another of the person's advertisers; an id they do not belong to changes nothing."""
+    chosen = request.POST.get("advertiser", "")
+    if any(str(membership.advertiser_id) == chosen for membership in request.memberships):
+        request.session[SESSION_KEY] = chosen
+    return redirect("overview")
+
+
+@member_required(roles=ADMIN_ONLY)
+def api_key_list(request: HttpRequest) -> HttpResponse:
+    """All keys; a new one's text is shown in the answer to its creation and never again."""
+    new_key = ""
+    if request.method == "POST":
+        try:
+            _, new_key = services.api_key_create(
+                advertiser=request.advertiser,
+                name=request.POST.get("name", ""),
+                kind=request.POST.get("kind", ""),
+                created_by=request.user,
+            )
+        except DomainError as error:
+            messages.error(request, error.message)
+    keys = ApiKey.objects.filter(advertiser=request.advertiser).order_by("revoked_at", "-created_at")
+    return render(
+        request,
+        "accounts/api_key_list.html",
+        {"keys": keys, "kinds": ApiKey.Kind.choices, "new_key": new_key},
+    )
+
+
+@require_POST
+@member_required(roles=ADMIN_ONLY)
+def api_key_revoke(request: HttpRequest, key_id: str) -> HttpResponse:
+    services.api_key_revoke(advertiser=request.advertiser, key_id=key_id)
+    messages.success(request, "The key is revoked: the next request with it is refused.")
+    return redirect("api-key-list")
+
+
+@member_required(roles=ADMIN_ONLY)
+def member_list(request: HttpRequest) -> HttpResponse:
+    """People and roles; adds a person or changes a role."""
+    if request.method == "POST":
+        try:
+            user, password = services.member_invite(
+                advertiser=request.advertiser,
+                username=request.POST.get("username", ""),
+                role=request.POST.get("role", ""),
+            )
+            messages.success(
+                request,
+                f"{user.username} can sign in with the password {password} and should change it."
+                if password
+                else f"{user.username} is now {request.POST['role']}.",
+            )
+            return redirect("member-list")
+        except DomainError as error:
+            messages.error(request, error.message)
+    members = (
+        Membership.objects.filter(advertiser=request.advertiser)
+        .select_related("user")
+        .order_by("user__username")
+    )
+    return render(
+        request,
+        "accounts/member_list.html",
+        {"members": members, "roles": Membership.Role.choices},
+    )
+
+
+@require_POST
+@member_required(roles=ADMIN_ONLY)
+def member_remove(request: HttpRequest, membership_id: str) -> HttpResponse:
+    try:
+        services.member_remove(advertiser=request.advertiser, membership_id=membership_id)
+        messages.success(request, "Removed.")
+    except DomainError as error:
+        messages.error(request, error.message)
+    return redirect("member-list")
