@@ -12,10 +12,20 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from accounts.models import ApiKey, Membership
+from accounts.models import Advertiser, ApiKey, Membership, User
 
 Role = Membership.Role
 Scope = ApiKey.Scope
+
+
+class MemberRequest(HttpRequest):
+    """A request as a page behind ``member_required`` receives it; the middleware sets the rest."""
+
+    user: User  # type: ignore[assignment]
+    advertiser: Advertiser
+    membership: Membership
+    memberships: list[Membership]
+
 
 WRITING_ROLES = frozenset({Role.ADMIN, Role.MANAGER})
 REVIEWING_ROLES = frozenset({Role.ADMIN, Role.MANAGER, Role.REVIEWER})

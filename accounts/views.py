@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from accounts import services
 from accounts.middleware import SESSION_KEY
 from accounts.models import ApiKey, Membership
-from accounts.permissions import Role, member_required
+from accounts.permissions import MemberRequest, Role, member_required
 from adplatform.lib.errors import DomainError
 
 ADMIN_ONLY = frozenset({Role.ADMIN})
@@ -18,7 +18,7 @@ ADMIN_ONLY = frozenset({Role.ADMIN})
 
 @require_POST
 @member_required()
-def advertiser_switch(request: HttpRequest) -> HttpResponse:
+def advertiser_switch(request: MemberRequest) -> HttpResponse:
     """Work for another of the person's advertisers; an id they do not belong to changes nothing."""
     chosen = request.POST.get("advertiser", "")
     if any(str(membership.advertiser_id) == chosen for membership in request.memberships):
@@ -27,7 +27,7 @@ def advertiser_switch(request: HttpRequest) -> HttpResponse:
 
 
 @member_required(roles=ADMIN_ONLY)
-def api_key_list(request: HttpRequest) -> HttpResponse:
+def api_key_list(request: MemberRequest) -> HttpResponse:
     """All keys; a new one's text is shown in the answer to its creation and never again."""
     new_key = ""
     if request.method == "POST":
@@ -50,14 +50,14 @@ def api_key_list(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @member_required(roles=ADMIN_ONLY)
-def api_key_revoke(request: HttpRequest, key_id: str) -> HttpResponse:
+def api_key_revoke(request: MemberRequest, key_id: str) -> HttpResponse:
     services.api_key_revoke(advertiser=request.advertiser, key_id=key_id)
     messages.success(request, "The key is revoked: the next request with it is refused.")
     return redirect("api-key-list")
 
 
 @member_required(roles=ADMIN_ONLY)
-def member_list(request: HttpRequest) -> HttpResponse:
+def member_list(request: MemberRequest) -> HttpResponse:
     """People and roles; adds a person or changes a role."""
     if request.method == "POST":
         try:
@@ -89,7 +89,7 @@ def member_list(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @member_required(roles=ADMIN_ONLY)
-def member_remove(request: HttpRequest, membership_id: str) -> HttpResponse:
+def member_remove(request: MemberRequest, membership_id: str) -> HttpResponse:
     try:
         services.member_remove(advertiser=request.advertiser, membership_id=membership_id)
         messages.success(request, "Removed.")

@@ -11,7 +11,7 @@ _SENTENCES = {
     403: (
         "forbidden",
         "Not allowed",
-        "Your role does not include this page. An admin can change it under People.",
+        "Your role does not include this page; an admin can change it.",
     ),
     404: ("not_found", "Not found", "There is nothing here, or it belongs to another advertiser."),
     500: ("internal_error", "Something broke", "The error is in the server's log. Nothing was half saved."),
