@@ -21,7 +21,7 @@ Scope = ApiKey.Scope
 class MemberRequest(HttpRequest):
     """A request as a page behind ``member_required`` receives it; the middleware sets the rest."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     advertiser: Advertiser
     membership: Membership
     memberships: list[Membership]

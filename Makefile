@@ -1,0 +1,56 @@
+# Two commands: `make demo` and `make test`. README shows the same lines for machines without make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+
+.PHONY: help demo serve setup test lint types imports schema clean
+help:
+	@echo "make demo    set up, load the demo shop, start everything (PORT=8000, TORCH_INDEX=URL)"
+	@echo "make serve   set up and start without the demo shop"
+	@echo "make test    set up and run the tests"
+	@echo "make lint types imports schema    what CI checks besides the tests"
+	@echo "make clean   delete .venv and var/"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 to 3.13 is needed; this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12 demo" if not (3, 11) <= sys.version_info[:2] <= (3, 13) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+# torch first: with TORCH_INDEX it comes from an index of the small CPU builds, and the exact pin in
+# requirements.txt is then already satisfied.
+$(VENV)/.installed: requirements.txt | $(BIN)/python
+	$(if $(TORCH_INDEX),$(BIN)/python -m pip install --quiet --index-url $(TORCH_INDEX) torch==2.13.0)
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	@touch $@
+
+setup: $(VENV)/.installed
+
+demo: setup
+	@exec $(BIN)/python manage.py demo --port $(PORT)
+
+serve: setup
+	@exec $(BIN)/python manage.py serve --port $(PORT)
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy .
+
+imports: $(VENV)/.installed-dev
+	$(BIN)/lint-imports
+
+schema: $(VENV)/.installed-dev
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+clean:
+	rm -rf $(VENV) var
