@@ -1,5 +1,9 @@
 """Pages of generation."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from generation import brand_views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("brand/", brand_views.brand_kit, name="brand-kit"),
+]

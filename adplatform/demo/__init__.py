@@ -1,0 +1,1 @@
+"""The demo shop: a small real shop and simulated visitors that walk the whole path."""
