@@ -295,3 +295,13 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "default"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
 }
+
+# --- storefronts
+# Only on CORS_URLS_REGEX: a publishable key is public and these endpoints read no cookie, so any shop's
+# page may call them from its own origin.
+CORS_ALLOW_ALL_ORIGINS = env.bool("CORS_ALLOW_ALL_ORIGINS", default=True)
+# How long a process that cannot read the database goes on serving what it last read.
+SERVING_STALE_SECONDS = env.float("SERVING_STALE_SECONDS", default=60.0)
+DEMO_STOREFRONT = env.bool("DEMO_STOREFRONT", default=not PRODUCTION)
+# A page's word about an order is not proof; only the demo storefront's "buy" button needs it.
+STOREFRONT_CONVERSIONS_FROM_PAGE = env.bool("STOREFRONT_CONVERSIONS_FROM_PAGE", default=False)

@@ -1,0 +1,183 @@
+"""``POST /api/v1/decisions``: a plain view, because DRF would cost more than the decision itself.
+
+No session, no cookie, no write; once warm no query either, and one for a request that names a shopper.
+"""
+
+from __future__ import annotations
+
+import random
+from uuid import UUID
+
+import msgspec
+import structlog
+from django.core.exceptions import RequestDataTooBig
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from accounts.models import ApiKey
+from adplatform.lib.api import problem_response
+from adplatform.lib.errors import DomainError
+from adplatform.lib.ids import uuid7
+from campaigns.serving.context import ServeContext
+from campaigns.serving.engine import Decision, SlotDecision, decide, explain
+from campaigns.serving.keys import caller_of
+from campaigns.serving.reasons import NUMBERS, SENTENCES
+from campaigns.serving.store import snapshots
+from campaigns.serving.tokens import payload_make, tokens_make
+from campaigns.serving.wire import (
+    MAX_BODY_BYTES,
+    CandidateAnswer,
+    CreativeAnswer,
+    DecisionAnswer,
+    DecisionRequest,
+    SlotAnswer,
+    decode,
+    encode,
+)
+
+log = structlog.get_logger(__name__)
+
+LABELS = {"en": "Ad", "zh": "广告"}  # in the campaign's language, like the creative itself
+_rng = random.Random()
+
+
+@csrf_exempt
+def decisions_decide(request: HttpRequest) -> HttpResponse:
+    """Choose a creative for each placement of a page."""
+    if request.method != "POST":
+        return _with_headers(
+            problem_response("method_not_allowed", "Send a POST.", 405), {"Allow": "POST, OPTIONS"}
+        )
+    try:
+        caller = caller_of(request, scope=ApiKey.Scope.DECIDE)
+        wants_explanation = request.GET.get("explain") == "1"
+        if wants_explanation and not caller.is_secret:
+            raise DomainError("explain_needs_secret_key", "Only a secret key may ask why.", status=403)
+        asked = _body_read(request)
+        snapshot = snapshots.get(caller.advertiser_id)
+        context = _context_make(caller.advertiser_id, asked)
+    except DomainError as error:
+        response = problem_response(error.code, error.message, error.status, error.errors)
+        headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}
+        return _with_headers(response, headers.get(error.status, {}))
+    decision = decide(context, snapshot, _rng)
+    answer = _answer_make(decision, request.build_absolute_uri("/")[:-1], wants_explanation)
+    response = HttpResponse(encode(answer), content_type="application/json")
+    return _with_headers(response, {})
+
+
+def _with_headers(response: HttpResponse, headers: dict[str, str]) -> HttpResponse:
+    response["Cache-Control"] = "no-store"  # the answer is this shopper's, at this moment
+    for name, value in headers.items():
+        response[name] = value
+    return response
+
+
+def _body_read(request: HttpRequest) -> DecisionRequest:
+    try:
+        declared = int(request.META.get("CONTENT_LENGTH") or 0)
+        if declared > MAX_BODY_BYTES or len(request.body) > MAX_BODY_BYTES:
+            raise _too_large()
+        return decode(request.body)
+    except RequestDataTooBig:
+        raise _too_large() from None
+    except msgspec.ValidationError as error:
+        raise DomainError("invalid", f"The request has an invalid field: {error}.") from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
+        raise DomainError("bad_json", "The body is not JSON in UTF-8.") from None
+    except UnreadablePostError:
+        raise DomainError("body_incomplete", "The body ended early.") from None
+
+
+def _too_large() -> DomainError:
+    return DomainError("too_large", f"A body may have {MAX_BODY_BYTES} bytes at the most.", status=413)
+
+
+def _context_make(advertiser_id: UUID, asked: DecisionRequest) -> ServeContext:
+    pseudonym, segment_ids, is_simulated = "", (), False
+    if asked.shopper:
+        from profiles.selectors import audience_get
+
+        try:
+            audience = audience_get(advertiser_id=advertiser_id, shopper_key=asked.shopper)
+        except DatabaseError as error:
+            # A lost database costs the personal touch, not the page: the generic creative is shown.
+            log.warning("audience_unavailable", error=repr(error))
+        else:
+            is_simulated = audience.is_simulated
+            if audience.personalisation_allowed:
+                # Without consent not even the pseudonym goes into a token.
+                pseudonym, segment_ids = audience.pseudonym, audience.segment_ids
+    return ServeContext(
+        advertiser_id=advertiser_id,
+        placements=tuple(asked.placements),
+        now=timezone.now(),
+        pseudonym=pseudonym,
+        segment_ids=segment_ids,
+        device=asked.context.device or "",
+        creatives_on_page=frozenset(asked.context.shown),
+        is_simulated=is_simulated,
+    )
+
+
+def _answer_make(decision: Decision, host: str, wants_explanation: bool) -> DecisionAnswer:
+    return DecisionAnswer(
+        [_slot_answer(decision.context, answer, host, wants_explanation) for answer in decision.slots]
+    )
+
+
+def _slot_answer(
+    context: ServeContext, answer: SlotDecision, host: str, wants_explanation: bool
+) -> SlotAnswer:
+    decision_id = uuid7()
+    candidates = _candidates(context, answer) if wants_explanation else None
+    if answer.candidate is None or answer.creative is None:
+        return SlotAnswer(
+            placement=answer.code,
+            decision_id=decision_id,
+            filled=False,
+            reason=answer.reason,
+            candidates=candidates,
+        )
+    impression_token, click_token = tokens_make(payload_make(decision_id, context, answer))
+    creative = answer.creative
+    return SlotAnswer(
+        placement=answer.code,
+        decision_id=decision_id,
+        filled=True,
+        creative=CreativeAnswer(
+            id=creative.id,
+            image_url=host + creative.path,
+            width=creative.width,
+            height=creative.height,
+            alt=creative.alt_text,
+            headline=creative.headline,
+        ),
+        click_url=f"{host}/c/{click_token}",
+        impression_token=impression_token,
+        label=LABELS.get(answer.candidate.language, LABELS["en"]),
+        propensity=answer.propensity,
+        match="generic" if answer.candidate.segment_id is None else "segment",
+        candidates=candidates,
+    )
+
+
+def _candidates(context: ServeContext, answer: SlotDecision) -> list[CandidateAnswer]:
+    return [
+        CandidateAnswer(
+            campaign_id=line.candidate.campaign_id,
+            campaign=line.candidate.campaign_name,
+            variant_id=line.candidate.variant_id,
+            product=line.candidate.product_title,
+            segment_id=line.candidate.segment_id,
+            reason=line.reason,
+            number=NUMBERS[line.reason] if line.reason else None,
+            sentence=SENTENCES[line.reason] if line.reason else "",
+            priority=line.candidate.priority,
+            weight=line.candidate.weight,
+            propensity=line.propensity,
+        )
+        for line in explain(context, answer)
+    ]

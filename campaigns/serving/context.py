@@ -1,0 +1,24 @@
+"""What a decision knows of the request: frozen, and free of anything but a pseudonym."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ServeContext:
+    """One page view that asks for creatives.
+
+    ``pseudonym`` is empty without a shopper or without consent, and then ``segment_ids`` is empty too.
+    """
+
+    advertiser_id: UUID
+    placements: tuple[str, ...]  # placement codes, in the order of the page
+    now: datetime
+    pseudonym: str = ""
+    segment_ids: tuple[UUID, ...] = ()  # strongest first
+    device: str = ""
+    creatives_on_page: frozenset[UUID] = frozenset()  # shown already; their products are not shown again
+    is_simulated: bool = False

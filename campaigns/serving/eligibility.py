@@ -1,0 +1,110 @@
+"""The ordered rules that keep a candidate out of a placement; pure, one function and one code each.
+
+Static rules depend on the data alone and run once, when a snapshot is made. Dynamic rules depend on the
+moment, the shopper or the page and run in every decision: an ended campaign never serves, stale snapshot
+or not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Set
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from campaigns.serving.context import ServeContext
+from campaigns.serving.reasons import Reason
+
+if TYPE_CHECKING:
+    from campaigns.serving.snapshot import Candidate
+
+Size = tuple[int, int]
+StaticRule = Callable[["Candidate", UUID, Size], bool]
+DynamicRule = Callable[["Candidate", ServeContext, Set[UUID]], bool]
+
+LIVE = "live"
+
+
+# --- static: true refuses
+def is_campaign_not_live(candidate: Candidate, placement_id: UUID, size: Size) -> bool:
+    return candidate.campaign_status != LIVE
+
+
+def is_placement_other(candidate: Candidate, placement_id: UUID, size: Size) -> bool:
+    return placement_id not in candidate.placement_ids
+
+
+def is_product_inactive(candidate: Candidate, placement_id: UUID, size: Size) -> bool:
+    return not candidate.is_product_active
+
+
+def is_unapproved(candidate: Candidate, placement_id: UUID, size: Size) -> bool:
+    return size not in candidate.creatives and size in candidate.unapproved_sizes
+
+
+def is_size_missing(candidate: Candidate, placement_id: UUID, size: Size) -> bool:
+    return size not in candidate.creatives
+
+
+def is_out_of_stock(candidate: Candidate, placement_id: UUID, size: Size) -> bool:
+    return not candidate.is_buyable
+
+
+def is_price_changed(candidate: Candidate, placement_id: UUID, size: Size) -> bool:
+    return candidate.has_price_changed
+
+
+def is_weightless(candidate: Candidate, placement_id: UUID, size: Size) -> bool:
+    return not (candidate.weight > 0 and math.isfinite(candidate.weight))
+
+
+# --- dynamic: true refuses
+def is_too_early(candidate: Candidate, context: ServeContext, products_on_page: Set[UUID]) -> bool:
+    return candidate.starts_at is not None and context.now < candidate.starts_at
+
+
+def is_over(candidate: Candidate, context: ServeContext, products_on_page: Set[UUID]) -> bool:
+    return candidate.ends_at is not None and context.now >= candidate.ends_at
+
+
+def is_other_segment(candidate: Candidate, context: ServeContext, products_on_page: Set[UUID]) -> bool:
+    return candidate.segment_id is not None and candidate.segment_id not in context.segment_ids
+
+
+def is_on_page(candidate: Candidate, context: ServeContext, products_on_page: Set[UUID]) -> bool:
+    return candidate.product_id in products_on_page
+
+
+STATIC_RULES: tuple[tuple[Reason, StaticRule], ...] = (
+    (Reason.CAMPAIGN_NOT_LIVE, is_campaign_not_live),
+    (Reason.PLACEMENT_MISMATCH, is_placement_other),
+    (Reason.PRODUCT_INACTIVE, is_product_inactive),
+    (Reason.CREATIVE_NOT_APPROVED, is_unapproved),
+    (Reason.NO_CREATIVE_OF_SIZE, is_size_missing),
+    (Reason.OUT_OF_STOCK, is_out_of_stock),
+    (Reason.PRICE_CHANGED, is_price_changed),
+    (Reason.WEIGHT_ZERO, is_weightless),
+)
+DYNAMIC_RULES: tuple[tuple[Reason, DynamicRule], ...] = (
+    (Reason.NOT_STARTED, is_too_early),
+    (Reason.ENDED, is_over),
+    (Reason.SEGMENT_MISMATCH, is_other_segment),
+    (Reason.ALREADY_ON_PAGE, is_on_page),
+)
+# How far a candidate came: the placement's own reason is that of the candidate that came furthest.
+PROGRESS: dict[Reason, int] = {
+    reason: position for position, (reason, _) in enumerate((*STATIC_RULES, *DYNAMIC_RULES))
+}
+
+
+def static_reason(candidate: Candidate, placement_id: UUID, size: Size) -> Reason | None:
+    """The first data rule that refuses the candidate in the placement, None when all let it pass."""
+    return next((reason for reason, refuses in STATIC_RULES if refuses(candidate, placement_id, size)), None)
+
+
+def dynamic_reason(candidate: Candidate, context: ServeContext, products_on_page: Set[UUID]) -> Reason | None:
+    """The first rule of the moment that refuses the candidate, None when it may be shown."""
+    for reason, refuses in DYNAMIC_RULES:
+        if refuses(candidate, context, products_on_page):
+            return reason
+    return None

@@ -1,0 +1,152 @@
+"""The decision itself: context and snapshot in, one answer a placement out; pure.
+
+Order: the placement's candidates by the fallback chain (best segment, next segment, generic); in the first
+link with an eligible candidate the campaigns of the smallest priority number; among those a weighted draw,
+which for a known shopper is a fixed point for the day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+from random import Random
+from uuid import UUID
+
+from campaigns.serving.assignment import bucket, day_salt
+from campaigns.serving.context import ServeContext
+from campaigns.serving.eligibility import PROGRESS, dynamic_reason
+from campaigns.serving.policies import Pick, fallback_chain, first_priority, propensities, weighted_pick
+from campaigns.serving.reasons import Reason
+from campaigns.serving.snapshot import Candidate, Slot, Snapshot, SnapshotCreative
+
+
+@dataclass(frozen=True, slots=True)
+class SlotDecision:
+    """What one placement shows, or the reason why it shows nothing."""
+
+    code: str
+    slot: Slot | None = None
+    candidate: Candidate | None = None
+    creative: SnapshotCreative | None = None
+    propensity: float = 0.0
+    reason: Reason | None = None
+    products_before: frozenset[UUID] = frozenset()  # on the page when this placement was decided
+
+    @property
+    def is_filled(self) -> bool:
+        return self.creative is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answers to one request, in its order."""
+
+    context: ServeContext
+    slots: tuple[SlotDecision, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A candidate and why it lost; ``reason`` is None for the one that is shown."""
+
+    candidate: Candidate
+    reason: Reason | None
+    propensity: float  # its chance in the draw, 0.0 where it was not in it
+
+
+def decide(context: ServeContext, snapshot: Snapshot, rng: Random) -> Decision:
+    """Fill the context's placements in order, no product twice on the page."""
+    if context.advertiser_id != snapshot.advertiser_id:
+        raise ValueError("the snapshot belongs to another advertiser")
+    on_page = {
+        snapshot.product_of_creative[creative_id]
+        for creative_id in context.creatives_on_page
+        if creative_id in snapshot.product_of_creative
+    }
+    answers = []
+    for code in context.placements:
+        answer = _slot_decide(code, context, snapshot, rng, on_page)
+        if answer.candidate is not None:
+            on_page.add(answer.candidate.product_id)
+        answers.append(answer)
+    return Decision(context, tuple(answers))
+
+
+def _slot_decide(
+    code: str, context: ServeContext, snapshot: Snapshot, rng: Random, on_page: Set[UUID]
+) -> SlotDecision:
+    slot = snapshot.slots.get(code)
+    if slot is None:
+        return SlotDecision(code, reason=Reason.UNKNOWN_PLACEMENT)
+    before = frozenset(on_page)
+    if not slot.is_active:
+        return SlotDecision(code, slot, reason=Reason.PLACEMENT_INACTIVE)
+    draw = _draw(slot, context, on_page)
+    if not draw:
+        return SlotDecision(
+            code, slot, reason=_furthest_reason(slot, context, on_page), products_before=before
+        )
+    if context.pseudonym:
+        point = bucket(day_salt(slot.placement_id, context.now), context.pseudonym)
+    else:
+        point = rng.random()
+    pick: Pick = weighted_pick(draw, point)
+    return SlotDecision(
+        code,
+        slot,
+        candidate=pick.candidate,
+        creative=pick.candidate.creatives[slot.size],
+        propensity=pick.propensity,
+        products_before=before,
+    )
+
+
+def _draw(slot: Slot, context: ServeContext, on_page: Set[UUID]) -> list[Candidate]:
+    """The candidates among which chance decides: one link of the chain, one priority."""
+    for segment_id in fallback_chain(context.segment_ids):
+        eligible = [
+            candidate
+            for candidate in slot.by_segment.get(segment_id, ())
+            if dynamic_reason(candidate, context, on_page) is None
+        ]
+        if eligible:
+            return first_priority(eligible)
+    return []
+
+
+def _furthest_reason(slot: Slot, context: ServeContext, on_page: Set[UUID]) -> Reason:
+    """The most telling reason of an empty placement: that of the candidate which came closest."""
+    reasons = [reason for _, reason in slot.refused if reason is not Reason.PLACEMENT_MISMATCH]
+    for candidates in slot.by_segment.values():
+        for candidate in candidates:
+            reason = dynamic_reason(candidate, context, on_page)
+            if reason is not None:
+                reasons.append(reason)
+    return max(reasons, key=PROGRESS.__getitem__, default=Reason.NO_CANDIDATES)
+
+
+def explain(context: ServeContext, answer: SlotDecision) -> tuple[Explanation, ...]:
+    """Every candidate of the placement and why it lost; computed only when somebody asks."""
+    slot = answer.slot
+    if slot is None or not slot.is_active:
+        return ()
+    draw = _draw(slot, context, answer.products_before)
+    shares = dict(zip((c.variant_id for c in draw), propensities(draw), strict=True)) if draw else {}
+    found = []
+    for candidates in slot.by_segment.values():
+        for candidate in candidates:
+            reason = dynamic_reason(candidate, context, answer.products_before)
+            if reason is None and candidate is not answer.candidate:
+                reason = _outranked(candidate, answer, shares)
+            found.append(Explanation(candidate, reason, shares.get(candidate.variant_id, 0.0)))
+    found.extend(Explanation(candidate, reason, 0.0) for candidate, reason in slot.refused)
+    found.sort(key=lambda line: (line.reason is not None, -line.propensity, line.candidate.variant_id))
+    return tuple(found)
+
+
+def _outranked(candidate: Candidate, answer: SlotDecision, shares: dict[UUID, float]) -> Reason:
+    if candidate.variant_id in shares:
+        return Reason.NOT_PICKED
+    if answer.candidate is not None and candidate.segment_id == answer.candidate.segment_id:
+        return Reason.OUTRANKED_BY_PRIORITY
+    return Reason.OUTRANKED_BY_SEGMENT

@@ -1,0 +1,75 @@
+"""Every reason not to serve, with OpenRTB's no-bid number where it has one and ours from 500 on."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a candidate lost, or why a placement stayed empty. Codes are stable: they are in the API."""
+
+    # --- about the request
+    UNKNOWN_PLACEMENT = "unknown_placement"
+    PLACEMENT_INACTIVE = "placement_inactive"
+    NO_CANDIDATES = "no_candidates"
+    # --- about a candidate, in the order in which the rules are asked
+    CAMPAIGN_NOT_LIVE = "campaign_not_live"
+    PLACEMENT_MISMATCH = "placement_mismatch"
+    PRODUCT_INACTIVE = "product_inactive"
+    CREATIVE_NOT_APPROVED = "creative_not_approved"
+    NO_CREATIVE_OF_SIZE = "no_creative_of_size"
+    OUT_OF_STOCK = "out_of_stock"
+    PRICE_CHANGED = "price_changed"
+    WEIGHT_ZERO = "weight_zero"
+    NOT_STARTED = "not_started"
+    ENDED = "ended"
+    SEGMENT_MISMATCH = "segment_mismatch"
+    ALREADY_ON_PAGE = "already_on_page"
+    # --- eligible, and yet another one was shown
+    OUTRANKED_BY_SEGMENT = "outranked_by_segment"
+    OUTRANKED_BY_PRIORITY = "outranked_by_priority"
+    NOT_PICKED = "not_picked"
+
+
+# IAB OpenRTB 2.6, list "No-Bid Reason Codes": 2 invalid request, 8 unmatched user; 500+ is for own codes.
+NUMBERS: dict[Reason, int] = {
+    Reason.UNKNOWN_PLACEMENT: 2,
+    Reason.PLACEMENT_INACTIVE: 500,
+    Reason.NO_CANDIDATES: 501,
+    Reason.CAMPAIGN_NOT_LIVE: 502,
+    Reason.PLACEMENT_MISMATCH: 503,
+    Reason.PRODUCT_INACTIVE: 504,
+    Reason.CREATIVE_NOT_APPROVED: 505,
+    Reason.NO_CREATIVE_OF_SIZE: 506,
+    Reason.OUT_OF_STOCK: 507,
+    Reason.PRICE_CHANGED: 508,
+    Reason.WEIGHT_ZERO: 509,
+    Reason.NOT_STARTED: 510,
+    Reason.ENDED: 511,
+    Reason.SEGMENT_MISMATCH: 8,
+    Reason.ALREADY_ON_PAGE: 512,
+    Reason.OUTRANKED_BY_SEGMENT: 513,
+    Reason.OUTRANKED_BY_PRIORITY: 514,
+    Reason.NOT_PICKED: 515,
+}
+
+SENTENCES: dict[Reason, str] = {
+    Reason.UNKNOWN_PLACEMENT: "The shop has no placement with this code.",
+    Reason.PLACEMENT_INACTIVE: "The placement is switched off.",
+    Reason.NO_CANDIDATES: "No campaign uses this placement.",
+    Reason.CAMPAIGN_NOT_LIVE: "The campaign is not live.",
+    Reason.PLACEMENT_MISMATCH: "The campaign does not use this placement.",
+    Reason.PRODUCT_INACTIVE: "The product is no longer in the catalogue.",
+    Reason.CREATIVE_NOT_APPROVED: "A creative of this size exists and no one has approved it.",
+    Reason.NO_CREATIVE_OF_SIZE: "There is no creative of the placement's size.",
+    Reason.OUT_OF_STOCK: "The product cannot be bought now.",
+    Reason.PRICE_CHANGED: "The creative shows a price that is no longer the product's.",
+    Reason.WEIGHT_ZERO: "The variant's weight is zero.",
+    Reason.NOT_STARTED: "The campaign has not started yet.",
+    Reason.ENDED: "The campaign's end has passed.",
+    Reason.SEGMENT_MISMATCH: "The variant is for a segment that the shopper is not in.",
+    Reason.ALREADY_ON_PAGE: "The product is on this page already.",
+    Reason.OUTRANKED_BY_SEGMENT: "A variant that fits the shopper better was shown.",
+    Reason.OUTRANKED_BY_PRIORITY: "A campaign with a smaller priority number was shown.",
+    Reason.NOT_PICKED: "It was in the draw and another variant won it.",
+}

@@ -1,0 +1,133 @@
+"""Everything a decision needs of one advertiser, immutable: built off to the side, swapped whole.
+
+The rules that depend on the data alone have been applied when a snapshot is made, so a decision looks
+only at candidates that could be shown at some moment to some shopper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from uuid import UUID
+
+from campaigns.serving.eligibility import static_reason
+from campaigns.serving.reasons import Reason
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotCreative:
+    """An approved creative: what the storefront needs to show it."""
+
+    id: UUID
+    width: int
+    height: int
+    file: str  # storage name
+    sha256: str  # of the approved bytes
+    path: str  # public address below this host
+    alt_text: str
+    headline: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One variant of one campaign with all the facts that the rules ask for."""
+
+    variant_id: UUID
+    campaign_id: UUID
+    campaign_name: str
+    campaign_status: str
+    priority: int  # smaller wins
+    starts_at: datetime | None
+    ends_at: datetime | None
+    placement_ids: frozenset[UUID]
+    language: str
+    product_id: UUID
+    product_title: str
+    is_product_active: bool
+    is_buyable: bool
+    has_price_changed: bool
+    segment_id: UUID | None  # None: generic
+    weight: float
+    creatives: Mapping[Size, SnapshotCreative]
+    unapproved_sizes: frozenset[Size] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A placement with the candidates that may be shown in it, grouped by segment."""
+
+    placement_id: UUID
+    code: str
+    width: int
+    height: int
+    is_active: bool
+    by_segment: Mapping[UUID | None, tuple[Candidate, ...]]
+    refused: tuple[tuple[Candidate, Reason], ...]
+
+    @property
+    def size(self) -> Size:
+        return (self.width, self.height)
+
+
+@dataclass(frozen=True, slots=True)
+class SlotFacts:
+    """A placement as the database has it."""
+
+    placement_id: UUID
+    code: str
+    width: int
+    height: int
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One advertiser's state at one moment."""
+
+    advertiser_id: UUID
+    slots: Mapping[str, Slot]  # by placement code
+    creatives: Mapping[UUID, SnapshotCreative] = field(default_factory=dict)
+    product_of_creative: Mapping[UUID, UUID] = field(default_factory=dict)
+
+
+def snapshot_make(
+    advertiser_id: UUID, placements: Iterable[SlotFacts], candidates: Iterable[Candidate]
+) -> Snapshot:
+    """Sort candidates into placements; the order is the variants' own, equal in every process."""
+    ordered = sorted(candidates, key=lambda candidate: candidate.variant_id)
+    creatives, products = {}, {}
+    for candidate in ordered:
+        for creative in candidate.creatives.values():
+            creatives[creative.id] = creative
+            products[creative.id] = candidate.product_id
+    return Snapshot(
+        advertiser_id=advertiser_id,
+        slots=MappingProxyType({facts.code: _slot_make(facts, ordered) for facts in placements}),
+        creatives=MappingProxyType(creatives),
+        product_of_creative=MappingProxyType(products),
+    )
+
+
+def _slot_make(facts: SlotFacts, candidates: list[Candidate]) -> Slot:
+    size = (facts.width, facts.height)
+    by_segment: dict[UUID | None, list[Candidate]] = {}
+    refused = []
+    for candidate in candidates:
+        reason = static_reason(candidate, facts.placement_id, size)
+        if reason is None:
+            by_segment.setdefault(candidate.segment_id, []).append(candidate)
+        else:
+            refused.append((candidate, reason))
+    return Slot(
+        placement_id=facts.placement_id,
+        code=facts.code,
+        width=facts.width,
+        height=facts.height,
+        is_active=facts.is_active,
+        by_segment=MappingProxyType({key: tuple(found) for key, found in by_segment.items()}),
+        refused=tuple(refused),
+    )

@@ -1,0 +1,36 @@
+"""What a decision hands to the storefront: signed, purpose-bound, and read again when an event comes back."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from adplatform.lib.tokens import token_sign
+from campaigns.serving.context import ServeContext
+from campaigns.serving.engine import SlotDecision
+
+IMPRESSION = "impression"  # also carried by viewable events
+CLICK = "click"
+
+
+def payload_make(decision_id: UUID, context: ServeContext, answer: SlotDecision) -> dict[str, Any]:
+    """Everything an event has to know of the decision; the event outlives the rows it names."""
+    assert answer.slot and answer.candidate and answer.creative  # noqa: S101  # only filled slots
+    segment_id = answer.candidate.segment_id
+    return {
+        "d": str(decision_id),
+        "a": str(context.advertiser_id),
+        "c": str(answer.candidate.campaign_id),
+        "v": str(answer.candidate.variant_id),
+        "cr": str(answer.creative.id),
+        "p": str(answer.slot.placement_id),
+        "s": str(segment_id) if segment_id else None,
+        "pr": round(answer.propensity, 9),
+        "u": context.pseudonym,
+        "sim": context.is_simulated,
+    }
+
+
+def tokens_make(payload: dict[str, Any]) -> tuple[str, str]:
+    """The impression token and the click token."""
+    return token_sign(payload, purpose=IMPRESSION), token_sign(payload, purpose=CLICK)

@@ -1,0 +1,35 @@
+"""Routes of serving: the decision API, public pictures, and the demo storefront."""
+
+from django.urls import URLPattern, URLResolver, path, register_converter
+
+from campaigns.decisions_api import decisions_decide
+from campaigns.media_views import creative_media
+
+
+class DigestConverter:
+    """The first 16 hexadecimal digits of a SHA-256."""
+
+    regex = "[0-9a-f]{16}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+class PictureExtensionConverter(DigestConverter):
+    """The formats a creative or a photo may have."""
+
+    regex = "webp|jpg|png"
+
+
+register_converter(DigestConverter, "sha16")
+register_converter(PictureExtensionConverter, "picture")
+
+api_urlpatterns: list[URLPattern | URLResolver] = [
+    path("decisions", decisions_decide, name="decision-decide"),
+]
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("m/<uuid:creative_id>/<sha16:digest>.<picture:extension>", creative_media, name="creative-media"),
+]
