@@ -11,29 +11,20 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_slug
 from django.db import IntegrityError, transaction
-from django.db.models import F, Model
+from django.db.models import Model
 from django.utils import timezone
 
 from accounts.models import Advertiser, User
 from adplatform.lib.errors import DomainError, NotFound
 from campaigns.lifecycle import TARGETS, Action, Code, Status, blockers
-from campaigns.models import Campaign, Placement, Product, ServingVersion
+from campaigns.models import Campaign, Placement, Product
 from campaigns.selectors import campaign_get, facts_get, placement_get
+from campaigns.serving_version import serving_version_bump
 from profiles.models import Segment
 
 PLACEMENT_SIDE_MIN, PLACEMENT_SIDE_MAX = 50, 2000  # pixels
 CAMPAIGN_FIELDS = ("name", "language", "style", "model", "headline", "starts_at", "ends_at", "priority")
 CAMPAIGN_SETS = ("products", "segments", "placements")
-
-
-def serving_version_bump(advertiser_id: UUID) -> None:
-    """Tell every serving process to reload; call it inside the transaction of the edit itself."""
-    mine = ServingVersion.objects.filter(advertiser_id=advertiser_id)
-    if mine.update(number=F("number") + 1):
-        return
-    # The first edit of an advertiser: two of them may race here, so the insert may lose, the update not.
-    ServingVersion.objects.bulk_create([ServingVersion(advertiser_id=advertiser_id)], ignore_conflicts=True)
-    mine.update(number=F("number") + 1)
 
 
 # --- campaigns

@@ -1,0 +1,19 @@
+"""The number that tells serving processes to reload their snapshot."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import F
+
+from campaigns.models import ServingVersion
+
+
+def serving_version_bump(advertiser_id: UUID) -> None:
+    """Tell every serving process to reload; call it inside the transaction of the edit itself."""
+    mine = ServingVersion.objects.filter(advertiser_id=advertiser_id)
+    if mine.update(number=F("number") + 1):
+        return
+    # The first edit of an advertiser: two of them may race here, so the insert may lose, the update not.
+    ServingVersion.objects.bulk_create([ServingVersion(advertiser_id=advertiser_id)], ignore_conflicts=True)
+    mine.update(number=F("number") + 1)
