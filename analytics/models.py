@@ -30,6 +30,7 @@ class Event(TenantModel):
     invalid_reason = models.CharField(max_length=40, blank=True)
     occurred_at = models.DateTimeField()
     received_at = models.DateTimeField()
+    clock_flag = models.CharField(max_length=10, blank=True)  # how occurred_at differs from what was sent
     decision_id = models.UUIDField(null=True, blank=True)  # null on a conversion
     campaign_id = models.UUIDField(null=True, blank=True)
     variant_id = models.UUIDField(null=True, blank=True)
@@ -91,8 +92,26 @@ class DailyRollup(TenantModel):
     clicks = models.PositiveIntegerField(default=0)
     conversions = models.PositiveIntegerField(default=0)
     revenue_cents = models.BigIntegerField(default=0)
+    currency = models.CharField(max_length=3, blank=True)  # of the revenue; blank where there is none
     invalid_events = models.PositiveIntegerField(default=0)
     computed_at = models.DateTimeField()
 
     class Meta:
         indexes = [models.Index(fields=["advertiser", "day"], name="daily_rollup_by_day")]
+
+
+class DailyInvalid(TenantModel):
+    """What was kept but not counted on one day, by kind and reason; rebuilt together with DailyRollup."""
+
+    day = models.DateField()
+    kind = models.CharField(max_length=10, choices=Event.Kind)
+    reason = models.CharField(max_length=40)
+    campaign_id = models.UUIDField(null=True)
+    segment_id = models.UUIDField(null=True)
+    placement_id = models.UUIDField(null=True)
+    device = models.CharField(max_length=10, blank=True)
+    is_simulated = models.BooleanField(default=False)
+    events = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        indexes = [models.Index(fields=["advertiser", "day"], name="daily_invalid_by_day")]

@@ -1,0 +1,115 @@
+"""``POST /api/v1/events``: batches of events from storefronts and servers.
+
+A plain view without session, authentication middleware or CSRF: a beacon carries no cookie that would
+mean anything, the signed token of each item is the authority.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from rest_framework.exceptions import AuthenticationFailed
+
+from accounts.authentication import api_key_of
+from accounts.models import ApiKey
+from adplatform.lib.api import problem_response
+from analytics import services
+from analytics.intake import BadBody, Sender, batch_check, batch_parse
+from analytics.models import Event
+from analytics.tracking import Refusal, traffic_reason
+
+BEACON_LIMIT = 64 * 1024  # what a browser's sendBeacon may hold
+KEY_LIMIT = 1024 * 1024
+ITEM_LIMIT = 500
+CONTENT_TYPES = ("application/json", "text/plain")  # text/plain: sendBeacon without a preflight
+
+
+@csrf_exempt
+def events(request: HttpRequest) -> HttpResponse:
+    """202 ``{"accepted", "duplicates", "rejected": [{"index", "code"}]}``: what was accepted is on disk."""
+    if request.method != "POST":
+        answer = problem_response("method_not_allowed", "Events are sent by POST.", 405)
+        answer["Allow"] = "POST, OPTIONS"
+        return answer
+    if request.content_type not in CONTENT_TYPES:
+        return problem_response("unsupported_media_type", "Send application/json or text/plain.", 415)
+    try:
+        key = api_key_of(request)
+    except AuthenticationFailed as error:
+        answer = problem_response("api_key_invalid", str(error.detail), 401)
+        answer["WWW-Authenticate"] = "Bearer"
+        return answer
+    if key is not None and ApiKey.Scope.TRACK not in key.scopes:
+        return problem_response("scope_missing", "This key may not send events.", 403)
+    limit = KEY_LIMIT if key is not None else BEACON_LIMIT
+    try:
+        body = _body_read(request, limit)
+        if body is None:
+            return problem_response("too_large", f"At most {limit} bytes.", 413)
+        batch = batch_parse(body)
+    except UnreadablePostError:
+        return problem_response("body_incomplete", "The body ended early.", 400)
+    except BadBody as error:
+        return problem_response("bad_json", str(error), 400)
+    if len(batch.items) > ITEM_LIMIT:
+        return problem_response("too_many_items", f"At most {ITEM_LIMIT} events in a batch.", 413)
+    intake = batch_check(batch, sender := _sender(request, key))
+    try:
+        result = services.events_record(events=intake.events, received_at=sender.received_at)
+    except (OperationalError, InterfaceError):
+        answer = problem_response("try_again", "The database is busy; send the same batch again.", 503)
+        answer["Retry-After"] = "2"
+        return answer
+    services.click_interests_record(clicks=[e for e in result.counted if e.kind == Event.Kind.CLICK])
+    gone = [
+        (index, Refusal.TOKEN_INVALID)  # genuine, but its advertiser has been deleted
+        for index, event in zip(intake.indices, intake.events, strict=True)
+        if event.advertiser_id in result.unknown_advertisers
+    ]
+    rejected = [{"index": index, "code": code} for index, code in sorted([*intake.rejected, *gone])]
+    body = msgspec.json.encode(
+        {"accepted": result.accepted, "duplicates": result.duplicates, "rejected": rejected}
+    )
+    return HttpResponse(
+        body, status=202, content_type="application/json", headers={"Cache-Control": "no-store"}
+    )
+
+
+def _body_read(request: HttpRequest, limit: int) -> bytes | None:
+    """The body, or None when it is longer than ``limit``; never holds more than that in memory."""
+    try:
+        announced = int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        announced = 0
+    if announced > limit:
+        return None
+    body = request.read(limit + 1)
+    return None if len(body) > limit else body
+
+
+def _sender(request: HttpRequest, key: ApiKey | None) -> Sender:
+    agent = request.headers.get("User-Agent", "")[:512]
+    is_server = key is not None and key.kind == ApiKey.Kind.SECRET
+    from_page = getattr(settings, "STOREFRONT_CONVERSIONS_FROM_PAGE", False)
+    return Sender(
+        received_at=timezone.now(),
+        max_age=timedelta(days=getattr(settings, "EVENTS_MAX_AGE_DAYS", 30)),
+        user_agent=agent,
+        traffic_reason=traffic_reason(
+            method="POST", user_agent=agent, purposes=request_purposes(request)
+        ),
+        advertiser_id=key.advertiser_id if key is not None else None,
+        may_convert=is_server or (key is not None and from_page),
+        is_server=is_server,
+    )
+
+
+def request_purposes(request: HttpRequest) -> tuple[str, ...]:
+    """What a browser says of why it fetches ahead of time, under the names that browsers use."""
+    return tuple(request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Moz"))
