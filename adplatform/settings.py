@@ -250,6 +250,11 @@ GENERATION_TORCH_THREADS = env.int("GENERATION_TORCH_THREADS", default=1)
 GENERATION_DTYPE = env.str("GENERATION_DTYPE", default="auto")  # auto | float32 | float16 | bfloat16
 GENERATION_LEASE_SECONDS = env.int("GENERATION_LEASE_SECONDS", default=30)
 GENERATION_STEP_DEADLINE_SECONDS = env.int("GENERATION_STEP_DEADLINE_SECONDS", default=120)
+GENERATION_LOAD_DEADLINE_SECONDS = env.int("GENERATION_LOAD_DEADLINE_SECONDS", default=300)
+# Side of the square picture asked of a model; one that was trained on less answers in its own size.
+GENERATION_PICTURE_SIZE = env.int("GENERATION_PICTURE_SIZE", default=1024)
+GENERATION_STEPS = env.int("GENERATION_STEPS", default=0)  # 0: the model's own default
+GENERATION_GUIDANCE = env.float("GENERATION_GUIDANCE", default=-1.0)  # below 0: the model's own default
 GENERATION_MAX_ATTEMPTS = env.int("GENERATION_MAX_ATTEMPTS", default=3)
 GENERATION_MAX_CRASHES = env.int("GENERATION_MAX_CRASHES", default=3)
 
@@ -305,3 +310,7 @@ SERVING_STALE_SECONDS = env.float("SERVING_STALE_SECONDS", default=60.0)
 DEMO_STOREFRONT = env.bool("DEMO_STOREFRONT", default=not PRODUCTION)
 # A page's word about an order is not proof; only the demo storefront's "buy" button needs it.
 STOREFRONT_CONVERSIONS_FROM_PAGE = env.bool("STOREFRONT_CONVERSIONS_FROM_PAGE", default=False)
+
+# --- events
+# How old a reported event may be; what is older is refused with too_old.
+EVENTS_MAX_AGE_DAYS = env.int("EVENTS_MAX_AGE_DAYS", default=30)
