@@ -262,6 +262,8 @@ GENERATION_MAX_CRASHES = env.int("GENERATION_MAX_CRASHES", default=3)
 PROFILES_HALF_LIFE_DAYS = env.float("PROFILES_HALF_LIFE_DAYS", default=14.0)
 PROFILES_TEXT_ENCODER = env.str("PROFILES_TEXT_ENCODER", default="profiles.text_mapping.LexiconMapper")
 PROFILES_SEGMENT_MIN_SHOPPERS = env.int("PROFILES_SEGMENT_MIN_SHOPPERS", default=100)
+# Makes pseudonyms of shopper keys. Apart from SECRET_KEY, so that rotating that one loses no profile.
+PROFILES_PSEUDONYM_KEY = env.str("PROFILES_PSEUDONYM_KEY", default=SECRET_KEY)
 
 # --- serving
 SERVING_TOKEN_DAYS = env.int("SERVING_TOKEN_DAYS", default=7)
