@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count, F, QuerySet
+from django.db.models import F, QuerySet
 
 from generation.models import Creative, RenderAttempt, RenderJob
 
@@ -241,17 +241,6 @@ def leases_expire(*, now: datetime, jitter: float) -> int:
                 is not None
             )
     return taken
-
-
-def status_counts(*, advertiser_id: UUID) -> dict[str, int]:
-    """How many jobs of an advertiser are in each status; every status is there."""
-    rows = (
-        RenderJob.objects.filter(advertiser_id=advertiser_id)
-        .order_by()
-        .values_list("status")
-        .annotate(count=Count("pk"))
-    )
-    return {status: 0 for status in Status.values} | dict(rows)
 
 
 def _expiry(now: datetime) -> datetime:

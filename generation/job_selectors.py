@@ -1,0 +1,111 @@
+"""Reads of render jobs: lists, depth of the queue, and how long it will take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db.models import Count, QuerySet
+
+from adplatform.lib.errors import NotFound
+from generation import queue
+from generation.models import RenderJob
+
+Status = RenderJob.Status
+FAILED = (Status.DEAD, Status.REJECTED)
+ETA_SAMPLE = 20  # newest finished jobs whose time says how long the next will take
+
+
+@dataclass(frozen=True)
+class QueueState:
+    """The queue of one advertiser at one moment."""
+
+    counts: dict[str, int]  # by status; every status is there
+    running: list[RenderJob]
+    due_everywhere: int  # due jobs of all advertisers: they share the workers
+    seconds_per_job: float | None  # median of the newest; None before the first
+    failures: list[FailureGroup]
+
+    @property
+    def waiting(self) -> int:
+        return self.counts[Status.QUEUED]
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self.running) or self.waiting > 0
+
+    @property
+    def eta_seconds(self) -> int | None:
+        """When the last waiting job will be done at the recent pace with one worker; None: unknown."""
+        if self.seconds_per_job is None or not self.is_busy:
+            return None
+        jobs = max(self.waiting, self.due_everywhere) + len(self.running)
+        return max(1, round(jobs * self.seconds_per_job))
+
+
+@dataclass(frozen=True)
+class FailureGroup:
+    """Failed jobs that failed for the same reason."""
+
+    code: str
+    count: int
+    message: str  # of the newest
+
+
+def render_job_list(*, advertiser_id: UUID, status: str = "") -> QuerySet[RenderJob]:
+    """Jobs of an advertiser, newest first."""
+    jobs = RenderJob.objects.filter(advertiser_id=advertiser_id).order_by("-created_at")
+    return jobs.filter(status=status) if status else jobs
+
+
+def render_job_get(*, advertiser_id: UUID, job_id: UUID | str) -> RenderJob:
+    """One job with who asked for it. Raises NotFound."""
+    try:
+        return RenderJob.objects.select_related("requested_by").get(advertiser_id=advertiser_id, pk=job_id)
+    except (RenderJob.DoesNotExist, ValidationError, ValueError):
+        raise NotFound("render job") from None
+
+
+def queue_state_get(*, advertiser_id: UUID, now: datetime) -> QueueState:
+    """What the queue page shows above its table."""
+    jobs = RenderJob.objects.filter(advertiser_id=advertiser_id).order_by()
+    counts = dict(jobs.values_list("status").annotate(count=Count("pk")))
+    return QueueState(
+        counts={status: counts.get(status, 0) for status in Status.values},
+        running=list(jobs.filter(status=Status.LEASED).order_by("started_at")),
+        due_everywhere=queue.jobs_due(now=now).count(),
+        seconds_per_job=_seconds_per_job(),
+        failures=_failures(jobs),
+    )
+
+
+def _seconds_per_job() -> float | None:
+    """Start to finish, composition and files included, of the newest jobs of all advertisers."""
+    spans = (
+        RenderJob.objects.filter(status=Status.SUCCEEDED, started_at__isnull=False)
+        .order_by("-created_at")
+        .values_list("started_at", "finished_at")[:ETA_SAMPLE]
+    )
+    seconds = [(end - start).total_seconds() for start, end in spans if start and end]
+    return median(seconds) if seconds else None
+
+
+def _failures(jobs: QuerySet[RenderJob]) -> list[FailureGroup]:
+    rows = (
+        jobs.filter(status__in=FAILED)
+        .values_list("error_code")
+        .annotate(count=Count("pk"))
+        .order_by("-count")
+    )
+    return [
+        FailureGroup(code=code or "unknown", count=count, message=_newest_message(jobs, code))
+        for code, count in rows[:20]
+    ]
+
+
+def _newest_message(jobs: QuerySet[RenderJob], code: str) -> str:
+    found = jobs.filter(status__in=FAILED, error_code=code).order_by("-created_at")
+    return found.values_list("error_message", flat=True).first() or ""

@@ -1,0 +1,174 @@
+"""Writes of generation: ask for a picture, cancel it, ask again, and do the work of the queue."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import Advertiser, User
+from adplatform.lib.commit import queue_on_commit
+from adplatform.lib.errors import DomainError, NotFound
+from generation import queue
+from generation.briefs import Brief
+from generation.models import RenderJob
+from generation.prompts import prompt_build
+
+log = structlog.get_logger(__name__)
+
+Status = RenderJob.Status
+TEMPORARY_MAX_AGE_SECONDS = 3600
+RETRYABLE = (Status.DEAD, Status.REJECTED, Status.CANCELLED)
+
+
+@transaction.atomic
+def render_request(
+    *, advertiser: Advertiser, brief: Brief, requested_by: User | None = None, priority: int = 5
+) -> RenderJob:
+    """The job that makes this brief's picture: a new one, or the one that there is already.
+
+    A cancelled job that is asked for again waits again; a failed one needs ``render_retry``. Raises
+    DomainError ``model_unknown``, ``style_unknown`` or ``brief_without_sizes``.
+    """
+    if brief.model not in settings.GENERATION_MODELS:
+        known = ", ".join(settings.GENERATION_MODELS)
+        raise DomainError("model_unknown", f"There is no image model {brief.model!r}; there are: {known}.")
+    if not brief.sizes:
+        raise DomainError("brief_without_sizes", "The brief names no size to make.")
+    prompt = prompt_build(brief)
+    is_first = not queue.jobs_due(now=timezone.now()).exists()
+    job, is_new = RenderJob.objects.get_or_create(
+        advertiser=advertiser,
+        fingerprint=brief.fingerprint,
+        defaults={
+            "brief": brief.to_dict(),
+            "model": brief.model,
+            "prompt": prompt.text,
+            "motif": prompt.motif,
+            "negative_prompt": prompt.negative,
+            "prompt_parts": [part.to_dict() for part in prompt.parts],
+            "prompt_template": prompt.template,
+            "seed": prompt.seed,
+            "priority": priority,
+            "requested_by": requested_by,
+        },
+    )
+    if not is_new and job.status == Status.CANCELLED:
+        return render_retry(advertiser=advertiser, job_id=job.pk)
+    if is_new and is_first:
+        # One message is enough for a hundred jobs: whoever it wakes works until nothing is due. Should
+        # that worker be finishing just now, the sweep finds the job within its ten seconds.
+        _wake(job)
+    return job
+
+
+@transaction.atomic
+def render_cancel(*, advertiser: Advertiser, job_id: UUID | str) -> RenderJob:
+    """Stop a job: a waiting one at once, a running one at its next step; cancelling twice is harmless.
+
+    Raises NotFound, or DomainError ``render_job_finished``.
+    """
+    job = _job_lock(advertiser, job_id)
+    if job.status == Status.QUEUED:
+        job.status, job.finished_at = Status.CANCELLED, timezone.now()
+        job.save(update_fields=["status", "finished_at"])
+    elif job.status == Status.LEASED:
+        # Only the flag: the lease's columns belong to the worker.
+        RenderJob.objects.filter(pk=job.pk).update(cancel_requested=True)
+        job.cancel_requested = True
+    elif job.status != Status.CANCELLED:
+        raise DomainError(
+            "render_job_finished", f"This job is over: {job.get_status_display().lower()}.", status=409
+        )
+    return job
+
+
+@transaction.atomic
+def render_retry(*, advertiser: Advertiser, job_id: UUID | str) -> RenderJob:
+    """Queue a failed, refused or cancelled job again with fresh counters; a waiting one stays as it is.
+
+    Raises NotFound, or DomainError ``render_job_succeeded`` or ``render_job_running``.
+    """
+    job = _job_lock(advertiser, job_id)
+    if job.status == Status.SUCCEEDED:
+        raise DomainError(
+            "render_job_succeeded", "This job is done; ask for another take instead.", status=409
+        )
+    if job.status == Status.LEASED:
+        raise DomainError("render_job_running", "This job is being rendered right now.", status=409)
+    if job.status in RETRYABLE:
+        job.attempts = job.crashes = job.step = 0
+        job.error_code = job.error_message = ""
+        job.cancel_requested = False
+        job.finished_at = None
+    job.status, job.available_at = Status.QUEUED, timezone.now()
+    job.save()
+    _wake(job)
+    return job
+
+
+def render_execute(
+    worker: str,
+    *,
+    stopping: Callable[[], bool] | None = None,
+    on_hang: Callable[[], None] | None = None,
+) -> bool:
+    """Claim one due job and run it to its end; False when nothing is due."""
+    # The worker's machinery: imported here, so that a page which only queues work stays light.
+    from generation.execution import Watch, job_run, never
+
+    claimed = queue.job_claim(worker=worker, now=timezone.now())
+    if claimed is None:
+        return False
+    job, lease = claimed
+    started = time.monotonic()
+    watch = Watch(lease, stopping=stopping or never, on_hang=on_hang)
+    outcome = job_run(job, lease, watch)
+    log.info("render_ended", job=str(job.pk), outcome=outcome, ms=round((time.monotonic() - started) * 1000))
+    return True
+
+
+def render_sweep(*, now: datetime) -> int:
+    """Take back leases that ran out and delete temporary files that a kill left; how many leases."""
+    expired = queue.leases_expire(now=now, jitter=random.random())
+    if expired:
+        log.warning("leases_expired", count=expired)
+    temporary_files_delete(
+        root=Path(settings.MEDIA_ROOT), older_than=now.timestamp() - TEMPORARY_MAX_AGE_SECONDS
+    )
+    return expired
+
+
+def temporary_files_delete(*, root: Path, older_than: float) -> int:
+    """Delete half-written files (``.<hex>.tmp``) last touched before ``older_than``; how many."""
+    deleted = 0
+    for path in root.rglob(".*.tmp"):
+        try:
+            if path.stat().st_mtime < older_than:
+                path.unlink()
+                deleted += 1
+        except FileNotFoundError:  # finished or swept by another worker
+            continue
+    return deleted
+
+
+def _job_lock(advertiser: Advertiser, job_id: UUID | str) -> RenderJob:
+    try:
+        return RenderJob.objects.select_for_update().get(advertiser=advertiser, pk=job_id)
+    except (RenderJob.DoesNotExist, ValidationError, ValueError):
+        raise NotFound("render job") from None
+
+
+def _wake(job: RenderJob) -> None:
+    from generation.tasks import render_wake
+
+    queue_on_commit(render_wake, str(job.pk))
