@@ -88,3 +88,91 @@ def make_placement(advertiser: Advertiser, code: str = "", width: int = 300, hei
 
 def make_brand_kit(advertiser: Advertiser, **fields: Any) -> BrandKit:
     return BrandKit.objects.create(advertiser=advertiser, **{"name": advertiser.name, **fields})
+
+
+def make_campaign(advertiser: Advertiser, **fields: Any) -> Any:
+    """A draft; ``products``, ``segments`` and ``placements`` take rows."""
+    from campaigns.models import Campaign
+
+    sets = {name: fields.pop(name, ()) for name in ("products", "segments", "placements")}
+    defaults = {"name": f"Campaign {next(_numbers)}", "style": "soft_3d"}
+    campaign = Campaign.objects.create(advertiser=advertiser, **{**defaults, **fields})
+    for name, rows in sets.items():
+        getattr(campaign, name).set(rows)
+    return campaign
+
+
+def make_creative(job: Any, width: int = 300, height: int = 250, *, status: str = "in_review") -> Any:
+    """A stored creative of a job, as the worker would have left it; marks the job done."""
+    from generation.models import Creative, RenderJob
+
+    name, digest = content_store(
+        png_bytes(Image.new("RGB", (width, height), "#ccddee")), folder="creatives", extension="png"
+    )
+    RenderJob.objects.filter(pk=job.pk).update(status=RenderJob.Status.SUCCEEDED, render_ms=2000)
+    return Creative.objects.create(
+        advertiser_id=job.advertiser_id,
+        job=job,
+        width=width,
+        height=height,
+        file=name,
+        sha256=digest,
+        byte_count=1000,
+        alt_text="A creative",
+        headline="Made for you",
+        status=status,
+        approved_sha256=digest if status == "approved" else "",
+    )
+
+
+def make_brief(product: Product, **fields: Any) -> Any:
+    """A brief for hikers and coffee drinkers in two sizes."""
+    from generation.briefs import Brief, BriefBrand, BriefInterest, BriefProduct, BriefSegment
+
+    defaults: dict[str, Any] = {
+        "product": BriefProduct(
+            external_id=product.external_id,
+            title=product.title,
+            product_type=product.product_type,
+            brand=product.brand,
+            price_cents=product.price_cents,
+            sale_price_cents=product.sale_price_cents,
+            currency=product.currency,
+            cutout=product.cutout,
+            cutout_sha256=product.cutout_sha256,
+            cutout_kind=product.cutout_kind,
+            palette=tuple(product.palette),
+        ),
+        "segment": BriefSegment(
+            slug="hikers",
+            name="Hikers",
+            interests=(
+                BriefInterest(id="outdoor_hiking", label_en="Hiking and mountains", label_zh="徒步登山"),
+                BriefInterest(id="food_coffee", label_en="Coffee", label_zh="咖啡"),
+            ),
+        ),
+        "brand": BriefBrand(
+            name="Shop",
+            primary_colour="#1f3a5f",
+            accent_colour="#e4572e",
+            background_colour="#f5f1e8",
+            tone="warm",
+            call_to_action="Shop now",
+        ),
+        "style": "soft_3d",
+        "season": "autumn",
+        "language": "en",
+        "market": "intl",
+        "sizes": ((300, 250), (320, 50)),
+        "model": "motif-gan",
+    }
+    return Brief(**{**defaults, **fields})
+
+
+def make_render_job(advertiser: Advertiser, **fields: Any) -> Any:
+    """A queued job; ``fields`` change its brief."""
+    from generation.services import render_request
+
+    fields.setdefault("product", None)
+    product = fields.pop("product") or make_product(advertiser)
+    return render_request(advertiser=advertiser, brief=make_brief(product, **fields))

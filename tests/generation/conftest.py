@@ -1,0 +1,88 @@
+"""A real diffusers model at tiny size, and briefs for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from generation import renderers
+from tests import factories
+
+
+@pytest.fixture(scope="session")
+def tiny_sd(tmp_path_factory) -> Path:
+    """A Stable Diffusion folder of random weights: the real classes, a second to build, 32 x 32 pixels."""
+    import torch
+    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    characters = [chr(code) for code in _byte_codes()]
+    vocabulary = {word: i for i, word in enumerate([*characters, *(c + "</w>" for c in characters)])}
+    for special in ("<|startoftext|>", "<|endoftext|>"):
+        vocabulary[special] = len(vocabulary)
+    pipeline = StableDiffusionPipeline(
+        vae=AutoencoderKL(
+            block_out_channels=(16, 32),
+            down_block_types=("DownEncoderBlock2D",) * 2,
+            up_block_types=("UpDecoderBlock2D",) * 2,
+            latent_channels=4,
+            norm_num_groups=8,
+            sample_size=32,
+        ),
+        unet=UNet2DConditionModel(
+            block_out_channels=(16, 32),
+            layers_per_block=1,
+            sample_size=16,
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+            cross_attention_dim=16,
+            attention_head_dim=4,
+            norm_num_groups=8,
+        ),
+        text_encoder=CLIPTextModel(
+            CLIPTextConfig(
+                vocab_size=len(vocabulary),
+                hidden_size=16,
+                intermediate_size=32,
+                num_attention_heads=2,
+                num_hidden_layers=1,
+                max_position_embeddings=77,
+                bos_token_id=len(vocabulary) - 2,
+                eos_token_id=len(vocabulary) - 1,
+            )
+        ),
+        tokenizer=CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=77),
+        scheduler=DDIMScheduler(steps_offset=1, clip_sample=False),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    folder = tmp_path_factory.mktemp("models") / "tiny-sd"
+    pipeline.save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+def _byte_codes() -> list[int]:
+    """The 256 printable stand-ins of CLIP's byte vocabulary."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    return [*printable, *range(256, 256 + 256 - len(printable))]
+
+
+@pytest.fixture
+def tiny_model(settings, tiny_sd, monkeypatch) -> str:
+    """The tiny model under a name, four steps a picture."""
+    settings.GENERATION_MODELS = {"tiny": str(tiny_sd)}
+    settings.GENERATION_DEFAULT_MODEL = "tiny"
+    settings.GENERATION_STEPS = 4
+    monkeypatch.setattr(renderers, "_loaded", {})
+    return "tiny"
+
+
+@pytest.fixture
+def brief(shop, settings):
+    """A brief of the shop for a model that no test of the queue ever loads."""
+    settings.GENERATION_MODELS = {**settings.GENERATION_MODELS, "tiny": "/nowhere/tiny"}
+    return factories.make_brief(factories.make_product(shop), model="tiny")
