@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path, register_converter
 
 from campaigns.decisions_api import decisions_decide
 from campaigns.media_views import creative_media
+from campaigns.storefront_views import product_photo, storefront_demo, storefront_product
 
 
 class DigestConverter:
@@ -32,4 +33,9 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
 ]
 urlpatterns: list[URLPattern | URLResolver] = [
     path("m/<uuid:creative_id>/<sha16:digest>.<picture:extension>", creative_media, name="creative-media"),
+    path("p/<uuid:product_id>/<sha16:digest>.<picture:extension>", product_photo, name="product-photo"),
+    path("storefront/<slug:slug>/", storefront_demo, name="storefront-demo"),
+    path(
+        "storefront/<slug:slug>/products/<path:external_id>/", storefront_product, name="storefront-product"
+    ),
 ]

@@ -116,7 +116,7 @@ def _draw(slot: Slot, context: ServeContext, on_page: Set[UUID]) -> list[Candida
 
 def _furthest_reason(slot: Slot, context: ServeContext, on_page: Set[UUID]) -> Reason:
     """The most telling reason of an empty placement: that of the candidate which came closest."""
-    reasons = [reason for _, reason in slot.refused if reason is not Reason.PLACEMENT_MISMATCH]
+    reasons: list[Reason] = [reason for _, reason in slot.refused if reason is not Reason.PLACEMENT_MISMATCH]
     for candidates in slot.by_segment.values():
         for candidate in candidates:
             reason = dynamic_reason(candidate, context, on_page)

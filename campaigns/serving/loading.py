@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -149,7 +150,7 @@ def media_path(creative_id: UUID, sha256: str, file: str) -> str:
 
 
 def _candidate(
-    row: dict[str, Any],
+    row: Mapping[str, Any],
     placement_ids: frozenset[UUID],
     creatives: dict[Size, SnapshotCreative],
     unapproved_sizes: frozenset[Size],

@@ -15,7 +15,8 @@ CLICK = "click"
 
 def payload_make(decision_id: UUID, context: ServeContext, answer: SlotDecision) -> dict[str, Any]:
     """Everything an event has to know of the decision; the event outlives the rows it names."""
-    assert answer.slot and answer.candidate and answer.creative  # noqa: S101  # only filled slots
+    if answer.slot is None or answer.candidate is None or answer.creative is None:
+        raise ValueError("an empty placement has no token")
     segment_id = answer.candidate.segment_id
     return {
         "d": str(decision_id),
