@@ -1,8 +1,22 @@
 """API routes of campaigns."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-from campaigns import serving_urls
+from campaigns import api, serving_urls
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("campaigns", api.CampaignListApi.as_view(), name="api-campaign-list"),
+    path("campaigns/<uuid:campaign_id>", api.CampaignApi.as_view(), name="api-campaign"),
+    path("campaigns/<uuid:campaign_id>/plan", api.CampaignPlanApi.as_view(), name="api-campaign-plan"),
+    path(
+        "campaigns/<uuid:campaign_id>/generate",
+        api.CampaignGenerateApi.as_view(),
+        name="api-campaign-generate",
+    ),
+    path("campaigns/<uuid:campaign_id>/launch", api.CampaignLaunchApi.as_view(), name="api-campaign-launch"),
+    path("campaigns/<uuid:campaign_id>/pause", api.CampaignPauseApi.as_view(), name="api-campaign-pause"),
+    path("campaigns/<uuid:campaign_id>/end", api.CampaignEndApi.as_view(), name="api-campaign-end"),
+    path("placements", api.PlacementListApi.as_view(), name="api-placement-list"),
+    path("placements/<uuid:placement_id>", api.PlacementApi.as_view(), name="api-placement"),
+]
 urlpatterns += serving_urls.api_urlpatterns

@@ -1,4 +1,4 @@
-"""Writes of campaigns and placements. Rendering their variants is in ``variant_services``."""
+"""Writes of campaigns and placements, and the front door to those of variants."""
 
 from __future__ import annotations
 
@@ -18,9 +18,36 @@ from accounts.models import Advertiser, User
 from adplatform.lib.errors import DomainError, NotFound
 from campaigns.lifecycle import TARGETS, Action, Code, Status, blockers
 from campaigns.models import Campaign, Placement, Product
+from campaigns.planning import campaign_plan, variants_outdated
 from campaigns.selectors import campaign_get, facts_get, placement_get
 from campaigns.serving_version import serving_version_bump
+from campaigns.variant_services import (
+    campaign_generate,
+    campaign_refresh,
+    campaign_retry,
+    variant_regenerate,
+)
+from generation.styles import DEFAULT_STYLE, STYLES
 from profiles.models import Segment
+
+__all__ = [
+    "campaign_create",
+    "campaign_delete",
+    "campaign_end",
+    "campaign_generate",
+    "campaign_launch",
+    "campaign_pause",
+    "campaign_plan",
+    "campaign_refresh",
+    "campaign_retry",
+    "campaign_update",
+    "placement_create",
+    "placement_deactivate",
+    "placement_update",
+    "serving_version_bump",
+    "variant_regenerate",
+    "variants_outdated",
+]
 
 PLACEMENT_SIDE_MIN, PLACEMENT_SIDE_MAX = 50, 2000  # pixels
 CAMPAIGN_FIELDS = ("name", "language", "style", "model", "headline", "starts_at", "ends_at", "priority")
@@ -46,7 +73,7 @@ def campaign_create(
     campaign = Campaign(advertiser=advertiser, created_by=created_by)
     _campaign_apply(
         campaign,
-        {"name": name, "language": language or default_language, "style": style or _styles()[0]} | changes,
+        {"name": name, "language": language or default_language, "style": style or DEFAULT_STYLE} | changes,
     )
     return campaign
 
@@ -99,7 +126,7 @@ def _field_errors(campaign: Campaign) -> dict[str, list[str]]:
         campaign.clean_fields(exclude=["advertiser", "created_by"])
     except ValidationError as error:
         errors = {name: [str(m) for m in messages] for name, messages in error.message_dict.items()}
-    if campaign.style not in _styles():
+    if campaign.style not in STYLES:
         errors["style"] = [f"There is no style {campaign.style!r}."]
     if campaign.model and campaign.model not in settings.GENERATION_MODELS:
         errors["model"] = [f"There is no image model {campaign.model!r}."]
@@ -192,12 +219,6 @@ def _campaign_locked(advertiser: Advertiser, campaign_id: UUID) -> Campaign:
     if not Campaign.objects.select_for_update().filter(advertiser=advertiser, pk=campaign_id).exists():
         raise NotFound("campaign")
     return campaign_get(advertiser_id=advertiser.pk, campaign_id=campaign_id)
-
-
-def _styles() -> list[str]:
-    from generation.styles import STYLES
-
-    return list(STYLES)
 
 
 # --- placements

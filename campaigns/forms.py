@@ -1,0 +1,130 @@
+"""Forms of the campaign pages. They check shapes; the services check meaning."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.conf import settings
+
+from accounts.models import Advertiser
+from campaigns.models import Campaign, Placement
+from campaigns.selectors import placement_list
+from campaigns.services import PLACEMENT_SIDE_MAX, PLACEMENT_SIDE_MIN
+from generation.styles import STYLES
+
+# The sizes that storefronts ask for most; any other may be typed.
+STANDARD_SIZES = (
+    (300, 250, "Medium rectangle"),
+    (728, 90, "Leaderboard"),
+    (160, 600, "Wide skyscraper"),
+    (320, 50, "Mobile banner"),
+    (970, 250, "Billboard"),
+    (1080, 1080, "Square"),
+)
+
+
+def ids_of(values: list[str]) -> set[UUID]:
+    """The valid ids in a submitted list; anything else is left out."""
+    found = set()
+    for value in values:
+        try:
+            found.add(UUID(value))
+        except ValueError:
+            continue
+    return found
+
+
+class CampaignCreateForm(forms.Form):
+    """The first page: enough for a draft."""
+
+    name = forms.CharField(
+        max_length=120,
+        widget=forms.TextInput(
+            attrs={"autofocus": True, "placeholder": "Spring hiking", "autocomplete": "off"}
+        ),
+    )
+    language = forms.ChoiceField(choices=Campaign.Language.choices)
+
+
+def _moment(label: str, help_text: str) -> forms.DateTimeField:
+    return forms.DateTimeField(
+        label=label,
+        required=False,
+        help_text=help_text,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+
+
+class CampaignSettingsForm(forms.Form):
+    """Step 3: how the creatives look, where and when they are shown."""
+
+    name = forms.CharField(max_length=120)
+    style = forms.ChoiceField(
+        choices=[(style.key, style.label_en) for style in STYLES.values()], widget=forms.RadioSelect
+    )
+    language = forms.ChoiceField(
+        choices=Campaign.Language.choices, help_text="Of headline, button and label."
+    )
+    headline = forms.CharField(
+        max_length=60, required=False, help_text="Leave it empty and each segment gets its own."
+    )
+    placements = forms.ModelMultipleChoiceField(
+        queryset=Placement.objects.none(), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    starts_at = _moment("Starts", f"{settings.TIME_ZONE} time; empty: as soon as it is launched.")
+    ends_at = _moment("Ends", f"{settings.TIME_ZONE} time; empty: until you end it.")
+    priority = forms.IntegerField(
+        min_value=1, max_value=100, help_text="When two campaigns want a placement, the smaller number wins."
+    )
+    model = forms.ChoiceField(label="Image model", required=False)
+
+    def __init__(self, *args: Any, advertiser: Advertiser, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["placements"].queryset = placement_list(  # type: ignore[attr-defined]
+            advertiser_id=advertiser.pk, only_active=True
+        )
+        default = settings.GENERATION_DEFAULT_MODEL
+        self.fields["model"].choices = [  # type: ignore[attr-defined]
+            ("", f"Default ({default})"),
+            *((name, name) for name in settings.GENERATION_MODELS if name != default),
+        ]
+
+    @staticmethod
+    def initial_of(campaign: Campaign) -> dict[str, Any]:
+        """The campaign as the form shows it."""
+        names = ("name", "style", "language", "headline", "starts_at", "ends_at", "priority", "model")
+        return {name: getattr(campaign, name) for name in names} | {
+            "placements": list(campaign.placements.values_list("pk", flat=True))
+        }
+
+
+class PlacementForm(forms.Form):
+    """A new placement."""
+
+    name = forms.CharField(max_length=80, widget=forms.TextInput(attrs={"placeholder": "Home page, top"}))
+    code = forms.SlugField(
+        max_length=60,
+        help_text="What the storefront's tag names.",
+        widget=forms.TextInput(attrs={"placeholder": "home-top", "autocomplete": "off"}),
+    )
+    size = forms.ChoiceField(
+        choices=[
+            *((f"{w}x{h}", f"{label} · {w} × {h}") for w, h, label in STANDARD_SIZES),
+            ("custom", "Another size"),
+        ]
+    )
+    width = forms.IntegerField(required=False, min_value=PLACEMENT_SIDE_MIN, max_value=PLACEMENT_SIDE_MAX)
+    height = forms.IntegerField(required=False, min_value=PLACEMENT_SIDE_MIN, max_value=PLACEMENT_SIDE_MAX)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        size = cleaned.get("size")
+        if size and size != "custom":
+            cleaned["width"], cleaned["height"] = (int(side) for side in size.split("x"))
+        elif size == "custom":
+            for side in ("width", "height"):
+                if cleaned.get(side) is None and side not in self.errors:
+                    self.add_error(side, "Another size needs both sides.")
+        return cleaned

@@ -1,0 +1,156 @@
+"""The API's shapes of campaigns and placements: what may come in, what goes out, field by field."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from campaigns.models import Campaign, Placement
+from campaigns.planning import VARIANTS_MAX, Change
+
+
+def id_list() -> serializers.ListField:
+    """A list of ids that may be left out."""
+    return serializers.ListField(child=serializers.UUIDField(), required=False, max_length=VARIANTS_MAX)
+
+
+class CampaignInput(serializers.Serializer):
+    """What a client may set; status moves through its own endpoints."""
+
+    name = serializers.CharField(max_length=120)
+    language = serializers.ChoiceField(choices=Campaign.Language.choices, required=False)
+    style = serializers.CharField(  # type: ignore[assignment]
+        max_length=40, required=False, help_text="A style preset's key."
+    )
+    model = serializers.CharField(
+        max_length=80, required=False, allow_blank=True, help_text="Blank: the default image model."
+    )
+    headline = serializers.CharField(
+        max_length=60, required=False, allow_blank=True, help_text="Blank: written for each segment."
+    )
+    starts_at = serializers.DateTimeField(required=False, allow_null=True)
+    ends_at = serializers.DateTimeField(required=False, allow_null=True)
+    priority = serializers.IntegerField(required=False, min_value=1, max_value=100)
+    products = id_list()
+    segments = id_list()
+    placements = id_list()
+
+
+class CampaignProgressOutput(serializers.Serializer):
+    """How far pictures and creatives are."""
+
+    variants = serializers.IntegerField(source="variant_count")
+    waiting = serializers.IntegerField(source="waiting_count")
+    rendering = serializers.IntegerField(source="rendering_count")
+    done = serializers.IntegerField(source="done_count")
+    failed = serializers.IntegerField(source="failed_count")
+    creatives = serializers.DictField(child=serializers.IntegerField(), help_text="Creatives by status.")
+
+
+class CampaignOutput(serializers.ModelSerializer):
+    """A campaign as its owner sees it."""
+
+    products: serializers.Field = serializers.PrimaryKeyRelatedField(many=True, read_only=True)
+    segments: serializers.Field = serializers.PrimaryKeyRelatedField(many=True, read_only=True)
+    placements: serializers.Field = serializers.PrimaryKeyRelatedField(many=True, read_only=True)
+    progress = CampaignProgressOutput(read_only=True)
+
+    class Meta:
+        model = Campaign
+        fields = [
+            "id",
+            "name",
+            "status",
+            "language",
+            "style",
+            "model",
+            "headline",
+            "starts_at",
+            "ends_at",
+            "priority",
+            "products",
+            "segments",
+            "placements",
+            "progress",
+            "created_at",
+            "updated_at",
+        ]
+        read_only_fields = fields
+
+
+class PromptPartOutput(serializers.Serializer):
+    """Some words of a prompt and where they came from."""
+
+    slot = serializers.CharField()
+    text = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
+
+
+class PlannedVariantOutput(serializers.Serializer):
+    """One picture the campaign has or would have."""
+
+    product = serializers.UUIDField(source="product.pk")
+    product_title = serializers.CharField(source="product.title")
+    segment = serializers.UUIDField(source="segment.pk", allow_null=True, default=None)
+    segment_name = serializers.CharField(source="segment.name", allow_null=True, default=None)
+    prompt = serializers.CharField(source="prompt.text")
+    motif = serializers.CharField(source="prompt.motif")
+    negative_prompt = serializers.CharField(source="prompt.negative")
+    seed = serializers.IntegerField(source="prompt.seed")
+    prompt_parts = PromptPartOutput(source="prompt.parts", many=True)
+    is_rendered = serializers.BooleanField()
+    changes = serializers.ListField(child=serializers.ChoiceField(choices=[c.value for c in Change]))
+
+
+class CampaignPlanOutput(serializers.Serializer):
+    """The numbers of a plan and one page of its variants."""
+
+    pictures = serializers.IntegerField(source="picture_count")
+    new_pictures = serializers.IntegerField(source="new_picture_count")
+    creatives = serializers.IntegerField(source="creative_count")
+    sizes = serializers.ListField(child=serializers.CharField(), source="size_names")
+    seconds_estimated = serializers.IntegerField(
+        allow_null=True, help_text="Null before the first picture of this model was rendered."
+    )
+    variants = PlannedVariantOutput(many=True)
+
+
+class CampaignGenerateInput(serializers.Serializer):
+    """Null or missing: a draft replaces outdated pictures, a launched campaign keeps them."""
+
+    include_outdated = serializers.BooleanField(required=False, allow_null=True, default=None)
+
+
+class CampaignGenerateOutput(serializers.Serializer):
+    """What the call did."""
+
+    variants = serializers.IntegerField(source="variant_count")
+    created = serializers.IntegerField(source="created_count")
+    requested = serializers.IntegerField(source="requested_count")
+    current = serializers.IntegerField(source="current_count")
+    outdated = serializers.IntegerField(source="outdated_count")
+
+
+class PlacementInput(serializers.Serializer):
+    """A new placement."""
+
+    name = serializers.CharField(max_length=80)
+    code = serializers.SlugField(max_length=60)
+    width = serializers.IntegerField(min_value=50, max_value=2000)
+    height = serializers.IntegerField(min_value=50, max_value=2000)
+
+
+class PlacementPatchInput(serializers.Serializer):
+    """What may change afterwards; the size stays, because creatives were made for it."""
+
+    name = serializers.CharField(max_length=80, required=False)
+    code = serializers.SlugField(max_length=60, required=False)
+    is_active = serializers.BooleanField(required=False)
+
+
+class PlacementOutput(serializers.ModelSerializer):
+    """A placement."""
+
+    class Meta:
+        model = Placement
+        fields = ["id", "name", "code", "width", "height", "is_active", "created_at"]
+        read_only_fields = fields

@@ -1,0 +1,169 @@
+"""Writes that make pictures for a campaign's variants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import Advertiser, User
+from adplatform.lib.errors import DomainError, NotFound
+from campaigns.briefing import brief_make, sizes_of
+from campaigns.lifecycle import SENTENCES, Code, Status
+from campaigns.models import Campaign, Variant
+from campaigns.planning import PlannedVariant, campaign_plan, take_of, variants_outdated
+from campaigns.selectors import campaign_get, variant_get
+from campaigns.serving_version import serving_version_bump
+from generation.models import RenderJob
+from generation.services import render_request, render_retry
+
+CHUNK = 25  # variants a transaction: SQLite has one writer, and events must get their turn in between
+GENERIC_PRIORITY, SEGMENT_PRIORITY = 4, 5  # the generic creative first: it is everybody's fallback
+
+
+@dataclass(frozen=True)
+class GenerateResult:
+    """What a call of ``campaign_generate`` did."""
+
+    variant_count: int  # of the campaign, all in all
+    created_count: int  # new variants
+    requested_count: int  # variants that got another render job
+    current_count: int  # had the right job already
+    outdated_count: int  # left as they are although their brief has changed
+
+
+def campaign_generate(
+    *,
+    advertiser: Advertiser,
+    campaign_id: UUID,
+    requested_by: User | None = None,
+    include_outdated: bool | None = None,
+    now: datetime | None = None,
+) -> GenerateResult:
+    """Create the missing variants and ask for their pictures; calling it twice does nothing twice.
+
+    ``include_outdated`` replaces pictures whose brief has changed too. By default only a draft does
+    that: in a live campaign the old creative would go off the air until the new one is approved, which
+    is for a person to decide. Raises DomainError (codes of ``campaign_plan``, ``campaign_ended``).
+    """
+    now = now or timezone.now()
+    campaign = _renderable(advertiser, campaign_id)
+    if include_outdated is None:
+        include_outdated = campaign.status == Status.DRAFT
+    plan = campaign_plan(campaign=campaign, now=now)
+    wanted = [p for p in plan.variants if p.is_missing or (include_outdated and p.changes)]
+    created = sum(_variants_request(campaign, chunk, requested_by) for chunk in _chunks(wanted))
+    return GenerateResult(
+        variant_count=plan.picture_count,
+        created_count=created,
+        requested_count=len(wanted),
+        current_count=sum(not p.is_missing and not p.changes for p in plan.variants),
+        outdated_count=0 if include_outdated else sum(bool(p.changes) for p in plan.variants),
+    )
+
+
+def campaign_refresh(
+    *,
+    advertiser: Advertiser,
+    campaign_id: UUID,
+    variant_ids: Iterable[UUID] | None = None,
+    requested_by: User | None = None,
+    now: datetime | None = None,
+) -> int:
+    """Render outdated variants again (all, or those named); returns how many were asked for."""
+    campaign = _renderable(advertiser, campaign_id)
+    outdated = variants_outdated(campaign=campaign, now=now or timezone.now())
+    if variant_ids is not None:
+        chosen = set(variant_ids)
+        outdated = [p for p in outdated if p.variant is not None and p.variant.pk in chosen]
+    for chunk in _chunks(outdated):
+        _variants_request(campaign, chunk, requested_by)
+    return len(outdated)
+
+
+def variant_regenerate(
+    *,
+    advertiser: Advertiser,
+    variant_id: UUID,
+    requested_by: User | None = None,
+    now: datetime | None = None,
+) -> RenderJob:
+    """Another take of the same brief: a new seed, a new picture, a new review.
+
+    The old creatives stop serving for this variant; the generic one fills in until the new one is
+    approved. Two clicks at once ask for one take, because both count up from the same job.
+    """
+    variant = variant_get(advertiser_id=advertiser.pk, variant_id=variant_id)
+    campaign = _renderable(advertiser, variant.campaign_id)
+    brief = brief_make(
+        campaign=campaign,
+        product=variant.product,
+        segment=variant.segment,
+        sizes=sizes_of(campaign.placements.all()),
+        now=now or timezone.now(),
+        take=take_of(variant) + 1 if variant.job is not None else 0,
+    )
+    with transaction.atomic():
+        job = render_request(
+            advertiser=advertiser, brief=brief, requested_by=requested_by, priority=SEGMENT_PRIORITY
+        )
+        Variant.objects.filter(advertiser=advertiser, pk=variant.pk).update(job=job)
+        serving_version_bump(advertiser.pk)
+    return job
+
+
+def campaign_retry(*, advertiser: Advertiser, campaign_id: UUID) -> int:
+    """Queue the campaign's failed and cancelled pictures again; returns how many."""
+    campaign = _renderable(advertiser, campaign_id)
+    ended = (RenderJob.Status.DEAD, RenderJob.Status.CANCELLED)
+    ids = list(campaign.variants.filter(job__status__in=ended).values_list("job_id", flat=True).distinct())
+    count = 0
+    for job_id in ids:
+        try:
+            render_retry(advertiser=advertiser, job_id=job_id)
+        except NotFound:
+            continue
+        count += 1
+    return count
+
+
+def _renderable(advertiser: Advertiser, campaign_id: UUID) -> Campaign:
+    campaign = campaign_get(advertiser_id=advertiser.pk, campaign_id=campaign_id)
+    if campaign.status == Status.ENDED:
+        raise DomainError(Code.CAMPAIGN_ENDED, SENTENCES[Code.CAMPAIGN_ENDED], status=409)
+    return campaign
+
+
+def _chunks(planned: Sequence[PlannedVariant]) -> Iterable[Sequence[PlannedVariant]]:
+    return (planned[start : start + CHUNK] for start in range(0, len(planned), CHUNK))
+
+
+@transaction.atomic
+def _variants_request(
+    campaign: Campaign, planned: Sequence[PlannedVariant], requested_by: User | None
+) -> int:
+    """Variants and jobs of one chunk; returns how many variants are new."""
+    before = campaign.variants.count()
+    Variant.objects.bulk_create(
+        [
+            Variant(advertiser=campaign.advertiser, campaign=campaign, product=p.product, segment=p.segment)
+            for p in planned
+            if p.variant is None
+        ],
+        ignore_conflicts=True,  # a second click is creating the same rows
+    )
+    for p in planned:
+        job = render_request(
+            advertiser=campaign.advertiser,
+            brief=p.brief,
+            requested_by=requested_by,
+            priority=SEGMENT_PRIORITY if p.segment else GENERIC_PRIORITY,
+        )
+        campaign.variants.filter(product=p.product, segment=p.segment).update(job=job)
+    if campaign.status != Status.DRAFT:
+        serving_version_bump(campaign.advertiser_id)
+    return campaign.variants.count() - before
