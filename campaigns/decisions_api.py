@@ -57,7 +57,9 @@ def decisions_decide(request: HttpRequest) -> HttpResponse:
             raise DomainError("explain_needs_secret_key", "Only a secret key may ask why.", status=403)
         asked = _body_read(request)
         snapshot = snapshots.get(caller.advertiser_id)
-        context = _context_make(caller.advertiser_id, asked)
+        # Global Privacy Control: the browser itself says no, whatever the consent ledger says.
+        is_opted_out = request.headers.get("Sec-GPC") == "1"
+        context = _context_make(caller.advertiser_id, asked, is_opted_out)
     except DomainError as error:
         response = problem_response(error.code, error.message, error.status, error.errors)
         headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}
@@ -95,9 +97,9 @@ def _too_large() -> DomainError:
     return DomainError("too_large", f"A body may have {MAX_BODY_BYTES} bytes at the most.", status=413)
 
 
-def _context_make(advertiser_id: UUID, asked: DecisionRequest) -> ServeContext:
+def _context_make(advertiser_id: UUID, asked: DecisionRequest, is_opted_out: bool) -> ServeContext:
     pseudonym, segment_ids, is_simulated = "", (), False
-    if asked.shopper:
+    if asked.shopper and not is_opted_out:
         from profiles.selectors import audience_get
 
         try:
