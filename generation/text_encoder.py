@@ -63,7 +63,9 @@ class TextEncoder:
         transformers_logging.disable_progress_bar()
         try:
             self._tokenizer = PreTrainedTokenizerFast(
-                tokenizer_file=str(path / "tokenizer.json"), pad_token="[PAD]", unk_token="[UNK]"
+                tokenizer_file=str(path / "tokenizer.json"),
+                pad_token="[PAD]",  # noqa: S106
+                unk_token="[UNK]",  # noqa: S106
             )
             self._model = BertModel.from_pretrained(
                 str(path), local_files_only=True, use_safetensors=True, add_pooling_layer=False

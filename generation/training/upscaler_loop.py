@@ -1,0 +1,205 @@
+"""Training of the motif upscaler on crops: real pictures made small and blurred, and the generator's own.
+
+``manage.py train_gan --network upscaler --generator CHECKPOINT`` calls ``train_upscaler``.
+"""
+
+from __future__ import annotations
+
+import copy
+import csv
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from generation.gan.discriminator import PatchDiscriminator
+from generation.gan.networks import MotifGenerator
+from generation.gan.upscaler import MotifUpscaler
+from generation.training.gan_data import TrainingSet
+from generation.training.gan_loop import CHECKPOINT, TrainingDiverged, averaged_generator, read_checkpoint
+from generation.training.losses import gradient_loss
+
+FACTOR = 4
+
+
+@dataclass(frozen=True)
+class UpscalerConfig:
+    """Every number that an upscaler run depends on."""
+
+    channels: int = 48
+    blocks: int = 4
+    batch: int = 8
+    crop: int = 32  # side of the small crop; the large one is four times that
+    samples: int = 200_000
+    lr: float = 1e-3
+    gradient_weight: float = 1.0
+    adversarial_weight: float = 0.01
+    adversarial_start: int = 16_000  # samples; before that the residual is still near zero
+    generated_share: float = 0.6  # of the inputs; the rest are degraded real pictures
+    ema: float = 0.998
+    threads: int = 1
+    seed: int = 0
+    checkpoint_seconds: float = 120.0
+
+
+def degrade(large: Tensor, random: torch.Generator) -> Tensor:
+    """Real pictures (B, 4, 4h, 4w) made small, blurred by a random amount: (B, 4, h, w)."""
+    small = F.avg_pool2d(large, FACTOR)
+    # A binomial blur by shares: 0 keeps the picture, 1 is about one pixel wide, as the generator's.
+    kernel = torch.tensor([0.25, 0.5, 0.25])
+    weight = (kernel[:, None] * kernel[None, :]).expand(small.shape[1], 1, 3, 3)
+    blurred = F.conv2d(small, weight, padding=1, groups=small.shape[1])
+    share = torch.rand(len(small), 1, 1, 1, generator=random)
+    return small + (blurred - small) * share
+
+
+def crop_pairs(large: Tensor, small: Tensor, side: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The same random crop of both, one place for the whole batch."""
+    room = small.shape[2] - side + 1
+    top, left = torch.randint(room, (2,), generator=random).tolist()
+    return (
+        large[..., top * FACTOR : (top + side) * FACTOR, left * FACTOR : (left + side) * FACTOR],
+        small[..., top : top + side, left : left + side],
+    )
+
+
+class UpscalerTrainer:
+    """Networks, optimisers and counters of one upscaler run."""
+
+    def __init__(self, config: UpscalerConfig, data: TrainingSet, generator: MotifGenerator | None) -> None:
+        torch.set_num_threads(config.threads)
+        torch.manual_seed(config.seed)
+        self.config, self.data, self.generator = config, data, generator
+        self.upscaler = MotifUpscaler(config.channels, config.blocks).to(memory_format=torch.channels_last)
+        self.ema = copy.deepcopy(self.upscaler).requires_grad_(False).eval()
+        self.judge = PatchDiscriminator().to(memory_format=torch.channels_last)
+        self.optimizer = torch.optim.Adam(self.upscaler.parameters(), lr=config.lr, fused=True)
+        self.judge_optimizer = torch.optim.Adam(
+            self.judge.parameters(), lr=4e-4, betas=(0.5, 0.99), fused=True
+        )
+        self.random = torch.Generator().manual_seed(config.seed)
+        self.step = 0
+
+    def draw(self) -> tuple[Tensor, Tensor, Tensor]:
+        """One batch: large (B, 4, 4c, 4c), small (B, 4, c, c), style (B, S)."""
+        config = self.config
+        rows = torch.randint(len(self.data), (config.batch,), generator=self.random)
+        batch = self.data.draw(rows, self.random, jitter=0.0)
+        small = degrade(batch.real, self.random)
+        if self.generator is not None:
+            made = torch.rand(len(rows), generator=self.random) < config.generated_share
+            if made.any():
+                # By the bare name and the prior's mean: what the renderer will feed it.
+                text = self.data.vectors[self.data.offsets[self.data.owner[rows[made]]]]
+                style = batch.style[made]
+                with torch.no_grad():
+                    latent, _ = self.generator.latent_prior(text, style)
+                    small[made] = self.generator(text, style, latent)
+        large, small = crop_pairs(batch.real, small, config.crop, self.random)
+        if torch.rand((), generator=self.random) < 0.5:
+            large, small = large.flip(3), small.flip(3)
+        return large, small, batch.style
+
+    def train_step(self) -> dict[str, float]:
+        """One update of the upscaler and, once it has started, of its judge."""
+        config = self.config
+        large, small, style = self.draw()
+        made = self.upscaler(small, style)
+        l1 = (made - large).abs().mean()
+        edges = gradient_loss(made, large)
+        loss = l1 + config.gradient_weight * edges
+        adversarial = self.step * config.batch >= config.adversarial_start
+        if adversarial:
+            loss = loss - config.adversarial_weight * self.judge(made, small).mean()
+        if not torch.isfinite(loss):
+            raise TrainingDiverged(f"the upscaler's loss is {loss.item()} at step {self.step}; lower lr")
+        done = min(1.0, self.step * config.batch / config.samples)
+        rate = config.lr * (1.0 - 0.95 * done)
+        self.optimizer.param_groups[0]["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.upscaler.parameters(), 1.0)
+        self.optimizer.step()
+        judged = 0.0
+        if adversarial:
+            real_score = self.judge(large, small)
+            made_score = self.judge(made.detach(), small)
+            judge_loss = F.relu(1.0 - real_score).mean() + F.relu(1.0 + made_score).mean()
+            self.judge_optimizer.zero_grad(set_to_none=True)
+            judge_loss.backward()
+            self.judge_optimizer.step()
+            judged = judge_loss.item()
+        self.step += 1
+        keep = min(config.ema, (self.step + 1) / (self.step + 10))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.ema.parameters()), list(self.upscaler.parameters()), 1.0 - keep)
+        return {"loss": loss.item(), "l1": l1.item(), "edges": edges.item(), "judge": judged}
+
+    def save(self, path: Path) -> None:
+        """Atomic: written beside and renamed."""
+        state = {
+            "config": asdict(self.config),
+            "step": self.step,
+            "upscaler": self.upscaler.state_dict(),
+            "ema": self.ema.state_dict(),
+            "judge": self.judge.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "judge_optimizer": self.judge_optimizer.state_dict(),
+            "random": self.random.get_state(),
+        }
+        partial = path.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Continue from a checkpoint."""
+        state = read_checkpoint(path)
+        for name in ("upscaler", "ema", "judge", "optimizer", "judge_optimizer"):
+            getattr(self, name).load_state_dict(state[name])
+        self.random.set_state(state["random"])
+        self.step = state["step"]
+
+
+def train_upscaler(
+    data: TrainingSet,
+    out: Path,
+    config: UpscalerConfig,
+    generator_checkpoint: Path | None,
+    *,
+    max_seconds: float | None = None,
+    say: Callable[[str], None] = print,
+) -> UpscalerTrainer:
+    """Train or resume. The generator is read again at each checkpoint: both may train side by side."""
+    out.mkdir(parents=True, exist_ok=True)
+    generator = averaged_generator(generator_checkpoint) if generator_checkpoint else None
+    trainer = UpscalerTrainer(config, data, generator)
+    checkpoint = out / CHECKPOINT
+    if checkpoint.is_file():
+        trainer.load(checkpoint)
+        say(f"resumed {checkpoint} at step {trainer.step}")
+    started = saved = time.monotonic()
+    sums: dict[str, float] = {}
+    with (out / "log.csv").open("a", newline="") as log:
+        writer = csv.writer(log)
+        while trainer.step * config.batch < config.samples:
+            for name, value in trainer.train_step().items():
+                sums[name] = sums.get(name, 0.0) + value / 100
+            now = time.monotonic()
+            if trainer.step % 100 == 0:
+                writer.writerow([trainer.step, round(now - started), *(round(v, 5) for v in sums.values())])
+                log.flush()
+                say(f"step {trainer.step} {sums}")
+                sums = {}
+            if now - saved > config.checkpoint_seconds:
+                trainer.save(checkpoint)
+                saved = now
+                if generator_checkpoint is not None:
+                    trainer.generator = averaged_generator(generator_checkpoint)
+            if max_seconds is not None and now - started > max_seconds:
+                break
+    trainer.save(checkpoint)
+    return trainer
