@@ -14,15 +14,15 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
-from rest_framework.exceptions import AuthenticationFailed
 
-from accounts.authentication import api_key_of
 from accounts.models import ApiKey
 from adplatform.lib.api import problem_response
+from adplatform.lib.errors import DomainError
 from analytics import services
 from analytics.intake import BadBody, Sender, batch_check, batch_parse
 from analytics.models import Event
 from analytics.tracking import Refusal, traffic_reason
+from campaigns.serving.keys import Caller, caller_of
 
 BEACON_LIMIT = 64 * 1024  # what a browser's sendBeacon may hold
 KEY_LIMIT = 1024 * 1024
@@ -40,14 +40,14 @@ def events(request: HttpRequest) -> HttpResponse:
     if request.content_type not in CONTENT_TYPES:
         return problem_response("unsupported_media_type", "Send application/json or text/plain.", 415)
     try:
-        key = api_key_of(request)
-    except AuthenticationFailed as error:
-        answer = problem_response("api_key_invalid", str(error.detail), 401)
-        answer["WWW-Authenticate"] = "Bearer"
+        caller = caller_of(request, scope=ApiKey.Scope.TRACK) if "Authorization" in request.headers else None
+    except DomainError as error:
+        answer = problem_response(error.code, error.message, error.status)
+        headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}
+        for name, value in headers.get(error.status, {}).items():
+            answer[name] = value
         return answer
-    if key is not None and ApiKey.Scope.TRACK not in key.scopes:
-        return problem_response("scope_missing", "This key may not send events.", 403)
-    limit = KEY_LIMIT if key is not None else BEACON_LIMIT
+    limit = KEY_LIMIT if caller is not None else BEACON_LIMIT
     try:
         body = _body_read(request, limit)
         if body is None:
@@ -59,7 +59,7 @@ def events(request: HttpRequest) -> HttpResponse:
         return problem_response("bad_json", str(error), 400)
     if len(batch.items) > ITEM_LIMIT:
         return problem_response("too_many_items", f"At most {ITEM_LIMIT} events in a batch.", 413)
-    intake = batch_check(batch, sender := _sender(request, key))
+    intake = batch_check(batch, sender := _sender(request, caller))
     try:
         result = services.events_record(events=intake.events, received_at=sender.received_at)
     except (OperationalError, InterfaceError):
@@ -93,19 +93,17 @@ def _body_read(request: HttpRequest, limit: int) -> bytes | None:
     return None if len(body) > limit else body
 
 
-def _sender(request: HttpRequest, key: ApiKey | None) -> Sender:
+def _sender(request: HttpRequest, caller: Caller | None) -> Sender:
     agent = request.headers.get("User-Agent", "")[:512]
-    is_server = key is not None and key.kind == ApiKey.Kind.SECRET
-    from_page = getattr(settings, "STOREFRONT_CONVERSIONS_FROM_PAGE", False)
+    is_server = caller is not None and caller.is_secret
+    from_page = caller is not None and settings.STOREFRONT_CONVERSIONS_FROM_PAGE
     return Sender(
         received_at=timezone.now(),
-        max_age=timedelta(days=getattr(settings, "EVENTS_MAX_AGE_DAYS", 30)),
+        max_age=timedelta(days=settings.EVENTS_MAX_AGE_DAYS),
         user_agent=agent,
-        traffic_reason=traffic_reason(
-            method="POST", user_agent=agent, purposes=request_purposes(request)
-        ),
-        advertiser_id=key.advertiser_id if key is not None else None,
-        may_convert=is_server or (key is not None and from_page),
+        traffic_reason=traffic_reason(method="POST", user_agent=agent, purposes=request_purposes(request)),
+        advertiser_id=caller.advertiser_id if caller is not None else None,
+        may_convert=is_server or from_page,
         is_server=is_server,
     )
 

@@ -26,7 +26,7 @@ from analytics.models import DailyInvalid, DailyRollup, DirtyDay, Event
 from analytics.services import days_mark
 
 KEY = ("campaign_id", "variant_id", "creative_id", "placement_id", "segment_id", "device", "is_simulated")
-INVALID_KEY = ("kind", "invalid_reason", "campaign_id", "segment_id", "placement_id", "device", "is_simulated")
+INVALID_KEY = ("kind", "invalid_reason", *(name for name in KEY if name not in ("variant_id", "creative_id")))
 CHUNK = 400  # pseudonyms in one query
 TOUCH_KINDS = (Event.Kind.CLICK, Event.Kind.VIEWABLE)
 
@@ -66,8 +66,7 @@ def rollups_refresh(*, limit: int = 500) -> int:
     """
     taken: set[UUID] = set()
     while len(taken) < limit:
-        marks = DirtyDay.objects.exclude(pk__in=taken).order_by("day", "advertiser_id")[:50]
-        marks = list(marks)
+        marks = list(DirtyDay.objects.exclude(pk__in=taken).order_by("day", "advertiser_id")[:50])
         if not marks:
             break
         for mark in marks:
@@ -82,15 +81,14 @@ def rollups_rebuild(
     """Rebuild the days that hold events or roll-ups, all or those asked for; the number rebuilt."""
     days: set[tuple[UUID, date]] = set()
     with transaction.atomic():
-        events, rollups = Event.objects.all(), DailyRollup.objects.all()
-        if advertiser_id is not None:
-            events, rollups = (found.filter(advertiser_id=advertiser_id) for found in (events, rollups))
+        scope = {} if advertiser_id is None else {"advertiser_id": advertiser_id}
         days |= set(
-            events.annotate(day=TruncDate("occurred_at", tzinfo=UTC))
+            Event.objects.filter(**scope)
+            .annotate(day=TruncDate("occurred_at", tzinfo=UTC))
             .values_list("advertiser_id", "day")
             .distinct()
         )
-        days |= set(rollups.values_list("advertiser_id", "day").distinct())
+        days |= set(DailyRollup.objects.filter(**scope).values_list("advertiser_id", "day").distinct())
         days = {(pk, day) for pk, day in days if (not start or day >= start) and (not end or day <= end)}
         days_mark(days=days)
     return rollups_refresh(limit=len(days) + 500)
@@ -186,9 +184,7 @@ def _add_conversions(computed: _Day, advertiser_id: UUID, orders: list[Event]) -
         sums.revenue_cents += order.value_cents or 0
 
 
-def _touches_get(
-    advertiser_id: UUID, orders: list[Event], windows: Windows
-) -> dict[str, list[Touch]]:
+def _touches_get(advertiser_id: UUID, orders: list[Event], windows: Windows) -> dict[str, list[Touch]]:
     shoppers = sorted({order.shopper_pseudonym for order in orders if order.shopper_pseudonym})
     if not shoppers:
         return {}

@@ -15,7 +15,8 @@ from django.db.models import F
 from accounts.models import Advertiser
 from analytics.models import DirtyDay, Event
 from analytics.tracking import IncomingEvent, NotCounted
-from profiles import services as profile_services
+from profiles.consent import ConsentState
+from profiles.consent import allow as consent_allows
 from profiles.models import Segment, Shopper
 
 log = structlog.get_logger(__name__)
@@ -35,6 +36,15 @@ class RecordResult:
     duplicates: int  # event ids already there
     unknown_advertisers: frozenset[UUID] = frozenset()  # their events were dropped
     counted: tuple[Event, ...] = ()  # the new rows that are in the figures
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What decides whether an order may be joined to its shopper."""
+
+    is_allowed: bool
+    is_minor: bool
+    is_simulated: bool
 
 
 def events_record(*, events: Sequence[IncomingEvent], received_at: datetime) -> RecordResult:
@@ -64,13 +74,26 @@ def _rows(events: Sequence[IncomingEvent], received_at: datetime) -> list[Event]
 
     Sorted because two batches that hold the same ids in another order deadlock on the unique index.
     """
-    simulated = _simulated_pseudonyms(events)
+    people = _people(events)
     first: dict[tuple[UUID, str], IncomingEvent] = {}
     for event in events:
-        if (event.advertiser_id, event.shopper_pseudonym) in simulated:
-            event = replace(event, is_simulated=True)
+        if event.kind == Event.Kind.CONVERSION and event.shopper_pseudonym:
+            event = _conversion_of(event, people.get((event.advertiser_id, event.shopper_pseudonym)))
         first.setdefault((event.advertiser_id, event.event_id), event)
     return [_row(first[key], received_at) for key in sorted(first)]
+
+
+def _conversion_of(event: IncomingEvent, person: Person | None) -> IncomingEvent:
+    """An order has no token that says whose it is, so it is asked here.
+
+    Without consent the pseudonym is not stored: nothing may join the order to this person later.
+    """
+    may_join = person is not None and consent_allows(ConsentState(person.is_allowed, person.is_minor))
+    return replace(
+        event,
+        shopper_pseudonym=event.shopper_pseudonym if may_join else "",
+        is_simulated=event.is_simulated or (person is not None and person.is_simulated),
+    )
 
 
 def _row(event: IncomingEvent, received_at: datetime) -> Event:
@@ -79,15 +102,14 @@ def _row(event: IncomingEvent, received_at: datetime) -> Event:
     return Event(**values, validity=validity, received_at=received_at)
 
 
-def _simulated_pseudonyms(events: Sequence[IncomingEvent]) -> set[tuple[UUID, str]]:
-    """Whose conversions are simulated: a conversion has no token that could say so."""
+def _people(events: Sequence[IncomingEvent]) -> dict[tuple[UUID, str], Person]:
     asked = {e.shopper_pseudonym for e in events if e.kind == Event.Kind.CONVERSION and e.shopper_pseudonym}
     if not asked:
-        return set()
+        return {}
     found = Shopper.objects.filter(
-        advertiser_id__in={e.advertiser_id for e in events}, pseudonym__in=asked, is_simulated=True
-    )
-    return set(found.values_list("advertiser_id", "pseudonym"))
+        advertiser_id__in={e.advertiser_id for e in events}, pseudonym__in=asked
+    ).values_list("advertiser_id", "pseudonym", "personalisation_allowed", "is_minor", "is_simulated")
+    return {(advertiser_id, pseudonym): Person(*rest) for advertiser_id, pseudonym, *rest in found}
 
 
 @transaction.atomic
@@ -98,9 +120,7 @@ def _insert(rows: list[Event]) -> list[Event]:
     repeats: list[Event] = []
     if left:
         present = _present_ids(left)
-        repeats = [
-            _as_repeat(row) for row in left if (row.advertiser_id, row.event_id) not in present
-        ]
+        repeats = [_as_repeat(row) for row in left if (row.advertiser_id, row.event_id) not in present]
         stored |= _insert_ignoring(repeats)
     kept = [row for row in rows if row.pk in stored]
     days_mark(days={(row.advertiser_id, row.occurred_at.astimezone(UTC).date()) for row in kept})
@@ -168,6 +188,8 @@ def click_interests_record(*, clicks: Iterable[Event]) -> None:
                 .first()
             )
             if interests:
+                from profiles import services as profile_services
+
                 profile_services.click_record(
                     advertiser_id=click.advertiser_id,
                     pseudonym=click.shopper_pseudonym,

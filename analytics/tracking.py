@@ -25,8 +25,8 @@ class Refusal(StrEnum):
     BAD_KIND = "bad_kind"
     BAD_TIME = "bad_time"
     TOO_OLD = "too_old"
-    TOKEN_INVALID = "token_invalid"
-    TOKEN_EXPIRED = "token_expired"
+    TOKEN_INVALID = "token_invalid"  # noqa: S105
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105
     KEY_REQUIRED = "key_required"  # a conversion without the key that may report one
     BAD_ORDER_ID = "bad_order_id"
     BAD_VALUE = "bad_value"
@@ -39,7 +39,7 @@ class NotCounted(StrEnum):
 
     REPEAT = "repeat"  # this decision already has an event of this kind
     ORDER_REPEAT = "order_repeat"  # this order is already a conversion; the first amount stands
-    TOKEN_EXPIRED = "token_expired"  # an old link, clicked: the shopper is sent on, nothing is counted
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105  # an old link, clicked: the shopper is sent on, nothing is counted
     UA_EMPTY = "ua_empty"
     UA_BOT = "ua_bot"
     UA_NONBROWSER = "ua_nonbrowser"

@@ -1,5 +1,12 @@
-"""Pages of analytics."""
+"""Pages of analytics, and the click redirect."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from analytics import beacons, views
+
+urlpatterns = [
+    path("", views.overview, name="overview"),
+    path("performance/", views.performance, name="performance"),
+    path("performance/export.csv", views.performance_export, name="performance-export"),
+    path("c/<str:token>", beacons.click, name="click"),
+]

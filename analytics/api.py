@@ -1,0 +1,153 @@
+"""``GET /api/v1/reports/performance``: the numbers of the performance page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from adplatform.lib.errors import DomainError
+from analytics.report_query import DEVICES, PRESETS, SORTS, query_parse
+from analytics.reports import Report, report_get
+from analytics.windows import today
+
+
+class RateSerializer(serializers.Serializer[Any]):
+    value = serializers.FloatField(allow_null=True)
+    low = serializers.FloatField()
+    high = serializers.FloatField()
+
+
+class CountsSerializer(serializers.Serializer[Any]):
+    impressions = serializers.IntegerField()
+    viewables = serializers.IntegerField()
+    clicks = serializers.IntegerField()
+    conversions = serializers.IntegerField()
+    revenue_cents = serializers.IntegerField()
+    viewable_rate = RateSerializer()
+    click_rate = RateSerializer()
+    conversion_rate = RateSerializer()
+
+
+class TotalsSerializer(CountsSerializer):
+    currency = serializers.CharField()
+    unattributed_conversions = serializers.IntegerField()
+    unattributed_revenue_cents = serializers.IntegerField()
+    other_revenue = serializers.DictField(child=serializers.IntegerField())
+    invalid_events = serializers.IntegerField()
+    has_simulated = serializers.BooleanField()
+
+
+class PointSerializer(CountsSerializer):
+    day = serializers.DateField()
+
+
+class PosteriorSerializer(serializers.Serializer[Any]):
+    mean = serializers.FloatField()
+    low = serializers.FloatField()
+    high = serializers.FloatField()
+
+
+class LineSerializer(CountsSerializer):
+    creative_id = serializers.UUIDField()
+    variant_id = serializers.UUIDField(allow_null=True)
+    campaign_id = serializers.UUIDField(allow_null=True)
+    segment_id = serializers.UUIDField(allow_null=True)
+    shrunk = PosteriorSerializer(allow_null=True)
+
+
+class LeaderSerializer(serializers.Serializer[Any]):
+    line = LineSerializer()
+    headline = serializers.CharField(source="creative.headline")
+    size = serializers.CharField(source="creative.size")
+    product = serializers.CharField()
+    segment = serializers.CharField()
+    campaign = serializers.CharField()
+
+
+class CellSerializer(serializers.Serializer[Any]):
+    impressions = serializers.IntegerField(source="counts.impressions")
+    clicks = serializers.IntegerField(source="counts.clicks")
+    shrunk = PosteriorSerializer(allow_null=True)
+
+
+class MatrixSerializer(serializers.Serializer[Any]):
+    segments = serializers.ListField(child=serializers.CharField())
+    products = serializers.ListField(child=serializers.CharField())
+    cells = serializers.ListField(child=CellSerializer(many=True))
+
+
+class StageSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    count = serializers.IntegerField()
+    share = serializers.FloatField(allow_null=True)
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    reason = serializers.CharField()
+    events = serializers.IntegerField()
+
+
+class TrafficSerializer(serializers.Serializer[Any]):
+    kind = serializers.CharField()
+    raw = serializers.IntegerField()
+    counted = serializers.IntegerField()
+    reasons = ReasonSerializer(many=True)
+
+
+class FreshnessSerializer(serializers.Serializer[Any]):
+    as_of = serializers.DateTimeField()
+    pending_days = serializers.IntegerField()
+    is_stale = serializers.BooleanField()
+
+
+class ReportSerializer(serializers.Serializer[Any]):
+    start = serializers.DateField(source="query.start")
+    end = serializers.DateField(source="query.end")
+    totals = TotalsSerializer()
+    before = TotalsSerializer(allow_null=True)
+    series = PointSerializer(many=True)
+    leaders = LeaderSerializer(many=True)
+    matrix = MatrixSerializer()
+    funnel = StageSerializer(many=True)
+    traffic = TrafficSerializer(many=True)
+    freshness = FreshnessSerializer()
+
+
+def _parameter(name: str, text: str, type_: Any = str, **more: Any) -> OpenApiParameter:
+    return OpenApiParameter(name, type_, OpenApiParameter.QUERY, description=text, **more)
+
+
+class PerformanceReportApi(APIView):
+    """The performance report of the advertiser."""
+
+    @extend_schema(
+        operation_id="performance_report_get",
+        tags=["reports"],
+        parameters=[
+            _parameter("days", f"The last days, today included; the page offers {PRESETS}.", int),
+            _parameter("start", "First day (UTC).", OpenApiTypes.DATE),
+            _parameter("end", "Last day (UTC), included.", OpenApiTypes.DATE),
+            _parameter("compare", "Compare with the period before.", enum=["previous", "none"]),
+            _parameter("campaign", "Campaign id.", OpenApiTypes.UUID),
+            _parameter("segment", "Segment id, or `generic`."),
+            _parameter("placement", "Placement id.", OpenApiTypes.UUID),
+            _parameter("device", "Device.", enum=list(DEVICES)),
+            _parameter(
+                "simulated", "Simulated traffic: with it, only it, without it.", enum=["all", "yes", "no"]
+            ),
+            _parameter("sort", "Order of the leaderboard.", enum=list(SORTS)),
+        ],
+        responses=ReportSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        query, problems = query_parse(request.query_params, today=today())
+        if problems:
+            raise DomainError("invalid", "The request has invalid parameters.", errors=problems)
+        report: Report = report_get(advertiser=request.advertiser, query=query)  # type: ignore[attr-defined]
+        return Response(ReportSerializer(report).data)

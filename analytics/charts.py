@@ -1,0 +1,181 @@
+"""Plotly figures as plain JSON. plotly is imported on first use: no hot path ever loads it.
+
+Colours are names of the design system's custom properties; ``static/js/charts.js`` puts the values of
+the theme in force in their place, ``var(--chart-1-a15)`` being ``--chart-1`` at 15 % opacity.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from analytics.reports import Leader, Matrix, Report
+from analytics.selectors import DayPoint
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+INK, MUTED, LINE = "var(--ink)", "var(--muted)", "var(--line)"
+CLEAR = "rgba(0,0,0,0)"
+
+
+def charts_make(report: Report) -> dict[str, dict[str, Any]]:
+    """Every chart of the performance page, by the id of its element."""
+    charts = {
+        "chart-volume": volume_figure(report),
+        "chart-rate": rate_figure(report),
+        "chart-orders": orders_figure(report),
+    }
+    if report.leaders:
+        charts["chart-leaders"] = leaders_figure(report.leaders)
+    if report.matrix.segments:
+        charts["chart-matrix"] = matrix_figure(report.matrix)
+    return {name: json.loads(figure.to_json()) for name, figure in charts.items()}
+
+
+def _figure(**layout: Any) -> Figure:
+    import plotly.graph_objects as go
+
+    axis = {"gridcolor": LINE, "zerolinecolor": LINE, "linecolor": LINE, "automargin": True}
+    layout["xaxis"] = {**axis, "showgrid": False, **layout.get("xaxis", {})}
+    layout["yaxis"] = {**axis, "rangemode": "tozero", "fixedrange": True, **layout.get("yaxis", {})}
+    layout["xaxis"].setdefault("fixedrange", True)
+    return go.Figure(
+        layout={
+            "template": None,
+            "paper_bgcolor": CLEAR,
+            "plot_bgcolor": CLEAR,
+            "font": {"color": MUTED, "size": 12},
+            "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+            "height": 280,
+            "hovermode": "x unified",
+            "hoverlabel": {"bgcolor": "var(--surface)", "bordercolor": LINE, "font": {"color": INK}},
+            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+            **layout,
+        }
+    )
+
+
+def _line(figure: Figure, days: list[str], values: list[Any], name: str, colour: str, **more: Any) -> None:
+    # A lone point draws no line, so a short series shows its points as well.
+    mode = "lines+markers" if len(days) <= 31 else "lines"
+    line = {"color": colour, "width": 2, **more.pop("line", {})}
+    figure.add_scatter(x=days, y=values, name=name, mode=more.pop("mode", mode), line=line, **more)
+
+
+def _days(points: list[DayPoint]) -> list[str]:
+    return [point.day.isoformat() for point in points]
+
+
+def volume_figure(report: Report) -> Figure:
+    """Impressions and viewable impressions by day, the period before as a dotted line."""
+    days = _days(report.series)
+    figure = _figure()
+    _line(figure, days, [p.impressions for p in report.series], "Impressions", "var(--chart-1)")
+    _line(figure, days, [p.viewables for p in report.series], "Viewable", "var(--chart-3)")
+    if report.series_before:
+        _line(
+            figure, days, [p.impressions for p in report.series_before], "Impressions, period before",
+            MUTED, mode="lines", line={"dash": "dot", "width": 1.5},
+        )  # fmt: skip
+    return figure
+
+
+def rate_figure(report: Report) -> Figure:
+    """Click rate by day inside its Wilson interval; days without an impression leave a gap."""
+    rates = [point.click_rate for point in report.series]
+    days = _days(report.series)
+    known = [rate.value is not None for rate in rates]
+    figure = _figure(yaxis={"tickformat": ".1%"})
+    edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+    highs = [rate.high if ok else None for rate, ok in zip(rates, known, strict=True)]
+    lows = [rate.low if ok else None for rate, ok in zip(rates, known, strict=True)]
+    figure.add_scatter(x=days, y=lows, **edge)
+    figure.add_scatter(
+        x=days, y=highs, fill="tonexty", fillcolor="var(--chart-1-a18)", name="95 % interval",
+        **{**edge, "showlegend": True},
+    )  # fmt: skip
+    _line(figure, days, [rate.value for rate in rates], "Click rate", "var(--chart-1)")
+    if report.series_before:
+        _line(
+            figure, days, [p.click_rate.value for p in report.series_before], "Period before",
+            MUTED, mode="lines", line={"dash": "dot", "width": 1.5},
+        )  # fmt: skip
+    return figure
+
+
+def orders_figure(report: Report) -> Figure:
+    """Attributed orders by day."""
+    figure = _figure(bargap=0.35)
+    figure.add_bar(
+        x=_days(report.series), y=[p.conversions for p in report.series], name="Conversions",
+        marker={"color": "var(--chart-2)"},
+    )  # fmt: skip
+    return figure
+
+
+def leaders_figure(leaders: list[Leader]) -> Figure:
+    """Shrunk click rates with their credible intervals, best at the top."""
+    shown = [(leader, s) for leader in leaders if (s := leader.line.shrunk)][:12][::-1]
+    # Two creatives may share a headline and a size; the position keeps their bars apart.
+    rows = list(range(len(shown)))
+    texts = [_clip(f"{leader.creative.headline} · {leader.creative.size}") for leader, _ in shown]
+    figure = _figure(
+        height=90 + 30 * len(shown),
+        hovermode="closest",
+        xaxis={"tickformat": ".1%", "showgrid": True, "rangemode": "tozero"},
+        yaxis={"tickvals": rows, "ticktext": texts, "showgrid": False, "rangemode": "normal"},
+    )
+    figure.add_scatter(
+        x=[s.mean for _, s in shown],
+        y=rows,
+        mode="markers",
+        name="Click rate",
+        showlegend=False,
+        marker={"color": "var(--chart-1)", "size": 9},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [s.high - s.mean for _, s in shown],
+            "arrayminus": [s.mean - s.low for _, s in shown],
+            "color": "var(--chart-1-a60)",
+            "thickness": 2,
+            "width": 0,
+        },
+        customdata=[[s.low, s.high, leader.line.impressions] for leader, s in shown],
+        text=texts,
+        hovertemplate="%{text}<br>%{x:.2%} (%{customdata[0]:.2%} to %{customdata[1]:.2%})"
+        "<br>%{customdata[2]:,} impressions<extra></extra>",
+    )
+    return figure
+
+
+def matrix_figure(matrix: Matrix) -> Figure:
+    """Shrunk click rate of each segment for each product."""
+    figure = _figure(
+        height=130 + 34 * len(matrix.segments),
+        hovermode="closest",
+        xaxis={"side": "top", "tickangle": -30, "showgrid": False, "type": "category"},
+        yaxis={"autorange": "reversed", "showgrid": False, "type": "category"},
+    )
+    figure.add_heatmap(
+        x=[_clip(name) for name in matrix.products],
+        y=[_clip(name) for name in matrix.segments],
+        z=[[cell.shrunk.mean if cell.shrunk else None for cell in row] for row in matrix.cells],
+        customdata=[[[cell.counts.clicks, cell.counts.impressions] for cell in row] for row in matrix.cells],
+        colorscale=[[0, "var(--sunken)"], [1, "var(--chart-1)"]],
+        showscale=False,
+        xgap=2,
+        ygap=2,
+        hoverongaps=False,
+        texttemplate="%{z:.1%}",
+        hovertemplate="%{y} × %{x}<br>%{z:.2%} (%{customdata[0]:,} clicks of %{customdata[1]:,} impressions)"
+        "<extra></extra>",
+    )
+    return figure
+
+
+def _clip(text: str, limit: int = 34) -> str:
+    """Short enough for an axis, and plain: Plotly reads tags in its texts."""
+    text = text.replace("<", "‹").replace(">", "›")
+    return text if len(text) <= limit else text[: limit - 1] + "…"

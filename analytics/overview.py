@@ -1,0 +1,265 @@
+"""What the first page says: what needs a person, how the week went, what runs, what is new."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from uuid import UUID
+
+from django.db.models import Q
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+
+from accounts.models import Advertiser
+from analytics import selectors
+from analytics.selectors import Counts, DayPoint, Totals
+from analytics.stats.intervals import relative_change
+from campaigns.models import Campaign, Placement, Product, Variant
+from generation.models import Creative, RenderJob
+from profiles.models import Segment
+
+WEEK = 7
+LATEST = 8
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something that waits for a person."""
+
+    text: str
+    url: str
+    tone: str  # warning or error
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the way from an empty account to a running campaign."""
+
+    title: str
+    text: str
+    url: str
+    is_done: bool
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A figure of the week with its change and its course."""
+
+    label: str
+    kind: str  # count, rate or money: how the page writes it
+    value: float | None
+    change: float | None
+    points: str  # of an SVG polyline, 100 wide and 30 high
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class RunningCampaign:
+    """A live campaign with its week."""
+
+    campaign: Campaign
+    counts: Counts
+    approved_count: int
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Everything the first page says."""
+
+    tasks: list[Task]
+    steps: list[Step]
+    tiles: list[Tile]
+    totals: Totals
+    campaigns: list[RunningCampaign]
+    creatives: list[Creative]
+    freshness: selectors.Freshness
+
+    @property
+    def is_set_up(self) -> bool:
+        return all(step.is_done for step in self.steps)
+
+    @property
+    def next_step(self) -> Step | None:
+        return next((step for step in self.steps if not step.is_done), None)
+
+
+def overview_get(*, advertiser: Advertiser, today: date) -> Overview:
+    """The last seven days, today included, beside the seven before."""
+    start = today - timedelta(days=WEEK - 1)
+    before = start - timedelta(days=WEEK)
+    series = selectors.series_get(advertiser_id=advertiser.pk, start=before, end=today)
+    totals = selectors.totals_get(advertiser_id=advertiser.pk, start=start, end=today)
+    freshness = selectors.freshness_get(advertiser_id=advertiser.pk)
+    return Overview(
+        tasks=_tasks(advertiser.pk, freshness),
+        steps=_steps(advertiser.pk),
+        tiles=_tiles(series[:WEEK], series[WEEK:]),
+        totals=totals,
+        campaigns=_running(advertiser.pk, start, today),
+        creatives=list(
+            Creative.objects.filter(advertiser_id=advertiser.pk).exclude(
+                status__in=(Creative.Status.REJECTED, Creative.Status.WITHDRAWN)
+            )[:LATEST]
+        ),
+        freshness=freshness,
+    )
+
+
+def _link(name: str) -> str:
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return "#"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _tasks(advertiser_id: UUID, freshness: selectors.Freshness) -> list[Task]:
+    tasks = []
+    waiting = Creative.objects.filter(advertiser_id=advertiser_id, status=Creative.Status.IN_REVIEW).count()
+    if waiting:
+        verb = "waits" if waiting == 1 else "wait"
+        text = f"{_counted(waiting, 'creative')} {verb} for review."
+        tasks.append(Task(text, _link("creative-review"), "warning"))
+    failed = RenderJob.objects.filter(
+        advertiser_id=advertiser_id,
+        status__in=(RenderJob.Status.DEAD, RenderJob.Status.REJECTED),
+        finished_at__gte=timezone.now() - timedelta(days=WEEK),
+    ).count()
+    if failed:
+        text = f"{_counted(failed, 'render job')} failed in the last seven days."
+        tasks.append(Task(text, _link("render-job-list"), "error"))
+    for name in _silent_campaigns(advertiser_id):
+        text = f"“{name}” is live without an approved creative, so nothing of it is shown."
+        tasks.append(Task(text, _link("campaign-list"), "error"))
+    if freshness.is_stale:
+        text = "The figures are behind: events wait to be counted. Is the worker running?"
+        tasks.append(Task(text, _link("performance"), "error"))
+    return tasks
+
+
+def _silent_campaigns(advertiser_id: UUID) -> list[str]:
+    served = Variant.objects.filter(
+        advertiser_id=advertiser_id, job__creatives__status=Creative.Status.APPROVED
+    ).values("campaign_id")
+    return list(
+        Campaign.objects.filter(advertiser_id=advertiser_id, status=Campaign.Status.LIVE)
+        .exclude(pk__in=served)
+        .values_list("name", flat=True)[:5]
+    )
+
+
+def _steps(advertiser_id: UUID) -> list[Step]:
+    def exists(rows: type, *conditions: Q, **values: object) -> bool:
+        return rows.objects.filter(*conditions, advertiser_id=advertiser_id, **values).exists()  # type: ignore[attr-defined]
+
+    return [
+        Step(
+            "Import the catalogue",
+            "Upload the product feed of your shop.",
+            _link("product-list"),
+            exists(Product),
+        ),
+        Step(
+            "Form segments",
+            "Send shoppers' behaviour, or write the first rule by hand.",
+            _link("segment-list"),
+            exists(Segment),
+        ),
+        Step(
+            "Say where creatives appear",
+            "A placement is a spot of one size in the storefront.",
+            _link("placement-list"),
+            exists(Placement),
+        ),
+        Step(
+            "Make a campaign",
+            "Choose products and segments, read the prompts, start the rendering.",
+            _link("campaign-list"),
+            exists(Campaign),
+        ),
+        Step(
+            "Review the creatives",
+            "Only what a person approved is ever shown.",
+            _link("creative-review"),
+            exists(Creative, status=Creative.Status.APPROVED),
+        ),
+        Step(
+            "Connect the storefront",
+            "Put the tag into your pages; the first impression appears within seconds.",
+            _link("api-key-list"),
+            selectors.has_data(advertiser_id=advertiser_id),
+        ),
+    ]
+
+
+def _tiles(before: list[DayPoint], now: list[DayPoint]) -> list[Tile]:
+    old, new = _sum(before), _sum(now)
+
+    def count_tile(label: str, name: str, kind: str = "count") -> Tile:
+        change = relative_change(getattr(new, name), getattr(old, name))
+        return Tile(label, kind, getattr(new, name), change, sparkline([getattr(p, name) for p in now]))
+
+    rate = new.click_rate
+    rate_tile = Tile(
+        "Click rate",
+        "rate",
+        rate.value,
+        relative_change(rate.value, old.click_rate.value),
+        sparkline([point.click_rate.value or 0.0 for point in now]),
+        "" if rate.value is None else f"{rate.low * 100:.2f} to {rate.high * 100:.2f} %",
+    )
+    return [
+        count_tile("Impressions", "impressions"),
+        rate_tile,
+        count_tile("Clicks", "clicks"),
+        count_tile("Conversions", "conversions"),
+        count_tile("Revenue", "revenue_cents", "money"),
+    ]
+
+
+def _sum(points: list[DayPoint]) -> Counts:
+    return Counts(**{name: sum(getattr(point, name) for point in points) for name in selectors.COUNTS})
+
+
+def sparkline(values: list[float], width: int = 100, height: int = 30) -> str:
+    """The points of an SVG polyline; a flat line at the foot for nothing at all."""
+    if not values:
+        return ""
+    top = max(values)
+    step = width / max(1, len(values) - 1)
+    floor, span = height - 2, height - 4
+    heights = (floor - (value / top * span if top > 0 else 0) for value in values)
+    return " ".join(f"{n * step:.1f},{y:.1f}" for n, y in enumerate(heights))
+
+
+def _running(advertiser_id: UUID, start: date, end: date) -> list[RunningCampaign]:
+    campaigns = list(
+        Campaign.objects.filter(advertiser_id=advertiser_id, status=Campaign.Status.LIVE).order_by(
+            "-created_at"
+        )[:6]
+    )
+    counts = selectors.campaigns_get(advertiser_id=advertiser_id, start=start, end=end)
+    approved = _approved_counts(advertiser_id, [campaign.pk for campaign in campaigns])
+    return [
+        RunningCampaign(campaign, counts.get(campaign.pk, Counts()), approved.get(campaign.pk, 0))
+        for campaign in campaigns
+    ]
+
+
+def _approved_counts(advertiser_id: UUID, campaign_ids: list[UUID]) -> dict[UUID, int]:
+    pairs = (
+        Variant.objects.filter(
+            advertiser_id=advertiser_id,
+            campaign_id__in=campaign_ids,
+            job__creatives__status=Creative.Status.APPROVED,
+        )
+        .values_list("campaign_id", "job__creatives")
+        .distinct()
+    )
+    found: dict[UUID, int] = {}
+    for campaign_id, _creative in pairs:
+        found[campaign_id] = found.get(campaign_id, 0) + 1
+    return found

@@ -1,0 +1,221 @@
+"""The performance report: one object that the page, the API and the export all show."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.utils import timezone
+
+from accounts.models import Advertiser
+from analytics import labels, selectors
+from analytics.models import Event
+from analytics.report_query import ReportQuery
+from analytics.selectors import (
+    COUNTS,
+    Counts,
+    CreativeLine,
+    DayPoint,
+    Freshness,
+    InvalidLine,
+    PairLine,
+    Totals,
+)
+from analytics.stats.intervals import relative_change
+from analytics.stats.shrinkage import Posterior, posterior, prior_estimate
+
+LEADERBOARD_LINES = 20
+MATRIX_SIDE = 10
+
+
+@dataclass(frozen=True)
+class Leader:
+    """A line of the leaderboard with its names."""
+
+    line: CreativeLine
+    creative: labels.CreativeLabel
+    product: str
+    segment: str
+    campaign: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A segment's answer to a product; the rate is shrunk to the mean of all cells."""
+
+    counts: Counts
+    shrunk: Posterior | None
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Segments down, products across; the busiest ten of each."""
+
+    segments: list[str]
+    products: list[str]
+    cells: list[list[Cell]]
+
+    @property
+    def rows(self) -> list[tuple[str, list[Cell]]]:
+        return list(zip(self.segments, self.cells, strict=True))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step of the funnel with its share of the step before."""
+
+    name: str
+    count: int
+    share: float | None
+    width: str  # percent of the longest bar
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Events of one kind as they came and as they count."""
+
+    kind: str
+    raw: int
+    counted: int
+    reasons: tuple[InvalidLine, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything the performance page says."""
+
+    query: ReportQuery
+    totals: Totals
+    before: Totals | None
+    series: list[DayPoint]
+    series_before: list[DayPoint]
+    leaders: list[Leader]
+    matrix: Matrix
+    funnel: list[Stage]
+    traffic: list[Traffic]
+    freshness: Freshness
+    computed_at: datetime
+
+    def change(self, name: str) -> float | None:
+        """Relative change of a figure against the comparison period."""
+        if self.before is None:
+            return None
+        now, before = getattr(self.totals, name), getattr(self.before, name)
+        if name.endswith("_rate"):
+            now, before = now.value, before.value
+        return relative_change(now, before)
+
+
+def report_get(
+    *, advertiser: Advertiser, query: ReportQuery, leader_limit: int = LEADERBOARD_LINES
+) -> Report:
+    """Reads roll-ups and names only, never the events."""
+    pk, start, end, filters = advertiser.pk, query.start, query.end, query.filters
+    totals = selectors.totals_get(advertiser_id=pk, start=start, end=end, **filters)
+    before, series_before = None, []
+    if query.previous:
+        first, last = query.previous
+        before = selectors.totals_get(advertiser_id=pk, start=first, end=last, **filters)
+        series_before = selectors.series_get(advertiser_id=pk, start=first, end=last, **filters)
+    leaders = selectors.leaderboard_get(
+        advertiser_id=pk, start=start, end=end, sort=query.sort, limit=leader_limit, **filters
+    )
+    pairs = selectors.pairs_get(advertiser_id=pk, start=start, end=end, **filters)
+    invalid = selectors.invalid_get(advertiser_id=pk, start=start, end=end, **filters)
+    return Report(
+        query=query,
+        totals=totals,
+        before=before,
+        series=selectors.series_get(advertiser_id=pk, start=start, end=end, **filters),
+        series_before=series_before,
+        leaders=_leaders(pk, leaders),
+        matrix=_matrix(pk, pairs),
+        funnel=_funnel(totals),
+        traffic=_traffic(totals, invalid),
+        freshness=selectors.freshness_get(advertiser_id=pk),
+        computed_at=timezone.now(),
+    )
+
+
+def _leaders(advertiser_id: UUID, lines: list[CreativeLine]) -> list[Leader]:
+    if not lines:
+        return []
+    creatives = labels.creative_labels(advertiser_id=advertiser_id, ids=[line.creative_id for line in lines])
+    variants = labels.variant_labels(
+        advertiser_id=advertiser_id, ids=[line.variant_id for line in lines if line.variant_id]
+    )
+    segments = labels.segment_labels(advertiser_id=advertiser_id)
+    campaigns = labels.campaign_labels(advertiser_id=advertiser_id)
+    return [
+        Leader(
+            line=line,
+            creative=creatives[line.creative_id],
+            product=variants[line.variant_id].product if line.variant_id else "",
+            segment=labels.label_of(segments, line.segment_id, "segment"),
+            campaign=labels.label_of(campaigns, line.campaign_id, "campaign"),
+        )
+        for line in lines
+    ]
+
+
+def _matrix(advertiser_id: UUID, pairs: list[PairLine]) -> Matrix:
+    variants = labels.variant_labels(advertiser_id=advertiser_id, ids={pair.variant_id for pair in pairs})
+    segments = labels.segment_labels(advertiser_id=advertiser_id) if pairs else {}
+    sums: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: dict.fromkeys(COUNTS, 0))
+    by_segment: dict[str, int] = defaultdict(int)
+    by_product: dict[str, int] = defaultdict(int)
+    for pair in pairs:
+        segment = labels.label_of(segments, pair.segment_id, "segment")
+        product = variants[pair.variant_id].product
+        by_segment[segment] += pair.impressions
+        by_product[product] += pair.impressions
+        for name in COUNTS:
+            sums[segment, product][name] += getattr(pair, name)
+    down, across = _busiest(by_segment), _busiest(by_product)
+    prior = prior_estimate([(cell["clicks"], cell["impressions"]) for cell in sums.values()])
+
+    def cell(segment: str, product: str) -> Cell:
+        counts = Counts(**sums[segment, product]) if (segment, product) in sums else Counts()
+        shrunk = posterior(counts.clicks, counts.impressions, prior) if counts.impressions else None
+        return Cell(counts, shrunk)
+
+    return Matrix(down, across, [[cell(segment, product) for product in across] for segment in down])
+
+
+def _busiest(impressions: dict[str, int]) -> list[str]:
+    return sorted(impressions, key=lambda name: (-impressions[name], name))[:MATRIX_SIDE]
+
+
+def _funnel(totals: Totals) -> list[Stage]:
+    stages = (
+        ("Impressions", totals.impressions),
+        ("Viewable", totals.viewables),
+        ("Clicks", totals.clicks),
+        ("Conversions", totals.conversions),
+    )
+    longest = max(count for _, count in stages) or 1
+    before: int | None = None
+    funnel = []
+    for name, count in stages:
+        share = min(1.0, count / before) if before else None
+        funnel.append(Stage(name, count, share, f"{count / longest * 100:.2f}"))
+        before = count
+    return funnel
+
+
+def _traffic(totals: Totals, invalid: list[InvalidLine]) -> list[Traffic]:
+    counted = {
+        Event.Kind.IMPRESSION: totals.impressions,
+        Event.Kind.VIEWABLE: totals.viewables,
+        Event.Kind.CLICK: totals.clicks,
+        Event.Kind.CONVERSION: totals.conversions + totals.unattributed_conversions,
+    }
+    lines = []
+    for kind, count in counted.items():
+        reasons = tuple(line for line in invalid if line.kind == kind)
+        lines.append(
+            Traffic(Event.Kind(kind).label, count + sum(line.events for line in reasons), count, reasons)
+        )
+    return lines

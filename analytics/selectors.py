@@ -1,0 +1,287 @@
+"""Reads of analytics: sums over the roll-ups. Nothing here touches the events themselves."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, Unpack
+from uuid import UUID
+
+from django.db.models import BooleanField, Count, ExpressionWrapper, Min, Q, QuerySet, Sum
+from django.utils import timezone
+
+from accounts.models import Advertiser
+from analytics.models import DailyInvalid, DailyRollup, DirtyDay
+from analytics.report_query import GENERIC, Filters
+from analytics.stats.intervals import Rate, wilson
+from analytics.stats.shrinkage import Posterior, posterior, prior_estimate
+
+STALE_AFTER = timedelta(minutes=2)
+COUNTS = ("impressions", "viewables", "clicks", "conversions", "revenue_cents")
+_SUMS = {name: Sum(name, default=0) for name in COUNTS}
+_ATTRIBUTED = ExpressionWrapper(Q(campaign_id__isnull=False), output_field=BooleanField())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """The five sums that everything is made of; revenue in the advertiser's currency."""
+
+    impressions: int = 0
+    viewables: int = 0
+    clicks: int = 0
+    conversions: int = 0
+    revenue_cents: int = 0
+
+    @property
+    def click_rate(self) -> Rate:
+        """Clicks for each impression."""
+        return wilson(self.clicks, self.impressions)
+
+    @property
+    def viewable_rate(self) -> Rate:
+        """Viewable impressions for each impression."""
+        return wilson(self.viewables, self.impressions)
+
+    @property
+    def conversion_rate(self) -> Rate:
+        """Orders for each click."""
+        return wilson(self.conversions, self.clicks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Totals(Counts):
+    """Sums of a period. Orders count here when a creative led to them."""
+
+    unattributed_conversions: int = 0  # orders that no creative led to
+    unattributed_revenue_cents: int = 0
+    other_revenue: dict[str, int] = field(default_factory=dict)  # attributed, by foreign currency
+    invalid_events: int = 0
+    has_simulated: bool = False
+    currency: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(
+            getattr(self, name) for name in (*COUNTS, "unattributed_conversions", "invalid_events")
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayPoint(Counts):
+    """One day of a series."""
+
+    day: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreativeLine(Counts):
+    """One creative in the leaderboard."""
+
+    creative_id: UUID
+    variant_id: UUID | None = None
+    campaign_id: UUID | None = None
+    segment_id: UUID | None = None
+    shrunk: Posterior | None = None  # the click rate after shrinkage; None below the lines shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairLine(Counts):
+    """What one segment did with one variant."""
+
+    segment_id: UUID | None
+    variant_id: UUID
+
+
+@dataclass(frozen=True)
+class InvalidLine:
+    """How many events of a kind were kept but not counted, for one reason."""
+
+    kind: str
+    reason: str
+    events: int
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """Up to when every accepted event is in the figures."""
+
+    as_of: datetime
+    pending_days: int
+    is_stale: bool
+
+
+def totals_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]) -> Totals:
+    """The sums from ``start`` to ``end``, both included."""
+    currency = _currency(advertiser_id)
+    sums: dict[str, Any] = defaultdict(int)
+    foreign: dict[str, int] = defaultdict(int)
+    rows = (
+        _rollups(advertiser_id, start, end, filters)
+        .annotate(attributed=_ATTRIBUTED)
+        .values("attributed", "currency")
+        .annotate(
+            **_SUMS,
+            invalid=Sum("invalid_events", default=0),
+            simulated=Count("pk", filter=Q(is_simulated=True)),
+        )
+    )
+    for row in rows:
+        for name in ("impressions", "viewables", "clicks", "invalid", "simulated"):
+            sums[name] += row[name]
+        prefix = "" if row["attributed"] else "unattributed_"
+        sums[f"{prefix}conversions"] += row["conversions"]
+        if row["currency"] in ("", currency):
+            sums[f"{prefix}revenue_cents"] += row["revenue_cents"]
+        elif row["attributed"]:
+            foreign[row["currency"]] += row["revenue_cents"]
+    return Totals(
+        **{name: sums[name] for name in COUNTS},
+        unattributed_conversions=sums["unattributed_conversions"],
+        unattributed_revenue_cents=sums["unattributed_revenue_cents"],
+        other_revenue=dict(sorted(foreign.items())),
+        invalid_events=sums["invalid"],
+        has_simulated=sums["simulated"] > 0,
+        currency=currency,
+    )
+
+
+def series_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]) -> list[DayPoint]:
+    """One point a day, days without anything included; attributed orders only."""
+    currency = _currency(advertiser_id)
+    rows = _rollups(advertiser_id, start, end, filters).values("day").annotate(**_sums_in(currency))
+    by_day = {row["day"]: row for row in rows}
+    days = (start + timedelta(days=n) for n in range((end - start).days + 1))
+    return [DayPoint(day=day, **{name: by_day.get(day, {}).get(name, 0) for name in COUNTS}) for day in days]
+
+
+def leaderboard_get(
+    *,
+    advertiser_id: UUID,
+    start: date,
+    end: date,
+    sort: str = "rate",
+    limit: int = 20,
+    **filters: Unpack[Filters],
+) -> list[CreativeLine]:
+    """Creatives, best first. The prior of the shrinkage comes from all of them, not from the shown ones.
+
+    ``sort``: ``rate`` (the shrunk click rate), ``impressions``, ``clicks``, ``conversions``, ``revenue``.
+    """
+    currency = _currency(advertiser_id)
+    rows = (
+        _rollups(advertiser_id, start, end, filters)
+        .filter(creative_id__isnull=False)
+        .values("creative_id", "variant_id", "campaign_id", "segment_id")
+        .annotate(**_sums_in(currency))
+    )
+    lines = _merged(rows)
+    prior = prior_estimate([(line.clicks, line.impressions) for line in lines])
+
+    def rank(line: CreativeLine) -> tuple[float, int, str]:
+        if sort == "rate":
+            clicks = min(line.clicks, line.impressions)
+            value = (prior.alpha + clicks) / (prior.strength + line.impressions)
+        else:
+            value = getattr(line, "revenue_cents" if sort == "revenue" else sort)
+        return (-value, -line.impressions, str(line.creative_id))
+
+    return [
+        CreativeLine(**{**vars(line), "shrunk": posterior(line.clicks, line.impressions, prior)})
+        for line in sorted(lines, key=rank)[:limit]
+    ]
+
+
+def _merged(rows: Iterable[dict[str, Any]]) -> list[CreativeLine]:
+    """One line a creative: the same picture may stand in several campaigns; the busiest one is named."""
+    found: dict[UUID, dict[str, Any]] = {}
+    for row in sorted(rows, key=lambda row: (-row["impressions"], str(row["variant_id"]))):
+        line = found.setdefault(row["creative_id"], {**row, **dict.fromkeys(COUNTS, 0)})
+        for name in COUNTS:
+            line[name] += row[name]
+    return [CreativeLine(**line) for line in found.values()]
+
+
+def pairs_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]) -> list[PairLine]:
+    """Segment by variant; the page sums variants to products."""
+    currency = _currency(advertiser_id)
+    rows = (
+        _rollups(advertiser_id, start, end, filters)
+        .filter(variant_id__isnull=False)
+        .values("segment_id", "variant_id")
+        .annotate(**_sums_in(currency))
+    )
+    return [PairLine(**row) for row in rows]
+
+
+def campaigns_get(
+    *, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]
+) -> dict[UUID, Counts]:
+    """Sums by campaign."""
+    currency = _currency(advertiser_id)
+    rows = (
+        _rollups(advertiser_id, start, end, filters)
+        .filter(campaign_id__isnull=False)
+        .values("campaign_id")
+        .annotate(**_sums_in(currency))
+    )
+    return {row.pop("campaign_id"): Counts(**row) for row in rows}
+
+
+def invalid_get(
+    *, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]
+) -> list[InvalidLine]:
+    """What was kept but not counted, by kind and reason."""
+    rows = (
+        _filtered(
+            DailyInvalid.objects.filter(advertiser_id=advertiser_id, day__gte=start, day__lte=end), filters
+        )
+        .values("kind", "reason")
+        .annotate(count=Sum("events"))
+        .order_by("kind", "-count", "reason")
+    )
+    return [InvalidLine(row["kind"], row["reason"], row["count"]) for row in rows]
+
+
+def freshness_get(*, advertiser_id: UUID, now: datetime | None = None) -> Freshness:
+    """Without a dirty day every accepted event is counted, so the figures are as of now."""
+    now = now or timezone.now()
+    marks = DirtyDay.objects.filter(advertiser_id=advertiser_id).aggregate(
+        oldest=Min("created_at"), pending=Count("pk")
+    )
+    as_of = min(marks["oldest"] or now, now)
+    return Freshness(as_of, marks["pending"], now - as_of > STALE_AFTER)
+
+
+def has_data(*, advertiser_id: UUID) -> bool:
+    """Whether anything was ever counted."""
+    return DailyRollup.objects.filter(advertiser_id=advertiser_id).exists()
+
+
+def _currency(advertiser_id: UUID) -> str:
+    return Advertiser.objects.values_list("currency", flat=True).get(pk=advertiser_id)
+
+
+def _sums_in(currency: str) -> dict[str, Any]:
+    """Sums of one group, orders that no creative led to and foreign money left out."""
+    attributed = Q(campaign_id__isnull=False)
+    return {
+        **_SUMS,
+        "conversions": Sum("conversions", filter=attributed, default=0),
+        "revenue_cents": Sum("revenue_cents", filter=attributed & Q(currency=currency), default=0),
+    }
+
+
+def _rollups(advertiser_id: UUID, start: date, end: date, filters: Filters) -> Any:
+    """A query set, typed loosely: the stubs cannot follow sums made from names."""
+    rows = DailyRollup.objects.filter(advertiser_id=advertiser_id, day__gte=start, day__lte=end)
+    return _filtered(rows, filters).order_by()
+
+
+def _filtered(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:
+    given: dict[str, Any] = dict(filters)
+    if given.get("segment_id") == GENERIC:
+        del given["segment_id"]
+        rows = rows.filter(segment_id__isnull=True, campaign_id__isnull=False)
+    return rows.filter(**given)

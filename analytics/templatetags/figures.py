@@ -1,0 +1,75 @@
+"""How figures are written on the pages of analytics. ``{% load figures %}``."""
+
+from __future__ import annotations
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from analytics.report_query import ReportQuery
+from analytics.reports import Report
+from analytics.stats.intervals import Rate
+from analytics.stats.shrinkage import Posterior
+from analytics.tracking import NotCounted
+
+register = template.Library()
+
+_REASONS = {
+    NotCounted.REPEAT: "repeated",
+    NotCounted.ORDER_REPEAT: "order sent again",
+    NotCounted.TOKEN_EXPIRED: "expired link",
+    NotCounted.UA_EMPTY: "no user agent",
+    NotCounted.UA_BOT: "robot",
+    NotCounted.UA_NONBROWSER: "not a browser",
+    NotCounted.PREFETCH: "fetched ahead of time",
+    NotCounted.HEAD: "link check",
+}
+
+
+@register.filter
+def figure(value: int | float | None) -> str:
+    """Thousands apart; an en dash for nothing."""
+    return "–" if value is None else f"{value:,.0f}"
+
+
+@register.filter
+def interval(rate: Rate | Posterior | None, digits: int = 2) -> str:
+    """``1.2 to 3.4 %``; the empty string without data."""
+    if rate is None or (isinstance(rate, Rate) and rate.value is None):
+        return ""
+    return f"{rate.low * 100:.{digits}f} to {rate.high * 100:.{digits}f} %"
+
+
+@register.filter
+def reason_words(code: str) -> str:
+    """A reason in words; a new one under its code."""
+    return _REASONS.get(code, code.replace("_", " "))  # type: ignore[call-overload]
+
+
+@register.filter
+def signed_percent(change: float | None) -> SafeString | str:
+    """A relative change with its sign, green up and red down; nothing when there is none."""
+    if change is None:
+        return ""
+    tone = "up" if change > 0 else "down" if change < 0 else ""
+    shown = f"{change * 100:+,.1f} %" if abs(change) < 100 else ">+9,999 %"
+    return format_html('<span class="{}">{}</span>', tone, shown)
+
+
+@register.simple_tag
+def change(report: Report, name: str) -> SafeString | str:
+    """``{% change report "clicks" %}``: against the period before."""
+    if report.before is None:
+        return ""
+    relative = report.change(name)
+    if relative is None:
+        return format_html('<div class="muted">{}</div>', "no figure for the period before")
+    return format_html("<div>{} vs the period before</div>", signed_percent(relative))
+
+
+@register.simple_tag
+def sort_header(query: ReportQuery, sort: str, label: str) -> SafeString:
+    """A table head that sorts by its column."""
+    if query.sort == sort:
+        return format_html('<th class="number" aria-sort="descending">{} ↓</th>', label)
+    return format_html('<th class="number"><a href="?{}">{}</a></th>', query.urlencode(sort=sort), label)
