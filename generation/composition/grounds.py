@@ -1,0 +1,190 @@
+"""Four grounds a product can stand on, one for each style: podium, flat, sweep and arch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PIL import Image, ImageDraw
+
+from generation.composition import paint
+from generation.composition.layouts import Layout
+from generation.composition.palette import Palette
+from generation.composition.product import Placed
+
+Corners = tuple[int, int, int, int]
+# (layout, palette, the product, the box around product and motif) -> the picture behind them
+Ground = Callable[[Layout, Palette, Placed, Corners], Image.Image]
+
+
+def _wall(layout: Layout, palette: Palette, centre: tuple[float, float], reach: float) -> Image.Image:
+    """Light falls on the stage and fades to the corners."""
+    canvas = Image.new("RGB", layout.size, palette.wall)
+    paint.paste(
+        canvas, palette.wall_deep, paint.ramp(layout.size, layout.height * 0.35, layout.height * 1.25), 0.7
+    )
+    paint.paste(canvas, palette.wall_light, paint.glow(layout.size, centre, (reach, reach)), 0.9)
+    return canvas
+
+
+def podium(layout: Layout, palette: Palette, placed: Placed, group: Corners) -> Image.Image:
+    """A soft studio with a big disc on the wall and a round podium under the product."""
+    size = layout.size
+    _, stage_top, stage_width, stage_height = layout.stage
+    left, top, right, _ = placed.box
+    centre = (left + right) / 2
+    short = min(stage_width, stage_height)
+    canvas = _wall(layout, palette, (centre, top), max(size) * 0.62)
+    radius = short * 0.46
+    middle = max(layout.floor - radius * 1.12, stage_top + radius * 0.4)
+    heart = (centre + (group[0] + group[2]) / 2) / 2
+    disc = paint.ellipse(size, (heart - radius, middle - radius, heart + radius, middle + radius))
+    paint.paste(canvas, palette.disc, disc, 0.95)
+    sheen = paint.both(disc, paint.ramp(size, middle + radius, middle - radius))
+    paint.paste(canvas, palette.wall_light, sheen, 0.42)
+    soft = size[1] * 0.02 + 1
+    paint.paste(canvas, palette.floor, paint.ramp(size, layout.horizon - soft, layout.horizon + soft), 0.75)
+    paint.paste(
+        canvas,
+        palette.wall_deep,
+        paint.ramp(size, layout.horizon, size[1] * 1.1),
+        0.55 if palette.is_dark else 0.35,
+    )
+    _podium_draw(canvas, layout, palette, placed)
+    return canvas
+
+
+def _podium_draw(canvas: Image.Image, layout: Layout, palette: Palette, placed: Placed) -> None:
+    left, _, right, _ = placed.box
+    centre = (left + right) / 2
+    half = max((right - left) * 0.64, layout.product[2] * 0.42)
+    depth = half * 0.17
+    tall = max(4.0, layout.stage[3] * 0.055)
+    top = layout.floor - depth * 0.25
+    size = canvas.size
+    drop = paint.ellipse(
+        size, (centre - half * 1.05, top + tall - depth, centre + half * 1.12, top + tall + depth * 1.5)
+    )
+    paint.paste(canvas, palette.shadow, paint.blurred(drop, depth * 0.8 + 1), 0.36)
+    body = paint.rounded(size, (centre - half, top, centre + half, top + tall), 0)
+    base = paint.ellipse(size, (centre - half, top + tall - depth, centre + half, top + tall + depth))
+    for mask in (body, base):
+        paint.paste(canvas, palette.podium, mask)
+        shade = paint.both(mask, paint.ramp(size, centre - half * 0.5, centre + half * 1.1, vertical=False))
+        paint.paste(canvas, palette.shadow, shade, 0.26)
+        paint.paste(canvas, palette.shadow, mask, 0.07)
+    lid = paint.ellipse(size, (centre - half, top - depth, centre + half, top + depth))
+    paint.paste(canvas, palette.podium, lid)
+    paint.paste(
+        canvas,
+        palette.wall_light,
+        paint.both(lid, paint.ramp(size, centre + half, centre - half, vertical=False)),
+        0.7,
+    )
+
+
+def flat(layout: Layout, palette: Palette, placed: Placed, group: Corners) -> Image.Image:
+    """Poster shapes: a large circle, a quarter disc from the edge, a few dots; no gradients."""
+    size = layout.size
+    canvas = Image.new("RGB", size, palette.wall)
+    stage_left, _, stage_width, stage_height = layout.stage
+    centre, short = (group[0] + group[2]) / 2, min(stage_width, stage_height)
+    radius = short * 0.52
+    middle = layout.floor - radius * 0.78
+    circle = (centre - radius, middle - radius, centre + radius, middle + radius)
+    paint.paste(canvas, palette.disc, paint.ellipse(size, circle))
+    corner_x = stage_left + stage_width if stage_left > 0 or stage_width == size[0] else stage_left
+    reach = short * 0.34
+    corner = paint.ellipse(size, (corner_x - reach, size[1] - reach, corner_x + reach, size[1] + reach))
+    paint.paste(canvas, palette.wall_deep, corner)
+    half = max((group[2] - group[0]) * 0.60, radius * 0.8)
+    rug = (centre - half, layout.floor - half * 0.13, centre + half, layout.floor + half * 0.12)
+    paint.paste(canvas, palette.wall_light, paint.ellipse(size, rug))
+    if short >= 150:
+        _dots_draw(canvas, layout, palette)
+    return canvas
+
+
+def _dots_draw(canvas: Image.Image, layout: Layout, palette: Palette) -> None:
+    """A small grid of dots in the stage's upper corner."""
+    left, top, width, height = layout.motif
+    step = min(layout.stage[2], layout.stage[3]) * 0.042
+    radius = step * 0.17
+    x0, y0 = left + width - step * 3.6, top + height * 0.36
+    pen_layer = Image.new("L", (canvas.width * 2, canvas.height * 2), 0)
+    pen = ImageDraw.Draw(pen_layer)
+    for row in range(4):
+        for column in range(4):
+            x, y = (x0 + column * step) * 2, (y0 + row * step) * 2
+            pen.ellipse((x - 2 * radius, y - 2 * radius, x + 2 * radius, y + 2 * radius), fill=255)
+    paint.paste(canvas, palette.action, pen_layer.reduce(2), 0.75)
+
+
+def sweep(layout: Layout, palette: Palette, placed: Placed, group: Corners) -> Image.Image:
+    """A seamless paper sweep under one lamp, with the product mirrored in the table."""
+    size = layout.size
+    left, top, right, bottom = placed.box
+    centre = (left + right) / 2
+    reach = max(layout.stage[2], layout.stage[3]) * 0.75
+    canvas = Image.new("RGB", size, palette.wall)
+    paint.paste(canvas, palette.wall_deep, paint.ramp(size, 0, size[1]), 0.6)
+    lamp = (top + bottom) / 2
+    paint.paste(canvas, palette.disc, paint.glow(size, (centre, lamp), (reach, reach * 0.9)), 0.75)
+    paint.paste(
+        canvas, palette.wall_light, paint.glow(size, (centre, lamp), (reach * 0.5, reach * 0.45)), 0.35
+    )
+    table = paint.glow(size, (centre, layout.floor), (reach * 0.85, layout.stage[3] * 0.13))
+    paint.paste(canvas, palette.podium, table, 0.6)
+    if not placed.is_card:
+        _mirror_draw(canvas, placed)
+    return canvas
+
+
+def _mirror_draw(canvas: Image.Image, placed: Placed) -> None:
+    left, _, right, bottom = placed.box
+    tall = max(2, round(placed.picture.height * 0.22))
+    mirrored = placed.picture.transpose(Image.Transpose.FLIP_TOP_BOTTOM).crop((0, 0, right - left, tall))
+    fade = paint.ramp(mirrored.size, tall, -tall * 0.2)
+    alpha = paint.both(mirrored.getchannel("A"), fade).point([round(v * 0.26) for v in range(256)])
+    canvas.paste(mirrored.convert("RGB"), (left, bottom), alpha)
+
+
+def arch(layout: Layout, palette: Palette, placed: Placed, group: Corners) -> Image.Image:
+    """A magazine page: calm paper and a tall arched window behind the product."""
+    size = layout.size
+    canvas = Image.new("RGB", size, palette.wall)
+    stage_left, stage_top, stage_width, stage_height = layout.stage
+    left, top, right, _ = group
+    centre = (left + right) / 2
+    base = layout.floor + (size[1] - layout.floor) * 0.16 + 2
+    half = min(max(layout.product[2] * 0.56, (right - left) * 0.50), stage_width * 0.47)
+    centre = min(max(centre, stage_left + half + 4), stage_left + stage_width - half - 4)
+    crown = max(min(top - half * 0.30, base - half * 1.5), stage_top + stage_height * 0.045)
+    window = (centre - half, crown, centre + half, base + half)
+    below = Image.new("L", size, 0)
+    below.paste(255, (0, 0, size[0], round(base)))
+    shape = paint.both(paint.rounded(size, window, half), below)
+    paint.paste(canvas, palette.disc, shape)
+    paint.paste(canvas, palette.wall_light, paint.both(shape, paint.ramp(size, base, crown)), 0.38)
+    step = paint.both(shape, paint.ramp(size, layout.horizon, layout.horizon + 2))
+    paint.paste(canvas, palette.floor, step, 0.55)
+    line = max(1, round(min(size) / 300))
+    gap = max(3, min(size) * 0.022)
+    outer = paint.rounded(size, (window[0] - gap, window[1] - gap, window[2] + gap, window[3]), half + gap)
+    inner = paint.rounded(
+        size,
+        (window[0] - gap + line, window[1] - gap + line, window[2] + gap - line, window[3]),
+        half + gap - line,
+    )
+    ring = paint.both(paint.both(outer, inner.point([255 - v for v in range(256)])), below)
+    paint.paste(canvas, palette.accent_ink, ring, 0.6)
+    return canvas
+
+
+GROUNDS: dict[str, Ground] = {
+    "soft_3d": podium,
+    "flat_illustration": flat,
+    "studio": sweep,
+    "editorial": arch,
+}
+# How far out of focus the motif stands behind the product, as a share of its height.
+SOFTNESS = {"soft_3d": 0.004, "flat_illustration": 0.0, "studio": 0.014, "editorial": 0.003}

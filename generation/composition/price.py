@@ -1,0 +1,63 @@
+"""Prices as a shopper reads them: the catalogue's integer minor units, never a float, never a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from generation.briefs import BriefProduct
+
+MINOR_DIGITS = {
+    "JPY": 0,
+    "KRW": 0,
+    "VND": 0,
+    "CLP": 0,
+    "ISK": 0,
+    "KWD": 3,
+    "BHD": 3,
+    "OMR": 3,
+    "JOD": 3,
+    "TND": 3,
+}
+SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "CNY": "¥", "JPY": "¥", "AUD": "A$", "CAD": "C$", "HKD": "HK$",
+           "SGD": "S$", "NZD": "NZ$", "BRL": "R$"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PriceText:
+    """What to print: the price to pay and, on sale, the price before and the saving."""
+
+    now: str
+    was: str = ""
+    saving: str = ""  # "−20%"
+
+    @property
+    def is_sale(self) -> bool:
+        return bool(self.was)
+
+    def __str__(self) -> str:
+        return f"{self.now} ({self.was})" if self.was else self.now
+
+
+def amount_text(cents: int, currency: str, language: str) -> str:
+    """``8990, "EUR"`` -> ``€89.90``; whole amounts drop their zeros, unknown currencies keep their code."""
+    digits = MINOR_DIGITS.get(currency, 2)
+    whole, rest = divmod(cents, 10**digits)
+    number = f"{whole:,}" + (f".{rest:0{digits}d}" if rest else "")
+    symbol = SYMBOLS.get(currency)
+    if symbol is None:
+        return f"{currency} {number}"
+    if currency == "JPY" and language == "zh":
+        return f"{number}日元"  # ¥ means yuan to a Chinese reader
+    return symbol + number
+
+
+def price_text(product: BriefProduct, language: str) -> PriceText:
+    """The product's price, with the price before when it is on sale."""
+    sale = product.sale_price_cents
+    now = product.price_cents if sale is None else min(sale, product.price_cents)
+    text = amount_text(now, product.currency, language)
+    if sale is None or sale >= product.price_cents:
+        return PriceText(text)
+    percent = (product.price_cents - sale) * 100 // product.price_cents  # rounded down: never promise more
+    saving = f"−{percent}%" if percent >= 5 else ""
+    return PriceText(text, amount_text(product.price_cents, product.currency, language), saving)

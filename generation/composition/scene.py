@@ -1,0 +1,138 @@
+"""What stands behind the product: a motif set into a built scene, or a whole picture cropped to cover."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageFilter, ImageOps
+
+from generation.composition import paint
+from generation.composition.grounds import GROUNDS, SOFTNESS, podium
+from generation.composition.layouts import Layout
+from generation.composition.palette import Palette
+from generation.composition.product import Placed
+
+WANTED_VISIBLE = 0.6  # share of the motif that should not hide behind the product
+MOTIF_LARGEST = 0.98  # of the product's longer side: the product is the hero
+AIR = 0.10  # how much of the wall's colour lies over the motif
+
+Corners = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Prop:
+    """The motif as it stands in one size: scaled, and how much of it the product leaves visible."""
+
+    picture: Image.Image
+    left: int
+    top: int
+    visible: float
+
+    @property
+    def box(self) -> Corners:
+        return self.left, self.top, self.left + self.picture.width, self.top + self.picture.height
+
+
+def scene_build(
+    layout: Layout, palette: Palette, placed: Placed, motif: Image.Image, style: str, seed: int
+) -> tuple[Image.Image, float]:
+    """The ground of the style with the motif on it; also says how much of the motif is to be seen."""
+    prop = motif_place(paint.trimmed(motif), layout, placed)
+    canvas = GROUNDS.get(style, podium)(layout, palette, placed, _union(placed.box, prop.box))
+    if style in ("soft_3d", "studio"):
+        _haze_draw(canvas, layout, prop)
+    _prop_draw(canvas, layout, palette, prop, style)
+    return paint.grain(canvas, seed & 0xFFFF), prop.visible
+
+
+def scene_cover(layout: Layout, picture: Image.Image) -> Image.Image:
+    """A whole picture, cropped to fill the placement."""
+    return ImageOps.fit(picture.convert("RGB"), layout.size, Image.Resampling.LANCZOS, centering=(0.5, 0.45))
+
+
+def _union(one: Corners, other: Corners) -> Corners:
+    return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
+
+
+def motif_place(motif: Image.Image, layout: Layout, placed: Placed) -> Prop:
+    """Where the motif stands: large, but smaller than the product, and mostly not hidden by it.
+
+    Tries a few sizes and places within the layout's motif box and keeps the best; measured on the alpha
+    of both pictures at a coarse scale, so a bottle leaves room at its side and a shoe above it.
+    """
+    box_left, box_top, box_width, box_height = layout.motif
+    coarse = max(1, max(layout.size) // 270)
+    cover = np.zeros((layout.height // coarse + 2, layout.width // coarse + 2), bool)
+    left, top, right, bottom = (value // coarse for value in placed.box)
+    shrunk = placed.picture.getchannel("A").resize((max(1, right - left), max(1, bottom - top)))
+    cover[top : top + shrunk.height, left : left + shrunk.width] = np.asarray(shrunk) > 100
+    alpha = motif.getchannel("A")
+    ground = round(min(layout.floor - layout.stage[3] * 0.025, box_top + box_height))
+    largest = MOTIF_LARGEST * max(placed.picture.size)
+    fit = min(box_width / motif.width, box_height / motif.height, largest / max(motif.size))
+    best_score, best = -1.0, (0, 0, 4, 4, 0.0)
+    for share in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5):
+        size = max(4, round(motif.width * fit * share)), max(4, round(motif.height * fit * share))
+        shape = alpha.resize((max(1, size[0] // coarse), max(1, size[1] // coarse)), Image.Resampling.BOX)
+        mask = np.asarray(shape) > 100
+        area = max(int(mask.sum()), 1)
+        for step in range(9):
+            x = box_left + round((box_width - size[0]) * step / 8)
+            for y in {max(ground - size[1], box_top), box_top, box_top + (box_height - size[1]) // 3}:
+                window = cover[
+                    y // coarse : y // coarse + mask.shape[0], x // coarse : x // coarse + mask.shape[1]
+                ]
+                seen = 1 - float((mask & window).sum()) / area
+                standing = 0.3 if y + size[1] == ground else 0.0
+                score = min(seen, WANTED_VISIBLE) / WANTED_VISIBLE + 0.6 * share + standing
+                if score > best_score:
+                    best_score, best = score, (x, y, size[0], size[1], seen)
+    x, y, width, height, seen = best
+    return Prop(paint.resized(motif, (width, height)), x, y, seen)
+
+
+def _haze_draw(canvas: Image.Image, layout: Layout, prop: Prop) -> None:
+    """The motif once more, huge and far out of focus: its colours in the air."""
+    _, _, stage_width, stage_height = layout.stage
+    side = min(stage_width, stage_height) * 1.25
+    coarse = max(1.0, side / 96)  # nothing sharp is left of it, so a small copy will do
+    scale = side / coarse / max(prop.picture.size)
+    small = prop.picture.resize(
+        (max(4, round(prop.picture.width * scale)), max(4, round(prop.picture.height * scale)))
+    )
+    margin = round(side / coarse * 0.25)
+    large = Image.new("RGBA", (small.width + 2 * margin, small.height + 2 * margin))
+    large.paste(small, (margin, margin))
+    soft = large.convert("RGBa").filter(ImageFilter.GaussianBlur(side / coarse * 0.09)).convert("RGBA")
+    soft = soft.resize((round(soft.width * coarse), round(soft.height * coarse)), Image.Resampling.BICUBIC)
+    left, top, width, height = layout.motif
+    x, y = left + width * 0.62 - soft.width / 2, top + height * 0.40 - soft.height / 2
+    canvas.paste(
+        soft, (round(x), round(y)), soft.getchannel("A").point([round(v * 0.26) for v in range(256)])
+    )
+
+
+def _prop_draw(canvas: Image.Image, layout: Layout, palette: Palette, prop: Prop, style: str) -> None:
+    """Set the motif into the room: its shadow on the floor, the air between it and the lens."""
+    picture, (left, top), (width, height) = prop.picture, (prop.left, prop.top), prop.picture.size
+    alpha = picture.getchannel("A")
+    stands = abs(top + height - layout.floor) <= layout.stage[3] * 0.06
+    if stands:
+        size = max(2, round(width * 0.96)), max(2, round(min(width, height) * 0.11))
+        foot = alpha.crop((0, int(height * 0.7), width, height)).resize(size)
+        at = (left + round(width * 0.04), top + height - round(size[1] * 0.6))
+        paint.stamp(canvas, palette.shadow, foot, at, max(0.8, width * 0.035), 0.5)
+    elif style != "flat_illustration":
+        at = (left + round(width * 0.03), top + round(height * 0.06))
+        paint.stamp(canvas, palette.shadow, alpha, at, max(1.0, width * 0.06), 0.22)
+    margin = 8
+    padded = Image.new("RGBA", (width + 2 * margin, height + 2 * margin))
+    padded.paste(picture, (margin, margin))
+    padded = paint.blurred(padded.convert("RGBa"), height * SOFTNESS.get(style, 0.004)).convert("RGBA")
+    if style != "flat_illustration":
+        tint = Image.new("RGB", padded.size, palette.wall)
+        colours = Image.blend(padded.convert("RGB"), tint, AIR)
+        colours.putalpha(padded.getchannel("A"))
+        padded = colours
+    canvas.paste(padded, (left - margin, top - margin), padded)

@@ -1,0 +1,277 @@
+"""Text that fits: cleaning, a font for every character, line breaking for Latin and Chinese, fitting.
+
+Widths are measured once at a reference size and scaled, because advances are linear in the size; the
+chosen size is then measured as it will be drawn, so hinting cannot push a line over its edge.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from PIL import Image, ImageDraw
+
+from generation.composition.fonts import FACES, font_file, font_open
+from generation.renderers.base import RenderError
+
+_SPACES = re.compile(r"[^\S\u2009]+")  # the thin space stays: wordmarks are spaced with it
+REFERENCE = 100
+ASCENT, DESCENT = 0.80, 0.26  # of the size: room above and below the baseline for our faces
+ASCENT_CJK, DESCENT_CJK = 0.89, 0.14
+# Kinsoku: a line may not start with closing punctuation nor end with an opening bracket or currency sign.
+NEVER_FIRST = frozenset("，。！？；：、）》」』】〉”’…—·%％℃°,.!?;:)]}")
+NEVER_LAST = frozenset("（《「『【〈“‘([{¥￥$€£#")
+SHARED_PUNCTUATION = frozenset("“”‘’…—·")  # drawn full width in Chinese, narrow in Latin text
+PAUSES = frozenset("，。！？；：、")
+CLAUSE_WORTH = 0.7  # Chinese clauses stay whole when that costs at most this share of the size
+ELLIPSIS = "…"
+
+
+@dataclass(frozen=True)
+class TextBlock:
+    """Lines of one face and size, ready to draw; ``height`` runs from the top of the first line's
+    ascenders to the bottom of the last line's descenders."""
+
+    lines: tuple[str, ...]
+    face: str
+    size: int
+    leading: float
+    width: int
+    height: int
+    language: str
+    is_truncated: bool = False
+
+    @property
+    def ascent(self) -> float:
+        return (ASCENT_CJK if has_cjk("".join(self.lines)) else ASCENT) * self.size
+
+
+def is_cjk(character: str) -> bool:
+    """Han, kana, CJK punctuation and full-width forms: a line may break beside them."""
+    code = ord(character)
+    return 0x2E80 <= code <= 0x9FFF or 0xF900 <= code <= 0xFAFF or 0xFF00 <= code <= 0xFFEF or code >= 0x20000
+
+
+def has_cjk(text: str) -> bool:
+    return any(is_cjk(character) for character in text)
+
+
+def clean(text: str) -> str:
+    """NFC, one space between words, no control or invisible formatting characters."""
+    text = unicodedata.normalize("NFC", _SPACES.sub(" ", text).strip())
+    return "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))
+
+
+@lru_cache(maxsize=4096)
+def runs_of(text: str, face: str, language: str = "en") -> tuple[tuple[str, str], ...]:
+    """The text as (font name, characters) runs. Raises RenderError ``missing_glyph``."""
+    chinese = language == "zh"
+    runs: list[tuple[str, str]] = []
+    for character in text:
+        name = _font_for(character, face, chinese)
+        if runs and (runs[-1][0] == name or character == " "):
+            runs[-1] = (runs[-1][0], runs[-1][1] + character)
+        else:
+            runs.append((name, character))
+    return tuple(runs)
+
+
+def _font_for(character: str, face: str, chinese: bool) -> str:
+    chain = FACES[face]
+    if chinese and character in SHARED_PUNCTUATION:
+        chain = chain[::-1]
+    for name in chain:
+        if ord(character) in font_file(name).code_points:
+            return name
+    label = unicodedata.name(character, "unnamed")
+    raise RenderError(
+        "missing_glyph",
+        f"No font here can draw {character!r} (U+{ord(character):04X} {label}); change the text.",
+        permanent=True,
+    )
+
+
+@lru_cache(maxsize=8192)
+def _reference_width(text: str, face: str, language: str) -> float:
+    return sum(font_open(name, REFERENCE).getlength(run) for name, run in runs_of(text, face, language))
+
+
+def measured_width(text: str, face: str, size: int, language: str = "en") -> float:
+    """The advance width of a line as it will be drawn."""
+    return sum(font_open(name, size).getlength(run) for name, run in runs_of(text, face, language))
+
+
+def pieces_of(text: str) -> list[str]:
+    """The smallest pieces a line may be broken between; a piece carries its trailing space."""
+    pieces: list[str] = []
+    for index, character in enumerate(text):
+        before = text[index - 1] if index else ""
+        if not before:
+            pieces.append(character)
+            continue
+        may_break = (before == " " or is_cjk(before) or is_cjk(character)) and character != " "
+        if character in NEVER_FIRST or before in NEVER_LAST:
+            may_break = False
+        if may_break:
+            pieces.append(character)
+        else:
+            pieces[-1] += character
+    return pieces
+
+
+def lines_break(
+    pieces: list[str], face: str, limit: float, max_lines: int, language: str
+) -> list[str] | None:
+    """Break into the fewest lines of at most ``limit`` (reference pixels), evened out; None if impossible.
+
+    Even lines leave no orphan: the cost of a line is the square of the room it leaves.
+    """
+    widths = [_reference_width(piece, face, language) for piece in pieces]
+    trimmed = [_reference_width(piece.rstrip(), face, language) for piece in pieces]
+    if any(width > limit for width in trimmed):
+        return None
+    count = len(pieces)
+    chinese = language == "zh"
+    for lines in range(1, max_lines + 1):
+        best: dict[tuple[int, int], tuple[float, int]] = {(0, 0): (0.0, 0)}
+        for used in range(1, lines + 1):
+            for end in range(1, count + 1):
+                width = trimmed[end - 1]
+                for start in range(end - 1, -1, -1):
+                    if start < end - 1:
+                        width += widths[start]
+                    if width > limit:
+                        break
+                    before = best.get((used - 1, start))
+                    if before is not None:
+                        cost = before[0] + (limit - width) ** 2
+                        if chinese and end < count and pieces[end - 1][-1] not in PAUSES:
+                            cost += (0.3 * limit) ** 2  # a clause stays on one line when it can
+                        if (used, end) not in best or cost < best[used, end][0]:
+                            best[used, end] = (cost, start)
+        if (lines, count) in best:
+            broken, end = [], count
+            for used in range(lines, 0, -1):
+                start = best[used, end][1]
+                broken.append("".join(pieces[start:end]).rstrip())
+                end = start
+            return broken[::-1]
+    return None
+
+
+def text_fit(
+    text: str,
+    face: str,
+    width: float,
+    height: float,
+    *,
+    max_size: int,
+    min_size: int,
+    max_lines: int = 1,
+    leading: float = 1.12,
+    language: str = "en",
+) -> TextBlock:
+    """The largest size at which the text fits the box; cut with an ellipsis when even the smallest does not.
+
+    The result never overflows the box. Raises RenderError ``missing_glyph`` or ``box_too_small``.
+    """
+    text = clean(text)
+    runs_of(text, face, language)  # a missing glyph is named before anything is measured
+    box = _Box(face, width, height, max_lines, leading, language)
+    pieces = pieces_of(text)
+    block = _largest(pieces, box, max_size, min_size)
+    if block is not None and len(block.lines) > 1 and language == "zh":
+        by_clause = _largest(_clauses(pieces), box, max_size, min_size)
+        if by_clause is not None and by_clause.size >= CLAUSE_WORTH * block.size:
+            return by_clause
+    return block or _cut(pieces, box, min_size)
+
+
+@dataclass(frozen=True)
+class _Box:
+    """What a text has to fit into."""
+
+    face: str
+    width: float
+    height: float
+    max_lines: int
+    leading: float
+    language: str
+
+
+def _clauses(pieces: list[str]) -> list[str]:
+    """The pieces joined up to each pause."""
+    clauses = [""]
+    for piece in pieces:
+        clauses[-1] += piece
+        if piece[-1] in PAUSES:
+            clauses.append("")
+    return [clause for clause in clauses if clause]
+
+
+def _largest(pieces: list[str], box: _Box, max_size: int, min_size: int) -> TextBlock | None:
+    """Binary search on the size."""
+    low, high, found = min_size, max_size, None
+    while low <= high:
+        size = (low + high) // 2
+        block = _fit_at(pieces, box, size)
+        if block is None:
+            high = size - 1
+        else:
+            found, low = block, size + 1
+    return found
+
+
+def _cut(pieces: list[str], box: _Box, size: int) -> TextBlock:
+    """The longest beginning that fits at the smallest size, ended by an ellipsis."""
+    whole = len(pieces) > 1
+    units = pieces if whole else list("".join(pieces))  # one endless word is cut between characters
+    for keep in range(min(len(units) - 1, 80), 0, -1):
+        kept = [*units[: keep - 1], units[keep - 1].rstrip(" ,.;:，。；：、") + ELLIPSIS]
+        block = _fit_at(kept if whole else ["".join(kept)], box, size)
+        if block is not None:
+            return replace(block, is_truncated=True)
+    if whole:  # the first word alone is too wide
+        return _cut(["".join(pieces)], box, size)
+    raise RenderError(
+        "box_too_small", "A layout has a text box too small for its smallest size.", permanent=True
+    )
+
+
+def _fit_at(pieces: list[str], box: _Box, size: int) -> TextBlock | None:
+    cjk = any(has_cjk(piece) for piece in pieces)
+    line_height = (ASCENT_CJK + DESCENT_CJK if cjk else ASCENT + DESCENT) * size
+    step = box.leading * size
+    room = int((box.height - line_height) / step) + 1 if box.height >= line_height else 0
+    if room < 1:
+        return None
+    limit = box.width * REFERENCE / size
+    lines = lines_break(pieces, box.face, limit, min(room, box.max_lines), box.language)
+    if lines is None:
+        return None
+    drawn = max(measured_width(line, box.face, size, box.language) for line in lines)
+    if drawn > box.width:
+        return None
+    height = math.ceil(line_height + (len(lines) - 1) * step)
+    return TextBlock(tuple(lines), box.face, size, box.leading, math.ceil(drawn), height, box.language)
+
+
+def text_mask(
+    block: TextBlock, canvas: tuple[int, int], x: float, y: float, width: float, align: str
+) -> Image.Image:
+    """The block's ink as a mask of the canvas: its top left at (x, y), aligned within ``width``."""
+    mask = Image.new("L", canvas, 0)
+    draw = ImageDraw.Draw(mask)
+    for index, line in enumerate(block.lines):
+        length = measured_width(line, block.face, block.size, block.language)
+        slack = {"left": 0.0, "centre": (width - length) / 2, "right": width - length}[align]
+        left: float = round(x + slack)
+        baseline = round(y + block.ascent + index * block.leading * block.size)
+        for name, run in runs_of(line, block.face, block.language):
+            font = font_open(name, block.size)
+            draw.text((left, baseline), run, fill=255, font=font, anchor="ls")
+            left += font.getlength(run)
+    return mask
