@@ -17,10 +17,19 @@ class Shopper(TenantModel):
     is_minor = models.BooleanField(default=False)
     is_simulated = models.BooleanField(default=False)
     last_seen_at = models.DateTimeField(null=True, blank=True)
+    # Since when behaviours wait to enter the profile; null when it is up to date.
+    stale_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["advertiser", "pseudonym"], name="shopper_once_per_advertiser")
+        ]
+        indexes = [
+            models.Index(
+                fields=["advertiser", "stale_since"],
+                name="shoppers_to_rebuild",
+                condition=models.Q(stale_since__isnull=False),
+            )
         ]
 
     def __str__(self) -> str:
@@ -68,6 +77,9 @@ class InterestProfile(TenantModel):
     top_interest = models.CharField(max_length=60, blank=True, db_index=True)
     computed_at = models.DateTimeField()
 
+    class Meta:
+        indexes = [models.Index(fields=["advertiser", "computed_at"], name="profiles_by_age")]
+
 
 class Segment(TenantModel):
     """A group of shoppers by interest: the unit for which creatives are made."""
@@ -84,7 +96,7 @@ class Segment(TenantModel):
     # The interests that enter prompts, strongest first: [taxonomy id, ...]
     interests = models.JSONField(default=list)
     size = models.PositiveIntegerField(default=0)  # members at refreshed_at
-    refreshed_at = models.DateTimeField(null=True, blank=True)
+    refreshed_at = models.DateTimeField(null=True, blank=True)  # null: its members are not known yet
     is_active = models.BooleanField(default=True)
 
     class Meta:

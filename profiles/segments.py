@@ -120,3 +120,14 @@ def rule_interests(rule: Mapping[str, Any]) -> list[str]:
     """The interests that enter prompts, in the order the manager chose them: "all" first, then "any"."""
     named = [c["interest"] for part in ("all", "any") for c in rule.get(part) or ()]
     return list(dict.fromkeys(named))
+
+
+def top_strength(interest: str, weights: Mapping[str, float]) -> float | None:
+    """How well a profile fits the automatic segment of an interest: its favourite must be in the family.
+
+    A group counts a little less than the interest itself, so that the more telling segment is served.
+    """
+    best = top_interest(weights)
+    if not best or best not in family_of(interest):
+        return None
+    return weights[best] if best == interest else round(weights[best] * 0.9, 4)

@@ -115,7 +115,7 @@ def _scaled(items: Iterable[tuple[str, float]]) -> dict[str, float]:
 
 @lru_cache(maxsize=4)
 def _mapper(dotted_path: str) -> TextMapper:
-    return import_string(dotted_path)()  # type: ignore[no-any-return]
+    return import_string(dotted_path)()
 
 
 def mapper_get() -> TextMapper:

@@ -1,0 +1,276 @@
+"""Writes of profiles: behaviours, consent, shoppers. Segments stand in ``segment_services``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import Advertiser
+from adplatform.lib.errors import DomainError
+from profiles import consent, rebuilding
+from profiles.models import Behaviour, ConsentRecord, InterestProfile, SegmentMembership, Shopper
+from profiles.product_mapping import product_interests
+from profiles.pseudonyms import SHOPPER_KEY_LIMIT, pseudonym_of
+from profiles.segment_services import (
+    RefreshResult,
+    segment_create,
+    segment_delete,
+    segment_update,
+    segments_refresh,
+)
+from profiles.selectors import consent_state_of, shopper_find
+from profiles.snapshots import BehaviourInput, RecordResult, Rejection
+from profiles.taxonomy import INTERESTS
+from profiles.text_mapping import TextMapper, mapper_get
+
+__all__ = [
+    "RefreshResult",
+    "behaviours_record",
+    "click_record",
+    "consent_record",
+    "profile_rebuild",
+    "segment_create",
+    "segment_delete",
+    "segment_update",
+    "segments_refresh",
+    "shopper_ensure",
+    "shopper_erase",
+]
+
+# A batch that touches more shoppers leaves their profiles to the task, which runs every minute.
+REBUILD_AT_ONCE = 50
+INSERT_BATCH = 500
+
+
+def shopper_key_checked(shopper_key: str) -> str:
+    """The key as it will be hashed. Raises DomainError ``shopper_invalid``."""
+    key = shopper_key.strip()
+    if not key or len(key) > SHOPPER_KEY_LIMIT or "\x00" in key:
+        raise DomainError("shopper_invalid", f"A shopper key has 1 to {SHOPPER_KEY_LIMIT} characters.")
+    return key
+
+
+def shopper_ensure(
+    *,
+    advertiser: Advertiser,
+    shopper_key: str,
+    language: str = "",
+    is_simulated: bool = False,
+    is_minor: bool | None = None,
+) -> Shopper:
+    """The shopper behind the shop's key, made when new. It may do nothing until consent is recorded."""
+    pseudonym = pseudonym_of(advertiser.pk, shopper_key_checked(shopper_key))
+    shopper, is_new = Shopper.objects.get_or_create(
+        advertiser=advertiser,
+        pseudonym=pseudonym,
+        defaults={"language": language, "is_simulated": is_simulated, "is_minor": bool(is_minor)},
+    )
+    changes: dict[str, str | bool] = {}
+    if not is_new and language and shopper.language != language:
+        changes["language"] = language
+    if not is_new and is_minor is not None and shopper.is_minor != is_minor:
+        changes["is_minor"] = is_minor
+    if changes:
+        for name, value in changes.items():
+            setattr(shopper, name, value)
+        shopper.save(update_fields=list(changes))
+    return shopper
+
+
+@transaction.atomic
+def consent_record(
+    *,
+    advertiser: Advertiser,
+    shopper_key: str,
+    personalisation: bool,
+    text_version: str,
+    source: str,
+    language: str = "",
+    is_minor: bool | None = None,
+    is_simulated: bool = False,
+) -> ConsentRecord:
+    """Add a line to the ledger and let it take effect at once.
+
+    A withdrawal (or word that the shopper is a minor) also forgets what was learnt: without consent
+    there is no reason left to keep it. The ledger itself stays, as the proof.
+    """
+    shopper = shopper_ensure(
+        advertiser=advertiser,
+        shopper_key=shopper_key,
+        language=language,
+        is_simulated=is_simulated,
+        is_minor=is_minor,
+    )
+    record = ConsentRecord.objects.create(
+        advertiser=advertiser,
+        shopper=shopper,
+        personalisation=personalisation,
+        text_version=text_version,
+        source=source,
+    )
+    shopper.personalisation_allowed = personalisation
+    shopper.save(update_fields=["personalisation_allowed"])
+    if not consent.allow(consent_state_of(shopper)):
+        _profile_forget(shopper)
+    return record
+
+
+def _profile_forget(shopper: Shopper) -> None:
+    segment_ids = set(SegmentMembership.objects.filter(shopper=shopper).values_list("segment", flat=True))
+    SegmentMembership.objects.filter(shopper=shopper).delete()
+    InterestProfile.objects.filter(shopper=shopper).delete()
+    Behaviour.objects.filter(shopper=shopper).delete()
+    Shopper.objects.filter(pk=shopper.pk).update(stale_since=None, last_seen_at=None)
+    rebuilding.sizes_recount(segment_ids=segment_ids)
+
+
+@transaction.atomic
+def shopper_erase(*, advertiser: Advertiser, shopper_key: str) -> bool:
+    """Delete a shopper with everything known of them; False when there was nothing. Idempotent."""
+    shopper = shopper_find(advertiser_id=advertiser.pk, shopper_key=shopper_key.strip())
+    if shopper is None:
+        return False
+    segment_ids = set(SegmentMembership.objects.filter(shopper=shopper).values_list("segment", flat=True))
+    shopper.delete()
+    rebuilding.sizes_recount(segment_ids=segment_ids)
+    return True
+
+
+def behaviours_record(
+    *, advertiser: Advertiser, items: Sequence[BehaviourInput], now: datetime, opted_out: bool = False
+) -> RecordResult:
+    """Store a batch exactly once and bring the profiles it touches up to date.
+
+    An item without consent behind it is refused and leaves nothing, not even the shopper's row.
+    ``opted_out`` is a signal of the request itself (Sec-GPC) that outweighs a stored consent. There is
+    no limit here: a seed may send 15,000 items at once; the API sends 500 at the most.
+    """
+    rejected: list[Rejection] = []
+    mapper = mapper_get()
+    with transaction.atomic():
+        shoppers = _shoppers_locked(advertiser, items)
+        rows: dict[str, Behaviour] = {}
+        in_batch_duplicates = 0
+        for position, item in enumerate(items):
+            shopper = shoppers.get(item.shopper_key)
+            refusal = consent.refusal(consent_state_of(shopper, opted_out=opted_out))
+            if refusal is not None or shopper is None:
+                place = item.place if item.place >= 0 else position
+                rejected.append(Rejection(place, str(refusal or consent.Refusal.NO_CONSENT)))
+            elif item.event_id in rows:
+                in_batch_duplicates += 1
+            else:
+                rows[item.event_id] = _behaviour(advertiser, shopper, item, mapper)
+        accepted = _insert_counted(rows.values())
+        touched = _touch(accepted, now)
+    if touched and len(touched) <= REBUILD_AT_ONCE:
+        rebuilding.profiles_rebuild(advertiser_id=advertiser.pk, shopper_ids=touched, now=now)
+    duplicates = in_batch_duplicates + len(rows) - len(accepted)
+    return RecordResult(len(accepted), duplicates, tuple(rejected))
+
+
+def _shoppers_locked(advertiser: Advertiser, items: Iterable[BehaviourInput]) -> dict[str, Shopper]:
+    """The rows behind the keys of a batch, locked in one order against a withdrawal at the same time."""
+    names = {key: pseudonym_of(advertiser.pk, key) for key in {item.shopper_key for item in items}}
+    wanted = list(names.values())
+    found: dict[str, Shopper] = {}
+    for start in range(0, len(wanted), INSERT_BATCH):
+        found |= {
+            shopper.pseudonym: shopper
+            for shopper in Shopper.objects.select_for_update()
+            .filter(advertiser=advertiser, pseudonym__in=wanted[start : start + INSERT_BATCH])
+            .order_by("pk")
+        }
+    return {key: found[name] for key, name in names.items() if name in found}
+
+
+def _behaviour(
+    advertiser: Advertiser, shopper: Shopper, item: BehaviourInput, mapper: TextMapper
+) -> Behaviour:
+    if item.kind in {Behaviour.Kind.SEARCH, Behaviour.Kind.INTEREST}:
+        shares = mapper.map(item.text)
+    else:
+        shares = product_interests(mapper, title=item.text, product_type=item.category)
+    # Words that may hint at health, belief and the like are not kept, whatever else the text says.
+    text = "" if mapper.explain(item.text).sensitive else item.text
+    return Behaviour(
+        advertiser=advertiser,
+        shopper=shopper,
+        event_id=item.event_id,
+        kind=item.kind,
+        text=text,
+        product_external_id=item.product_id,
+        interests=shares,
+        occurred_at=item.occurred_at,
+    )
+
+
+def _insert_counted(rows: Iterable[Behaviour]) -> list[Behaviour]:
+    """Insert what is new, and find out which rows that were by their ids: exact under any race."""
+    # Sorted by the unique key, so that two batches with common events wait for each other in one order.
+    wanted = sorted(rows, key=lambda row: row.event_id)
+    stored: list[Behaviour] = []
+    for start in range(0, len(wanted), INSERT_BATCH):
+        chunk = wanted[start : start + INSERT_BATCH]
+        Behaviour.objects.bulk_create(chunk, ignore_conflicts=True)
+        ids = set(Behaviour.objects.filter(pk__in=[row.pk for row in chunk]).values_list("pk", flat=True))
+        stored.extend(row for row in chunk if row.pk in ids)
+    return stored
+
+
+def _touch(rows: Sequence[Behaviour], now: datetime) -> list[UUID]:
+    """Mark the shoppers of new behaviours as waiting for a rebuild; return their ids."""
+    ids = sorted({row.shopper_id for row in rows})
+    for start in range(0, len(ids), INSERT_BATCH):
+        Shopper.objects.filter(pk__in=ids[start : start + INSERT_BATCH]).update(
+            stale_since=now, last_seen_at=now
+        )
+    return ids
+
+
+def click_record(
+    *,
+    advertiser_id: UUID | str,
+    pseudonym: str,
+    interests: Sequence[str],
+    event_id: str,
+    occurred_at: datetime,
+) -> bool:
+    """A click on a creative is an interest in what it stood for; False when it may not be kept.
+
+    Called inside the click's redirect, so it writes one row and leaves the profile to the task.
+    """
+    known = [interest for interest in interests if interest in INTERESTS]
+    if not pseudonym or not known:
+        return False
+    with transaction.atomic():
+        shopper = (
+            Shopper.objects.select_for_update()
+            .filter(advertiser_id=advertiser_id, pseudonym=pseudonym)
+            .first()
+        )
+        if shopper is None or not consent.allow(consent_state_of(shopper)):
+            return False
+        stored = _insert_counted(
+            [
+                Behaviour(
+                    advertiser_id=shopper.advertiser_id,
+                    shopper=shopper,
+                    event_id=event_id,
+                    kind=Behaviour.Kind.CLICK,
+                    interests={interest: round(1 / len(known), 4) for interest in known},
+                    occurred_at=occurred_at,
+                )
+            ]
+        )
+        _touch(stored, timezone.now())
+    return bool(stored)
+
+
+def profile_rebuild(*, shopper: Shopper, now: datetime) -> None:
+    """Rebuild one profile and its memberships from its behaviours."""
+    rebuilding.profiles_rebuild(advertiser_id=shopper.advertiser_id, shopper_ids=[shopper.pk], now=now)
