@@ -17,9 +17,13 @@ BUILT_IN_MODEL = Path(__file__).resolve().parent.parent / "weights" / "motif-gan
 STAGES = 3  # text, motif, upscale
 DEFAULT_STYLE = "volumetric"
 
-# Words that choose the flat style; everything else is drawn as a soft 3D render. Matched in the prompt
-# as written, Chinese included.
-_FLAT = re.compile(r"\bflat\b|\bvector\b|\b2d\b|扁平|插画|平面", re.IGNORECASE)
+# Words that name a style; the first one in the prompt counts, so that "flat lay" or a later aside does not
+# turn a 3D prompt flat. Matched as written, Chinese included.
+_STYLES = re.compile(
+    r"(?P<flat>\bflat (?:illustration|design|style|vector)|\bvector\b|\b2d\b|扁平|插画)"
+    r"|(?P<volumetric>\b3d\b|立体|三维)",
+    re.IGNORECASE,
+)
 # Style words inside a motif would move its text vector away from what it shows.
 _STYLE_WORDS = re.compile(
     r"\b(?:an?\s+)?(?:soft\s+3d\s+render|3d\s+render|flat\s+(?:vector\s+)?illustration)(?:\s+of)?\b",
@@ -31,7 +35,8 @@ _MAX_TEXT = 2000
 
 def style_of(prompt: str) -> str:
     """The style that a prompt asks for: ``flat`` or ``volumetric``."""
-    return "flat" if _FLAT.search(prompt[:_MAX_TEXT]) else DEFAULT_STYLE
+    found = _STYLES.search(prompt[:_MAX_TEXT])
+    return found.lastgroup or DEFAULT_STYLE if found else DEFAULT_STYLE
 
 
 def motif_text(request: RenderRequest) -> str:

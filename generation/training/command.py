@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 from generation.training.adversary import AUGMENTATIONS, PENALTIES, AdversaryConfig
 from generation.training.gan_data import build_training_set
 from generation.training.gan_loop import LR_SCHEDULES, SAMPLINGS, TrainConfig, train
-from generation.training.pictures import read_objects
+from generation.training.pictures import DatasetError, read_objects
 from generation.training.upscaler_loop import UpscalerConfig, train_upscaler
 
 # smoke: the whole loop in seconds, for a look that everything runs. motif32: minutes on a CPU, the size
@@ -38,6 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lr", type=float)
     parser.add_argument("--lr-schedule", choices=LR_SCHEDULES)
     parser.add_argument("--sampling", choices=SAMPLINGS)
+    parser.add_argument("--emphasise", type=Path, help="file of object names, one a line, to show more often")
+    parser.add_argument("--emphasis", type=int, default=3, help="how often in each pass over the pictures")
     parser.add_argument("--threads", type=int, help="torch threads; 1 is often fastest for small layers")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--checkpoint-seconds", type=float)
@@ -82,31 +86,60 @@ def config_of(options: argparse.Namespace) -> TrainConfig:
     return dataclasses.replace(preset, adversary=judge, **given)
 
 
+def emphasised_names(path: Path | None) -> frozenset[str]:
+    """The names in the file, or none without a file."""
+    if path is None:
+        return frozenset()
+    if not path.is_file():
+        raise DatasetError(f"the list of emphasised names {path} does not exist")
+    return frozenset(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+
+
+class StopOnSignal:
+    """SIGTERM asks the loop to end after the step at hand, with a checkpoint; a second one kills."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        signal.signal(signal.SIGTERM, self._ask)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def __call__(self) -> bool:
+        return self.asked
+
+
 def run(options: argparse.Namespace, say: Callable[[str], None] = print) -> None:
     """Train what the options name; resumes when the folder holds a checkpoint."""
     objects = read_objects(options.data)
-    cache = options.out.parent
+    emphasised = emphasised_names(options.emphasise)
+    should_stop = StopOnSignal()
+    size = 256 if options.network == "upscaler" else PRESETS[options.preset].size
+    data = build_training_set(
+        objects, size, options.out.parent, emphasised=emphasised, emphasis=options.emphasis
+    )
     if options.network == "upscaler":
-        given = {
-            name: getattr(options, name)
-            for name in (
-                "samples",
-                "batch",
-                "lr",
-                "threads",
-                "seed",
-                "checkpoint_seconds",
-                "adversarial_weight",
-            )
-            if getattr(options, name) is not None
-        }
-        data = build_training_set(objects, 256, cache)
-        config = UpscalerConfig(**given)
-        train_upscaler(data, options.out, config, options.generator, max_seconds=options.max_seconds, say=say)
-        return
-    generator_config = config_of(options)
-    data = build_training_set(objects, generator_config.size, cache)
-    train(data, options.out, generator_config, max_seconds=options.max_seconds, say=say)
+        names = ("samples", "batch", "lr", "threads", "seed", "checkpoint_seconds", "adversarial_weight")
+        given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+        train_upscaler(
+            data,
+            options.out,
+            UpscalerConfig(**given),
+            options.generator,
+            max_seconds=options.max_seconds,
+            should_stop=should_stop,
+            say=say,
+        )
+    else:
+        train(
+            data,
+            options.out,
+            config_of(options),
+            max_seconds=options.max_seconds,
+            should_stop=should_stop,
+            say=say,
+        )
 
 
 def main() -> None:

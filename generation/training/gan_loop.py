@@ -155,7 +155,9 @@ class Trainer:
                 self.data.balance, self.config.batch, replacement=True, generator=self.random
             )
         while len(self.order) < self.config.batch:
-            self.order = torch.cat((self.order, torch.randperm(len(self.data), generator=self.random)))
+            rows = self.data.pass_rows
+            shuffled = rows[torch.randperm(len(rows), generator=self.random)]
+            self.order = torch.cat((self.order, shuffled))
         rows, self.order = self.order[: self.config.batch], self.order[self.config.batch :]
         return rows
 
@@ -260,9 +262,13 @@ def train(
     *,
     max_seconds: float | None = None,
     on_checkpoint: Callable[[Trainer], None] | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
     say: Callable[[str], None] = print,
 ) -> Trainer:
-    """Train until the configured samples or seconds are done; resumes when ``out`` has a checkpoint."""
+    """Train until the samples or seconds are done or a stop is asked for; leaves a checkpoint in ``out``.
+
+    Resumes when ``out`` holds a checkpoint.
+    """
     out.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(config, data)
     checkpoint = out / CHECKPOINT
@@ -297,7 +303,7 @@ def train(
                 saved = now
                 if on_checkpoint is not None:
                     on_checkpoint(trainer)
-            if max_seconds is not None and now - started > max_seconds:
+            if should_stop() or (max_seconds is not None and now - started > max_seconds):
                 break
     trainer.save(checkpoint)
     if on_checkpoint is not None:

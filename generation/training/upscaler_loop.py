@@ -171,6 +171,7 @@ def train_upscaler(
     generator_checkpoint: Path | None,
     *,
     max_seconds: float | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
     say: Callable[[str], None] = print,
 ) -> UpscalerTrainer:
     """Train or resume. The generator is read again at each checkpoint: both may train side by side."""
@@ -199,7 +200,7 @@ def train_upscaler(
                 saved = now
                 if generator_checkpoint is not None:
                     trainer.generator = averaged_generator(generator_checkpoint)
-            if max_seconds is not None and now - started > max_seconds:
+            if should_stop() or (max_seconds is not None and now - started > max_seconds):
                 break
     trainer.save(checkpoint)
     return trainer

@@ -117,7 +117,8 @@ def test_motif_text_leaves_out_style_words_and_falls_back_to_the_prompt() -> Non
     assert motif_text(request_for("a soft 3D render of a running shoe")) == "a running shoe"
     assert motif_text(request_for("龘", prompt="wine glass, flat illustration")) == "wine glass"
     assert style_of("扁平插画，咖啡") == "flat"
-    assert style_of("flatbread on a table") == "volumetric"
+    assert style_of("flatbread on a table, flat lay") == "volumetric"
+    assert style_of("soft 3D render, never a flat illustration") == "volumetric"
 
 
 def copy_of_model(folder: Path) -> Path:
