@@ -316,3 +316,9 @@ STOREFRONT_CONVERSIONS_FROM_PAGE = env.bool("STOREFRONT_CONVERSIONS_FROM_PAGE", 
 # --- events
 # How old a reported event may be; what is older is refused with too_old.
 EVENTS_MAX_AGE_DAYS = env.int("EVENTS_MAX_AGE_DAYS", default=30)
+
+# Plain msgspec views are unknown to DRF: each app adds its own to the schema.
+SPECTACULAR_SETTINGS["POSTPROCESSING_HOOKS"] = [
+    "drf_spectacular.hooks.postprocess_schema_enums",
+    "campaigns.serving.openapi.decisions_document",
+]

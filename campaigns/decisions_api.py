@@ -36,6 +36,7 @@ from campaigns.serving.wire import (
     decode,
     encode,
 )
+from profiles.selectors import audience_get
 
 log = structlog.get_logger(__name__)
 
@@ -98,12 +99,13 @@ def _too_large() -> DomainError:
 
 
 def _context_make(advertiser_id: UUID, asked: DecisionRequest, is_opted_out: bool) -> ServeContext:
-    pseudonym, segment_ids, is_simulated = "", (), False
-    if asked.shopper and not is_opted_out:
-        from profiles.selectors import audience_get
-
+    pseudonym, is_simulated = "", False
+    segment_ids: tuple[UUID, ...] = ()
+    if asked.shopper:
         try:
-            audience = audience_get(advertiser_id=advertiser_id, shopper_key=asked.shopper)
+            audience = audience_get(
+                advertiser_id=advertiser_id, shopper_key=asked.shopper, opted_out=is_opted_out
+            )
         except DatabaseError as error:
             # A lost database costs the personal touch, not the page: the generic creative is shown.
             log.warning("audience_unavailable", error=repr(error))

@@ -128,7 +128,7 @@ def placements_arrange(placements: Sequence[Placement]) -> PagePlacements:
 def personas_list(advertiser: Advertiser) -> list[Persona]:
     """A shopper for each of the shop's largest segments, one who did not agree, and a first visit."""
     segments = Segment.objects.filter(advertiser=advertiser, is_active=True).order_by("-size", "slug")
-    found = []
+    found: list[Persona] = []
     for segment in segments[: PERSONAS * 2]:
         interests = tuple(interest for interest in segment.interests if interest in INTERESTS)[:3]
         if not interests or any(persona.interests == interests for persona in found):

@@ -1,0 +1,295 @@
+"""adtag.js in a real Chromium: it fills, reports once the picture is there, and measures what was seen."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+
+import pytest
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import include, path
+from django.views.decorators.csrf import csrf_exempt
+
+from accounts.models import ApiKey
+from campaigns.serving import keys
+from campaigns.serving.store import snapshots
+from tests import factories
+from tests.campaigns.serving_cast import make_live, make_variant
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.urls(__name__)]
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+received: list[dict] = []
+answers: list[int] = []  # statuses to answer with, then 202
+page = {"html": ""}
+
+
+@csrf_exempt
+def events(request: HttpRequest) -> HttpResponse:
+    """A stand-in for the events API, so that these tests see exactly what the tag sends."""
+    status = answers.pop(0) if answers else 202
+    received.append(
+        {
+            "status": status,
+            "type": request.content_type,
+            "cookies": request.headers.get("Cookie", ""),
+            "events": json.loads(request.body)["events"],
+        }
+    )
+    return JsonResponse({"accepted": 1}, status=status)
+
+
+def host_page(request: HttpRequest) -> HttpResponse:
+    response = HttpResponse(page["html"])
+    # The strictest policy a shop could have: nothing inline, neither script nor style.
+    response["Content-Security-Policy"] = (
+        "default-src 'none'; script-src 'self'; img-src 'self'; connect-src 'self'"
+    )
+    response._csp_exempt = True
+    return response
+
+
+urlpatterns = [
+    path("api/v1/events", events),
+    path("host", host_page),
+    path("", include("adplatform.urls")),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not (CHROMIUM and DRIVER):
+        pytest.skip("chromium and chromedriver are not installed")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1000,800"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def tag(live_server, browser, shop):
+    """Opens a page with the tag and these slots; ``above`` is empty space before the first."""
+    snapshots.clear()
+    keys.callers_forget()
+    received.clear()
+    answers.clear()
+    campaign, placement = make_live(shop)
+    billboard = factories.make_placement(shop, "billboard", 970, 250)
+    campaign.placements.add(billboard)
+    for _ in range(2):
+        make_variant(campaign, placement)
+    make_variant(campaign, billboard)
+    key = factories.make_key(shop, ApiKey.Kind.PUBLISHABLE)
+
+    def open_page(*, above: int = 0, slots: int = 1, scripts: int = 1, code: str = "hero") -> None:
+        width = 970 if code == "billboard" else 300
+        slot = f'<div data-placement="{code}" data-width="{width}" data-height="250"></div>'
+        script = f'<script src="{live_server.url}/static/js/adtag.js" data-key="{key}" defer></script>'
+        spacer = f'<svg width="10" height="{above}" id="spacer"></svg><br>' if above else ""
+        page["html"] = (
+            f"<!doctype html><html><head>{script * scripts}</head><body>{spacer}{slot * slots}"
+            '<svg width="10" height="3000"></svg></body></html>'
+        )
+        browser.get(f"{live_server.url}/host")
+        wait(lambda: browser.execute_script("return !!window.adplatform"))
+
+    return open_page
+
+
+def wait(condition, seconds=8.0):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError("it did not happen in time")
+
+
+def kinds():
+    return [event["kind"] for batch in received for event in batch["events"]]
+
+
+def counted():
+    return sorted({event["event_id"] for batch in received for event in batch["events"]})
+
+
+def show_part(browser, part):
+    """Scroll until this part of the creative's height is inside the window."""
+    browser.execute_script(
+        "const box = document.querySelector('[data-placement] img').getBoundingClientRect();"
+        "window.scrollTo(0, box.top + window.scrollY - window.innerHeight + box.height * arguments[0]);",
+        part,
+    )
+
+
+def test_a_slot_is_filled_labelled_and_keeps_its_space(tag, browser):
+    tag()
+    wait(lambda: browser.execute_script("return document.querySelector('[data-adplatform=filled]')"))
+    facts = browser.execute_script(
+        "const slot = document.querySelector('[data-placement]'), image = slot.querySelector('img'),"
+        " link = slot.querySelector('a');"
+        "return {alt: image.alt, width: image.width, height: slot.offsetHeight, href: link.href,"
+        " label: slot.getAttribute('aria-label'), rel: link.rel, text: slot.textContent}"
+    )
+    assert facts["alt"] == "A creative"
+    assert (facts["width"], facts["height"]) == (300, 250)
+    assert "/c/" in facts["href"]
+    assert (facts["label"], facts["text"]) == ("Ad", "Ad")
+    assert "sponsored" in facts["rel"]
+
+
+def test_nothing_on_the_page_moves_and_no_policy_is_broken(tag, browser):
+    tag()
+    wait(lambda: "impression" in kinds())
+    shift = browser.execute_async_script(
+        "const done = arguments[0]; let sum = 0;"
+        "new PerformanceObserver(list => list.getEntries().forEach(e => sum += e.value))"
+        ".observe({type: 'layout-shift', buffered: true}); setTimeout(() => done(sum), 300)"
+    )
+    assert shift == 0
+    errors = [line for line in browser.get_log("browser") if "Content Security Policy" in line["message"]]
+    assert not errors
+
+
+def test_the_impression_comes_after_the_picture_without_cookies(tag, browser):
+    tag()
+    wait(lambda: "impression" in kinds())
+    loaded = browser.execute_script(
+        "return performance.getEntriesByType('resource').filter(e => e.name.includes('/m/')).length"
+    )
+    assert loaded == 1
+    assert {batch["type"] for batch in received} == {"text/plain"}
+    assert {batch["cookies"] for batch in received} == {""}
+
+
+def test_a_creative_in_view_is_viewable_after_one_second(tag, browser):
+    tag()
+    wait(lambda: "impression" in kinds())
+    times = wait(
+        lambda: (
+            "viewable" in kinds()
+            and [event["occurred_at"] for batch in received for event in batch["events"]]
+        )
+    )
+    from datetime import datetime
+
+    first, last = (datetime.fromisoformat(moment) for moment in sorted(times)[:2])
+    assert (last - first).total_seconds() >= 1.0
+
+
+@pytest.mark.parametrize(("part", "is_seen"), [(0.47, False), (0.53, True)])
+def test_half_of_the_creative_has_to_be_in_the_window(tag, browser, part, is_seen):
+    tag(above=1500)
+    browser.execute_script("window.scrollTo(0, 300)")  # near enough to load, not in view
+    wait(lambda: "impression" in kinds())
+    show_part(browser, part)
+    time.sleep(1.8)
+    assert ("viewable" in kinds()) is is_seen
+
+
+@pytest.mark.parametrize(("part", "is_seen"), [(0.27, False), (0.33, True)])
+def test_of_a_large_creative_thirty_percent_are_enough(tag, browser, part, is_seen):
+    browser.set_window_size(1200, 800)
+    tag(above=1500, code="billboard")
+    browser.execute_script("window.scrollTo(0, 300)")
+    wait(lambda: "impression" in kinds())
+    show_part(browser, part)
+    time.sleep(1.8)
+    browser.set_window_size(1000, 800)
+    assert ("viewable" in kinds()) is is_seen
+
+
+def test_less_than_a_second_is_not_viewable_and_time_is_not_added_up(tag, browser):
+    tag(above=1500)
+    browser.execute_script("window.scrollTo(0, 300)")
+    wait(lambda: "impression" in kinds())
+    for _ in range(3):
+        show_part(browser, 1.0)
+        time.sleep(0.6)
+        browser.execute_script("window.scrollTo(0, 0)")
+        time.sleep(0.3)
+    assert "viewable" not in kinds()
+
+
+def test_a_hidden_tab_is_not_seen(tag, browser):
+    tag(above=1500)
+    browser.execute_script("window.scrollTo(0, 300)")
+    wait(lambda: "impression" in kinds())
+    browser.execute_script(
+        "Object.defineProperty(document, 'visibilityState', {configurable: true, get: () => 'hidden'});"
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )
+    show_part(browser, 1.0)
+    time.sleep(1.6)
+    assert "viewable" not in kinds()
+    browser.execute_script(
+        "delete document.visibilityState; document.dispatchEvent(new Event('visibilitychange'))"
+    )
+    wait(lambda: "viewable" in kinds())
+
+
+def test_below_the_fold_nothing_is_loaded_or_counted(tag, browser):
+    tag(above=9000)
+    time.sleep(1.0)
+    assert kinds() == []
+
+
+def test_an_event_is_sent_again_under_the_same_id_until_the_server_took_it(tag, browser):
+    answers.extend([503, 503])
+    tag()
+    wait(lambda: any(batch["status"] == 202 for batch in received), seconds=15)
+    ids = [[event["event_id"] for event in batch["events"]] for batch in received]
+    assert ids[0][0] == ids[2][0]
+    assert ids[0][0].endswith(":impression")
+
+
+def test_leaving_the_page_hands_over_what_is_unsent(tag, browser):
+    answers.extend([503] * 20)
+    tag()
+    wait(lambda: received)
+    before = len(received)
+    browser.get("about:blank")
+    wait(lambda: len(received) > before)
+    assert received[-1]["events"][0]["kind"] == "impression"
+
+
+def test_a_double_include_decides_and_counts_once(tag, browser):
+    tag(scripts=2)
+    wait(lambda: "viewable" in kinds())
+    assert len(counted()) == 2
+
+
+def test_a_page_that_adds_placements_asks_for_fill_and_refresh_decides_anew(tag, browser):
+    tag()
+    wait(lambda: "impression" in kinds())
+    browser.execute_script(
+        "document.body.prepend(Object.assign(document.createElement('div'), {id: 'late'}));"
+        "late.dataset.placement = 'hero'; late.dataset.width = 300; late.dataset.height = 250;"
+        "adplatform.fill()"
+    )
+    wait(lambda: kinds().count("impression") == 2)
+    sources = browser.execute_script("return [...document.querySelectorAll('img')].map(i => i.src)")
+    assert len(set(sources)) == 2
+    browser.execute_script("adplatform.refresh()")
+    wait(lambda: kinds().count("impression") == 4)
+    assert len(counted()) >= 4
+
+
+def test_an_unknown_placement_stays_empty_and_says_so(tag, browser):
+    tag(slots=0)
+    browser.execute_script(
+        "document.body.prepend(Object.assign(document.createElement('div'), {id: 'late'}));"
+        "late.dataset.placement = 'nowhere'; window.heard = [];"
+        "document.addEventListener('adplatform:decision', e => heard.push(e.detail.reason));"
+        "adplatform.fill()"
+    )
+    wait(lambda: browser.execute_script("return heard[0] === 'unknown_placement'"))
+    assert browser.execute_script("return late.dataset.adplatform") == "empty"
