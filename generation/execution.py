@@ -23,7 +23,7 @@ from django.utils import timezone
 from PIL import Image
 
 from adplatform.lib.files import content_store
-from generation import queue
+from generation import provenance, queue
 from generation.briefs import Brief
 from generation.models import Creative, RenderJob
 from generation.renderers import renderer_get
@@ -205,7 +205,8 @@ def _make(job: RenderJob, watch: Watch) -> tuple[queue.Picture, list[Creative]]:
     )
     render_ms = round((time.monotonic() - started) * 1000)
     _refuse_blank(result.image)
-    name, digest = content_store(_png(result.image), folder="renders", extension="png")
+    content = _labelled_png(result.image, job.fingerprint, brief.brand.name)
+    name, digest = content_store(content, folder="renders", extension="png")
     watch.enter("composing")
     creatives = []
     for composed in creatives_compose(brief=brief, picture=result.image):
@@ -236,9 +237,11 @@ def _refuse_blank(image: Image.Image) -> None:
         raise RenderError("blank_picture", "The model drew an empty picture.", permanent=True)
 
 
-def _png(image: Image.Image) -> bytes:
+def _labelled_png(image: Image.Image, content_id: str, producer: str) -> bytes:
+    """The raw picture without loss, with the AI marking in its metadata."""
+    packet = provenance.packet_make(image, content_id=content_id[:32], producer=producer)
     buffer = io.BytesIO()
-    image.save(buffer, "PNG")
+    image.save(buffer, "PNG", **provenance.packet_save_options(packet, "png"))
     return buffer.getvalue()
 
 

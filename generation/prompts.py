@@ -74,9 +74,9 @@ def literal(text: str, limit: int = MAX_LITERAL) -> str:
     plain = _SPACE.sub(" ", plain).strip(" ,.")
     if len(plain) <= limit:
         return plain
-    cut = plain[:limit]
     # Between words where there are any; Chinese has none to cut between.
-    return cut[: cut.rfind(" ")].rstrip(" ,.") if cut.rfind(" ") > limit // 2 else cut
+    end = plain.rfind(" ", 0, limit + 1)
+    return plain[: end if end > limit // 2 else limit].rstrip(" ,.")
 
 
 def seed_of(fingerprint: str) -> int:
