@@ -21,6 +21,7 @@ RECENT_JOBS = 20  # enough for a steady median, few enough to follow a change of
 
 def campaign_list(*, advertiser_id: UUID, search: str = "", status: str = "") -> QuerySet[Campaign]:
     """Newest first; ``search`` looks in the campaign's name and its products' titles."""
+    search = search.replace("\x00", "")  # PostgreSQL refuses it
     found = Campaign.objects.filter(advertiser_id=advertiser_id)
     if status:
         found = found.filter(status=status)
@@ -82,8 +83,8 @@ def product_choices(*, advertiser_id: UUID, search: str = "", product_type: str 
     """Products a campaign can advertise: active, with a picture."""
     found = Product.objects.filter(advertiser_id=advertiser_id, is_active=True).exclude(cutout="")
     if product_type:
-        found = found.filter(product_type__startswith=product_type)
-    for word in search.split():
+        found = found.filter(product_type__startswith=product_type.replace("\x00", ""))
+    for word in search.replace("\x00", "").split():
         found = (
             found.filter(title__icontains=word)
             | found.filter(brand__icontains=word)

@@ -29,6 +29,7 @@ from campaigns.selectors import (
     progress_map,
 )
 from generation.models import Creative, RenderJob
+from generation.styles import STYLES
 from profiles.models import Segment
 
 CAMPAIGNS_PER_PAGE = 20
@@ -80,6 +81,7 @@ def campaign_detail(request: MemberRequest, campaign_id: UUID) -> HttpResponse:
         "facts": facts,
         "outdated": _outdated(campaign, now),
         "placements": campaign.placements.order_by("name"),
+        "style": STYLES.get(campaign.style),
         "is_editable": campaign.status != Campaign.Status.ENDED,
         **_progress(campaign),
         **_matrix(request, campaign),

@@ -16,6 +16,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
@@ -30,6 +31,7 @@ from campaigns.services import campaign_create, campaign_update
 from campaigns.variant_services import campaign_generate
 from campaigns.views import campaign_or_404
 from generation.styles import STYLES
+from profiles.taxonomy import INTERESTS
 
 PRODUCTS_PER_PAGE = 24
 PROMPTS_PER_PAGE = 12
@@ -39,6 +41,14 @@ STEPS = (
     ("campaign-settings", "Look and place"),
     ("campaign-preview", "Prompts"),
 )
+ORIGINS = (
+    ("product", "the product"),
+    ("segment", "the segment's interests"),
+    ("season", "the season"),
+    ("brand", "the brand kit"),
+    ("style", "the style"),
+    ("template", "the template"),
+)
 # Where a manager goes to lift what stands in the way of a plan.
 STEP_OF_CODE = {
     "no_products": "campaign-products",
@@ -46,6 +56,16 @@ STEP_OF_CODE = {
     "too_many_variants": "campaign-segments",
     "no_placements": "campaign-settings",
 }
+
+
+def duration_words(seconds: int | None) -> str:
+    """A rough time in words; empty when there is nothing to wait for or nothing known."""
+    if not seconds:
+        return ""
+    if seconds < 90:
+        return f"{seconds} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def wizard_step(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -80,7 +100,8 @@ def campaign_new(request: MemberRequest) -> HttpResponse:
 @wizard_step
 def campaign_products(request: MemberRequest, campaign: Campaign) -> HttpResponse:
     """Step 1. The selection is saved at each click, so searching and paging never lose it."""
-    search, product_type = request.GET.get("q", "").strip(), request.GET.get("type", "")
+    given = request.POST if request.method == "POST" else request.GET
+    search, product_type = given.get("q", "").strip(), given.get("type", "")
     found = product_choices(advertiser_id=request.advertiser.pk, search=search, product_type=product_type)
     if request.method == "POST":
         chosen = set(campaign.products.values_list("pk", flat=True))
@@ -126,9 +147,11 @@ def campaign_segments(request: MemberRequest, campaign: Campaign) -> HttpRespons
             messages.error(request, problem)
             return redirect("campaign-segments", campaign.pk)
         return redirect("campaign-settings", campaign.pk)
-    segments = list(segment_choices(advertiser_id=request.advertiser.pk))
     context = {
-        "segments": segments,
+        "segments": [
+            (segment, [INTERESTS[i].label(campaign.language) for i in segment.interests if i in INTERESTS])
+            for segment in segment_choices(advertiser_id=request.advertiser.pk)
+        ],
         "chosen": set(campaign.segments.values_list("pk", flat=True)),
         "minimum": settings.PROFILES_SEGMENT_MIN_SHOPPERS,
     }
@@ -177,7 +200,8 @@ def campaign_preview(request: MemberRequest, campaign: Campaign) -> HttpResponse
         }
     else:
         page = Paginator(plan.variants, PROMPTS_PER_PAGE).get_page(request.GET.get("page"))
-        context = {"plan": plan, "page_obj": page}
+        duration = duration_words(plan.seconds_estimated)
+        context = {"plan": plan, "page_obj": page, "origins": ORIGINS, "duration": duration}
     return _step(request, campaign, "campaign-preview", context)
 
 
@@ -233,6 +257,4 @@ def _step(request: MemberRequest, campaign: Campaign, name: str, context: dict[s
 
 
 def _url(name: str, campaign: Campaign, query: str) -> str:
-    from django.urls import reverse
-
     return reverse(name, args=[campaign.pk]) + (f"?{query}" if query else "")
