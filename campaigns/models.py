@@ -81,6 +81,9 @@ class CatalogImport(TenantModel):
     updated = models.PositiveIntegerField(default=0)
     unchanged = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
+    # Pictures are worked on before the rows are written, and a page does it in several requests.
+    pictures_total = models.PositiveIntegerField(default=0)
+    pictures_done = models.PositiveIntegerField(default=0)
     # [{"line", "external_id", "field", "code", "message"}], the first 1,000
     problems = models.JSONField(default=list)
     error_code = models.CharField(max_length=60, blank=True)  # why the whole feed was refused
