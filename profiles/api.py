@@ -1,0 +1,201 @@
+"""The API of behaviours, consent, interests and shoppers. Segments stand in ``segments_api``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.models import ApiKey
+from adplatform.lib.errors import DomainError
+from profiles import services
+from profiles.behaviours import BATCH_LIMIT, ItemRefused, behaviour_parse
+from profiles.parsing import StrictJSONParser
+from profiles.selectors import profile_get
+from profiles.serializers import (
+    BehaviourBatchSerializer,
+    ConsentInputSerializer,
+    ConsentSerializer,
+    InterestListSerializer,
+    MapInputSerializer,
+    MappingSerializer,
+    ProfileSerializer,
+    RecordResultSerializer,
+)
+from profiles.snapshots import BehaviourInput, Rejection
+from profiles.taxonomy import INTERESTS
+from profiles.text_mapping import Mapping, mapper_get
+
+Scope = ApiKey.Scope
+TAXONOMY = "IAB Tech Lab Audience Taxonomy 1.1"
+
+
+def opted_out(request: Request) -> bool:
+    """Global Privacy Control, sent by the shopper's browser: an objection that outweighs a stored consent."""
+    return request.headers.get("Sec-GPC") == "1"
+
+
+class BehaviourListApi(APIView):
+    """What shoppers did. Publishable keys may send, nobody may read."""
+
+    scopes = {"POST": Scope.TRACK}
+    parser_classes = [StrictJSONParser]
+
+    @extend_schema(
+        operation_id="behaviours_record",
+        tags=["profiles"],
+        request=BehaviourBatchSerializer,
+        responses={202: RecordResultSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Record up to 500 behaviours. Bad items are refused one by one; the others are kept."""
+        items, default_key = _batch(request.data)
+        now = timezone.now()
+        parsed: list[BehaviourInput] = []
+        rejected: list[Rejection] = []
+        for index, item in enumerate(items):
+            try:
+                parsed.append(behaviour_parse(item, now=now, place=index, shopper_key=default_key))
+            except ItemRefused as refused:
+                rejected.append(Rejection(index, str(refused.code)))
+        result = services.behaviours_record(
+            advertiser=request.advertiser,  # type: ignore[attr-defined]
+            items=parsed,
+            now=now,
+            opted_out=opted_out(request),
+        )
+        every = sorted([*rejected, *result.rejected], key=lambda rejection: rejection.index)
+        return Response(
+            {
+                "accepted": result.accepted,
+                "duplicates": result.duplicates,
+                "rejected": [{"index": r.index, "code": r.code} for r in every],
+            },
+            status=status.HTTP_202_ACCEPTED,
+        )
+
+
+def _batch(data: Any) -> tuple[list[Any], Any]:
+    """The items of a body and the key for those that name none. Raises DomainError."""
+    items = data.get("behaviours") if isinstance(data, dict) else None
+    if not isinstance(items, list) or not items:
+        raise DomainError("batch_malformed", 'Send {"behaviours": [...]} with at least one item.')
+    if len(items) > BATCH_LIMIT:
+        raise DomainError("batch_too_large", f"A batch has at most {BATCH_LIMIT} items.", status=413)
+    return items, data.get("shopper", "")
+
+
+class ConsentListApi(APIView):
+    """The consent ledger, append-only."""
+
+    scopes = {"POST": Scope.TRACK}
+    parser_classes = [StrictJSONParser]
+
+    @extend_schema(
+        operation_id="consent_record",
+        tags=["profiles"],
+        request=ConsentInputSerializer,
+        responses={201: ConsentSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Record an answer. A withdrawal takes effect at once and forgets what was learnt."""
+        serializer = ConsentInputSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        values = dict(serializer.validated_data)
+        record = services.consent_record(
+            advertiser=request.advertiser,  # type: ignore[attr-defined]
+            shopper_key=values.pop("shopper"),
+            **values,
+        )
+        return Response(ConsentSerializer(record).data, status=status.HTTP_201_CREATED)
+
+
+class InterestListApi(APIView):
+    """The taxonomy."""
+
+    @extend_schema(operation_id="interests_list", tags=["profiles"], responses={200: InterestListSerializer})
+    def get(self, request: Request) -> Response:
+        """Every interest a shopper can have, with the IAB id where one means the same."""
+        return Response(
+            InterestListSerializer({"taxonomy": TAXONOMY, "interests": list(INTERESTS.values())}).data
+        )
+
+
+class InterestMapApi(APIView):
+    """Free text to interests, without storing anything."""
+
+    scopes = {"POST": Scope.READ}
+    parser_classes = [StrictJSONParser]
+
+    @extend_schema(
+        operation_id="interests_map",
+        tags=["profiles"],
+        request=MapInputSerializer,
+        responses={200: MappingSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """The interests of a text in English or Chinese, and the words that led to them."""
+        serializer = MapInputSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        mapping = mapper_get().explain(serializer.validated_data["text"])
+        return Response(MappingSerializer(mapping_values(mapping)).data)
+
+
+def mapping_values(mapping: Mapping) -> dict[str, Any]:
+    """A mapping in words."""
+    return {
+        "interests": [
+            {
+                "id": interest,
+                "label_en": INTERESTS[interest].label_en,
+                "label_zh": INTERESTS[interest].label_zh,
+                "share_rate": share,
+            }
+            for interest, share in mapping.interests.items()
+        ],
+        "matches": mapping.matches,
+        "is_sensitive": bool(mapping.sensitive),
+    }
+
+
+class ShopperDetailApi(APIView):
+    """One shopper, by the shop's own key."""
+
+    @extend_schema(
+        operation_id="shopper_get",
+        tags=["profiles"],
+        parameters=[OpenApiParameter("shopper_key", str, OpenApiParameter.PATH)],
+        responses={200: ProfileSerializer},
+    )
+    def get(self, request: Request, shopper_key: str) -> Response:
+        """The profile: interests, segments, consent."""
+        profile = profile_get(
+            advertiser_id=request.advertiser.pk,  # type: ignore[attr-defined]
+            shopper_key=shopper_key,
+        )
+        values = profile.__dict__ | {
+            "segments": [
+                {"id": segment_id, "name": name, "strength": strength}
+                for segment_id, name, strength in profile.segments
+            ]
+        }
+        return Response(ProfileSerializer(values).data)
+
+    @extend_schema(
+        operation_id="shopper_erase",
+        tags=["profiles"],
+        parameters=[OpenApiParameter("shopper_key", str, OpenApiParameter.PATH)],
+        responses={204: None},
+    )
+    def delete(self, request: Request, shopper_key: str) -> Response:
+        """Erase the profile, behaviours, memberships and consents. Repeating it answers the same."""
+        services.shopper_erase(
+            advertiser=request.advertiser,  # type: ignore[attr-defined]
+            shopper_key=shopper_key,
+        )
+        return Response(status=status.HTTP_204_NO_CONTENT)
