@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import median
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from generation.models import RenderJob
 
 Status = RenderJob.Status
 FAILED = (Status.DEAD, Status.REJECTED)
+STUCK_AFTER = timedelta(seconds=60)
 ETA_SAMPLE = 20  # newest finished jobs whose time says how long the next will take
 
 
@@ -28,6 +29,24 @@ class QueueState:
     due_everywhere: int  # due jobs of all advertisers: they share the workers
     seconds_per_job: float | None  # median of the newest; None before the first
     failures: list[FailureGroup]
+    longest_wait: timedelta | None  # of this advertiser's due jobs
+
+    @property
+    def failed(self) -> int:
+        return sum(self.counts[status] for status in FAILED)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Jobs are due for longer than two sweeps and nobody works: the worker is not running."""
+        return not self.running and self.longest_wait is not None and self.longest_wait > STUCK_AFTER
+
+    @property
+    def wait_words(self) -> str:
+        return duration_words(self.longest_wait.total_seconds() if self.longest_wait else 0)
+
+    @property
+    def eta_words(self) -> str:
+        return duration_words(self.eta_seconds or 0)
 
     @property
     def waiting(self) -> int:
@@ -55,6 +74,16 @@ class FailureGroup:
     message: str  # of the newest
 
 
+def duration_words(seconds: float) -> str:
+    """ "40 seconds", "3 minutes", "2 hours": as exact as a guess deserves."""
+    for size, word in ((3600, "hour"), (60, "minute")):
+        if seconds >= 1.5 * size:
+            return f"{round(seconds / size)} {word}s"
+    return (
+        "1 minute" if seconds >= 55 else f"{max(1, round(seconds))} second{'s' if round(seconds) > 1 else ''}"
+    )
+
+
 def render_job_list(*, advertiser_id: UUID, status: str = "") -> QuerySet[RenderJob]:
     """Jobs of an advertiser, newest first."""
     jobs = RenderJob.objects.filter(advertiser_id=advertiser_id).order_by("-created_at")
@@ -73,12 +102,20 @@ def queue_state_get(*, advertiser_id: UUID, now: datetime) -> QueueState:
     """What the queue page shows above its table."""
     jobs = RenderJob.objects.filter(advertiser_id=advertiser_id).order_by()
     counts = dict(jobs.values_list("status").annotate(count=Count("pk")))
+    oldest = (
+        queue.jobs_due(now=now)
+        .filter(advertiser_id=advertiser_id)
+        .order_by("available_at")
+        .values_list("available_at", flat=True)
+        .first()
+    )
     return QueueState(
         counts={status: counts.get(status, 0) for status in Status.values},
         running=list(jobs.filter(status=Status.LEASED).order_by("started_at")),
         due_everywhere=queue.jobs_due(now=now).count(),
         seconds_per_job=_seconds_per_job(),
         failures=_failures(jobs),
+        longest_wait=now - oldest if oldest else None,
     )
 
 

@@ -95,6 +95,17 @@ class RenderJob(TenantModel):
             models.Index(fields=["advertiser", "-created_at"], name="render_job_newest"),
         ]
 
+    @property
+    def progress_rate(self) -> float:
+        """How much of the whole is done, 0 to 1: loading, then the sampler's steps, then composition."""
+        if self.status == self.Status.SUCCEEDED:
+            return 1.0
+        if self.status != self.Status.LEASED:
+            return 0.0
+        done = self.step / self.steps if self.steps else 0.0
+        first, share = {"rendering": (0.1, 0.75), "composing": (0.85, 0.15)}.get(self.stage, (0.03, 0.0))
+        return first + share * done
+
 
 class RenderAttempt(TenantModel):
     """One try of a worker at a job."""
@@ -117,6 +128,11 @@ class RenderAttempt(TenantModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["job", "epoch"], name="attempt_once_per_epoch")]
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the try took; None while it runs."""
+        return (self.ended_at - self.started_at).total_seconds() if self.ended_at else None
 
 
 class Creative(TenantModel):
