@@ -174,7 +174,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
-CORS_URLS_REGEX = r"^/api/v1/(decisions|events|behaviours)$"
+CORS_URLS_REGEX = r"^/api/v1/(decisions|events|behaviours|consents)$"
 
 # --- REST
 REST_FRAMEWORK = {
@@ -204,6 +204,12 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PUBLIC": True,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
+    "ENUM_NAME_OVERRIDES": {
+        "RenderJobStatus": "generation.models.RenderJob.Status",
+        "CreativeStatus": "generation.models.Creative.Status",
+        "CreativeRejectReason": "generation.models.Creative.RejectReason",
+        "CampaignStatus": "campaigns.models.Campaign.Status",
+    },
 }
 
 # --- background work (DESIGN: the database is the queue of record, messages are wake-ups)

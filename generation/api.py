@@ -19,7 +19,7 @@ from generation.job_selectors import render_job_get, render_job_list
 from generation.models import RenderJob
 
 
-class PromptPartOutput(serializers.Serializer[Any]):
+class RenderPromptPartOutput(serializers.Serializer[Any]):
     """A piece of a prompt and where it came from: ``interest:food_coffee``, ``product:title``, ..."""
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
@@ -58,7 +58,7 @@ class RenderJobOutput(serializers.ModelSerializer[RenderJob]):
 class RenderJobDetailOutput(RenderJobOutput):
     """A render job with its prompt, where each word of it came from, and what came out."""
 
-    prompt_parts = PromptPartOutput(many=True, read_only=True)
+    prompt_parts = RenderPromptPartOutput(many=True, read_only=True)
     picture_url = serializers.SerializerMethodField()
     creative_ids = serializers.SerializerMethodField()
 
