@@ -1,5 +1,29 @@
 """API routes of generation."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from generation import api, creatives_api
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("render-jobs", api.RenderJobListApi.as_view(), name="api-render-jobs"),
+    path("render-jobs/<uuid:job_id>", api.RenderJobApi.as_view(), name="api-render-job"),
+    path("render-jobs/<uuid:job_id>/cancel", api.RenderJobCancelApi.as_view(), name="api-render-job-cancel"),
+    path("render-jobs/<uuid:job_id>/retry", api.RenderJobRetryApi.as_view(), name="api-render-job-retry"),
+    path("creatives", creatives_api.CreativeListApi.as_view(), name="api-creative-list"),
+    path("creatives/<uuid:creative_id>", creatives_api.CreativeApi.as_view(), name="api-creative"),
+    path(
+        "creatives/<uuid:creative_id>/approve",
+        creatives_api.CreativeApproveApi.as_view(),
+        name="api-creative-approve",
+    ),
+    path(
+        "creatives/<uuid:creative_id>/reject",
+        creatives_api.CreativeRejectApi.as_view(),
+        name="api-creative-reject",
+    ),
+    path(
+        "creatives/<uuid:creative_id>/withdraw",
+        creatives_api.CreativeWithdrawApi.as_view(),
+        name="api-creative-withdraw",
+    ),
+]

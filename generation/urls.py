@@ -2,8 +2,25 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from generation import brand_views
+from generation import brand_views, creative_views, job_views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("brand/", brand_views.brand_kit, name="brand-kit"),
+    path("render-jobs/", job_views.job_list, name="render-job-list"),
+    path("render-jobs/live", job_views.job_list_live, name="render-job-list-live"),
+    path("render-jobs/<uuid:job_id>/", job_views.job_detail, name="render-job-detail"),
+    path("render-jobs/<uuid:job_id>/live", job_views.job_detail_live, name="render-job-live"),
+    path("render-jobs/<uuid:job_id>/cancel", job_views.job_cancel, name="render-job-cancel"),
+    path("render-jobs/<uuid:job_id>/retry", job_views.job_retry, name="render-job-retry"),
+    path("creatives/", creative_views.creative_list, name="creative-list"),
+    path("creatives/approve", creative_views.creatives_approve, name="creatives-approve"),
+    path("creatives/review", creative_views.creative_review, name="creative-review"),
+    path("creatives/review/<uuid:job_id>", creative_views.creative_review, name="creative-review-job"),
+    path(
+        "creatives/review/<uuid:job_id>/decide",
+        creative_views.creative_review_decide,
+        name="creative-review-decide",
+    ),
+    path("creatives/<uuid:creative_id>", creative_views.creative_detail, name="creative-detail"),
+    path("creatives/<uuid:creative_id>/<slug:verb>", creative_views.creative_move, name="creative-move"),
 ]

@@ -22,9 +22,10 @@ from generation.composition.price import PriceText, price_text
 from generation.composition.product import Placed, product_draw, product_place, shadow_draw
 from generation.composition.scene import scene_build, scene_cover
 from generation.renderers.base import RenderError
+from generation.styles import style_get
 
 # The letters' face for headlines: the style's voice. Chinese falls through to Noto Sans SC in each.
-HEADLINE_FACE = {"editorial": "serif", "studio": "serif"}
+HEADLINE_FACE = {"paper": "serif", "spotlight": "serif"}
 SCRIM_STRENGTH = 0.86
 
 
@@ -68,6 +69,10 @@ class _Sources:
     @property
     def has_motif(self) -> bool:
         return self.picture.mode == "RGBA"
+
+    @property
+    def ground(self) -> str:
+        return style_get(self.brief.style).ground
 
 
 def creatives_compose(
@@ -157,7 +162,7 @@ def _compose(sources: _Sources, layout: Layout) -> Canvas:
     placed = product_place(sources.cutout, layout, is_card=is_card)
     if sources.has_motif:
         seed = int(brief.fingerprint[8:16], 16)
-        scene, visible = scene_build(layout, palette, placed, sources.picture, brief.style, seed)
+        scene, visible = scene_build(layout, palette, placed, sources.picture, sources.ground, seed)
     else:
         scene, visible = scene_cover(layout, sources.picture), 1.0
         contrast.scrim_add(scene, _text_boxes(layout), palette.wall, SCRIM_STRENGTH)
@@ -177,7 +182,7 @@ def _letter(lettering: Lettering, sources: _Sources) -> None:
             lettering.logo(sources.logo, layout.wordmark)
         else:
             lettering.wordmark(words.wordmark, layout.wordmark)
-    face = HEADLINE_FACE.get(sources.brief.style, "display")
+    face = HEADLINE_FACE.get(sources.ground, "display")
     bottom = lettering.write("headline", words.headline, layout.headline, face, palette.ink, leading=1.08)
     if layout.subline is not None:
         left, top, width, height = layout.subline.box

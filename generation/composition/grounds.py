@@ -180,11 +180,7 @@ def arch(layout: Layout, palette: Palette, placed: Placed, group: Corners) -> Im
     return canvas
 
 
-GROUNDS: dict[str, Ground] = {
-    "soft_3d": podium,
-    "flat_illustration": flat,
-    "studio": sweep,
-    "editorial": arch,
-}
+# By the ``ground`` of the brief's style (generation.styles).
+GROUNDS: dict[str, Ground] = {"gradient": podium, "blocks": flat, "spotlight": sweep, "paper": arch}
 # How far out of focus the motif stands behind the product, as a share of its height.
-SOFTNESS = {"soft_3d": 0.004, "flat_illustration": 0.0, "studio": 0.014, "editorial": 0.003}
+SOFTNESS = {"gradient": 0.004, "blocks": 0.0, "spotlight": 0.014, "paper": 0.003}

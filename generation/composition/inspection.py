@@ -17,7 +17,7 @@ from generation.composition.contrast import MINIMUM
 from generation.composition.layouts import Layout
 from generation.composition.product import Placed
 
-COVERAGE_LOW, COVERAGE_HIGH = 0.03, 0.60
+COVERAGE_LOW, COVERAGE_HIGH = 0.02, 0.60
 BLANK_DEVIATION = 3.0  # of 255: a scene flatter than this shows nothing
 MOTIF_OPAQUE_LOW = 0.02
 INDISTINCT_DISTANCE = 14.0  # mean channel distance between the product's rim and what lies around it

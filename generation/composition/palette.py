@@ -18,6 +18,7 @@ from generation.composition.colour import (
     rgb_from,
     rgb_of,
 )
+from generation.styles import style_get
 
 SEPARATION = 0.14  # OKLab distance at which a product stands off its wall
 TEXT_CONTRAST = 4.8  # aimed at before pictures and compression take their share; 4.5 is the bar
@@ -73,12 +74,12 @@ def _walls(brief: Brief, motif: Oklch | None, product: Oklch | None) -> list[Okl
     tint = Oklch(0.90, 0.055, mood.hue)
     bold = Oklch(0.80, 0.095, mood.hue)
     opposite = Oklch(0.88, 0.06, mood.hue + 180)
-    by_style = {
-        "editorial": [paper, tint, deep],
-        "studio": [deep.with_(lightness=0.27), tint.with_(lightness=0.87, chroma=0.03), bold],
-        "flat_illustration": [bold, tint, opposite, deep],
+    by_ground = {
+        "paper": [paper, tint, deep],
+        "spotlight": [deep.with_(lightness=0.27), tint.with_(lightness=0.87, chroma=0.03), bold],
+        "blocks": [bold, tint, opposite, deep],
     }
-    return by_style.get(brief.style, [tint, bold, opposite, paper, deep])
+    return by_ground.get(style_get(brief.style).ground, [tint, bold, opposite, paper, deep])
 
 
 def palette_make(brief: Brief, product: Image.Image, motif: Image.Image | None) -> Palette:

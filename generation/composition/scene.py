@@ -35,14 +35,14 @@ class Prop:
 
 
 def scene_build(
-    layout: Layout, palette: Palette, placed: Placed, motif: Image.Image, style: str, seed: int
+    layout: Layout, palette: Palette, placed: Placed, motif: Image.Image, ground: str, seed: int
 ) -> tuple[Image.Image, float]:
-    """The ground of the style with the motif on it; also says how much of the motif is to be seen."""
+    """The style's ground with the motif on it; also says how much of the motif is to be seen."""
     prop = motif_place(paint.trimmed(motif), layout, placed)
-    canvas = GROUNDS.get(style, podium)(layout, palette, placed, _union(placed.box, prop.box))
-    if style in ("soft_3d", "studio"):
+    canvas = GROUNDS.get(ground, podium)(layout, palette, placed, _union(placed.box, prop.box))
+    if ground in ("gradient", "spotlight"):
         _haze_draw(canvas, layout, prop)
-    _prop_draw(canvas, layout, palette, prop, style)
+    _prop_draw(canvas, layout, palette, prop, ground)
     return paint.grain(canvas, seed & 0xFFFF), prop.visible
 
 
@@ -68,7 +68,7 @@ def motif_place(motif: Image.Image, layout: Layout, placed: Placed) -> Prop:
     shrunk = placed.picture.getchannel("A").resize((max(1, right - left), max(1, bottom - top)))
     cover[top : top + shrunk.height, left : left + shrunk.width] = np.asarray(shrunk) > 100
     alpha = motif.getchannel("A")
-    ground = round(min(layout.floor - layout.stage[3] * 0.025, box_top + box_height))
+    base = round(min(layout.floor - layout.stage[3] * 0.025, box_top + box_height))
     largest = MOTIF_LARGEST * max(placed.picture.size)
     fit = min(box_width / motif.width, box_height / motif.height, largest / max(motif.size))
     best_score, best = -1.0, (0, 0, 4, 4, 0.0)
@@ -79,12 +79,12 @@ def motif_place(motif: Image.Image, layout: Layout, placed: Placed) -> Prop:
         area = max(int(mask.sum()), 1)
         for step in range(9):
             x = box_left + round((box_width - size[0]) * step / 8)
-            for y in {max(ground - size[1], box_top), box_top, box_top + (box_height - size[1]) // 3}:
+            for y in {max(base - size[1], box_top), box_top, box_top + (box_height - size[1]) // 3}:
                 window = cover[
                     y // coarse : y // coarse + mask.shape[0], x // coarse : x // coarse + mask.shape[1]
                 ]
                 seen = 1 - float((mask & window).sum()) / area
-                standing = 0.3 if y + size[1] == ground else 0.0
+                standing = 0.3 if y + size[1] == base else 0.0
                 score = min(seen, WANTED_VISIBLE) / WANTED_VISIBLE + 0.6 * share + standing
                 if score > best_score:
                     best_score, best = score, (x, y, size[0], size[1], seen)
@@ -113,7 +113,7 @@ def _haze_draw(canvas: Image.Image, layout: Layout, prop: Prop) -> None:
     )
 
 
-def _prop_draw(canvas: Image.Image, layout: Layout, palette: Palette, prop: Prop, style: str) -> None:
+def _prop_draw(canvas: Image.Image, layout: Layout, palette: Palette, prop: Prop, ground: str) -> None:
     """Set the motif into the room: its shadow on the floor, the air between it and the lens."""
     picture, (left, top), (width, height) = prop.picture, (prop.left, prop.top), prop.picture.size
     alpha = picture.getchannel("A")
@@ -123,14 +123,14 @@ def _prop_draw(canvas: Image.Image, layout: Layout, palette: Palette, prop: Prop
         foot = alpha.crop((0, int(height * 0.7), width, height)).resize(size)
         at = (left + round(width * 0.04), top + height - round(size[1] * 0.6))
         paint.stamp(canvas, palette.shadow, foot, at, max(0.8, width * 0.035), 0.5)
-    elif style != "flat_illustration":
+    elif ground != "blocks":
         at = (left + round(width * 0.03), top + round(height * 0.06))
         paint.stamp(canvas, palette.shadow, alpha, at, max(1.0, width * 0.06), 0.22)
     margin = 8
     padded = Image.new("RGBA", (width + 2 * margin, height + 2 * margin))
     padded.paste(picture, (margin, margin))
-    padded = paint.blurred(padded.convert("RGBa"), height * SOFTNESS.get(style, 0.004)).convert("RGBA")
-    if style != "flat_illustration":
+    padded = paint.blurred(padded.convert("RGBa"), height * SOFTNESS.get(ground, 0.004)).convert("RGBA")
+    if ground != "blocks":
         tint = Image.new("RGB", padded.size, palette.wall)
         colours = Image.blend(padded.convert("RGB"), tint, AIR)
         colours.putalpha(padded.getchannel("A"))

@@ -1,0 +1,203 @@
+"""Endpoints of creatives: what was made, and the review."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import generics, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.models import Advertiser, User
+from accounts.permissions import REVIEWING_ROLES
+from adplatform.lib.errors import DomainError
+from adplatform.lib.media import media_url
+from generation import review
+from generation.creative_selectors import creative_get, creative_list
+from generation.models import Creative
+
+
+class CreativeOutput(serializers.ModelSerializer[Creative]):
+    """A creative; ``image_url`` is a link that lives a day or two."""
+
+    image_url = serializers.SerializerMethodField()
+    job_id = serializers.UUIDField(read_only=True)
+    reviewed_by = serializers.CharField(source="reviewed_by.username", default=None, read_only=True)
+
+    class Meta:
+        model = Creative
+        fields = [
+            "id",
+            "job_id",
+            "width",
+            "height",
+            "image_url",
+            "sha256",
+            "byte_count",
+            "headline",
+            "price_text",
+            "alt_text",
+            "inspection",
+            "status",
+            "reject_reason",
+            "reviewed_by",
+            "reviewed_at",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+    def get_image_url(self, creative: Creative) -> str:
+        return media_url(creative.file)
+
+
+class CommentInput(serializers.Serializer[Any]):
+    """``sha256``: the bytes that were looked at; a creative that changed since is then refused."""
+
+    comment = serializers.CharField(
+        max_length=review.COMMENT_LENGTH, required=False, default="", allow_blank=True
+    )
+    sha256 = serializers.RegexField(r"^[0-9a-f]{64}$", required=False, default="")
+
+
+class RejectInput(serializers.Serializer[Any]):
+    reason = serializers.ChoiceField(choices=Creative.RejectReason.choices)
+    comment = serializers.CharField(
+        max_length=review.COMMENT_LENGTH, required=False, default="", allow_blank=True
+    )
+
+
+class WithdrawInput(serializers.Serializer[Any]):
+    comment = serializers.CharField(
+        max_length=review.COMMENT_LENGTH, required=False, default="", allow_blank=True
+    )
+
+
+class _CreativesApi(generics.GenericAPIView):
+    serializer_class: Any = CreativeOutput
+    filter_backends: list[Any] = []
+    roles = REVIEWING_ROLES
+    queryset = Creative.objects.none()  # for the schema only
+
+    @property
+    def advertiser(self) -> Advertiser:
+        request: HttpRequest = self.request._request
+        return request.advertiser  # type: ignore[attr-defined]
+
+    @property
+    def person(self) -> User | None:
+        return self.request.user if isinstance(self.request.user, User) else None
+
+    def given(self, serializer: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+        read = serializer(data=self.request.data)
+        read.is_valid(raise_exception=True)
+        return dict(read.validated_data)
+
+    def answer(self, creative: Creative) -> Response:
+        return Response(CreativeOutput(creative).data)
+
+
+class CreativeListApi(_CreativesApi):
+    """What was made."""
+
+    @extend_schema(
+        operation_id="list_creatives",
+        summary="List creatives",
+        tags=["creatives"],
+        parameters=[
+            OpenApiParameter("status", OpenApiTypes.STR, enum=Creative.Status.values),
+            OpenApiParameter("size", OpenApiTypes.STR, description="Such as 300x250."),
+            OpenApiParameter("job", OpenApiTypes.UUID, description="The render job it came from."),
+        ],
+        responses=CreativeOutput(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        status, size = request.query_params.get("status", ""), request.query_params.get("size", "")
+        if status and status not in Creative.Status.values:
+            raise DomainError("status_unknown", f"There is no status {status!r}.")
+        try:
+            job_id = UUID(request.query_params["job"]) if request.query_params.get("job") else None
+        except ValueError:
+            raise DomainError("invalid", "job must be a UUID.") from None
+        rows = creative_list(advertiser_id=self.advertiser.pk, status=status, size=size, job_id=job_id)
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(CreativeOutput(page, many=True).data)
+
+
+class CreativeApi(_CreativesApi):
+    """One creative."""
+
+    @extend_schema(
+        operation_id="get_creative", summary="Read a creative", tags=["creatives"], responses=CreativeOutput
+    )
+    def get(self, request: Request, creative_id: UUID) -> Response:
+        return self.answer(creative_get(advertiser_id=self.advertiser.pk, creative_id=creative_id))
+
+
+class CreativeApproveApi(_CreativesApi):
+    """Approval is a person's: a key is refused with ``person_required``."""
+
+    @extend_schema(
+        operation_id="approve_creative",
+        summary="Approve a creative for serving",
+        description="Needs a signed-in reviewer; an API key is refused with `person_required`.",
+        tags=["creatives"],
+        request=CommentInput,
+        responses=CreativeOutput,
+    )
+    def post(self, request: Request, creative_id: UUID) -> Response:
+        if self.person is None:
+            raise DomainError(
+                "person_required", "A person approves creatives; an API key cannot.", status=403
+            )
+        given = self.given(CommentInput)
+        return self.answer(
+            review.creative_approve(
+                advertiser=self.advertiser, creative_id=creative_id, reviewer=self.person, **given
+            )
+        )
+
+
+class CreativeRejectApi(_CreativesApi):
+    """Rejection, with a reason."""
+
+    @extend_schema(
+        operation_id="reject_creative",
+        summary="Reject a creative",
+        tags=["creatives"],
+        request=RejectInput,
+        responses=CreativeOutput,
+    )
+    def post(self, request: Request, creative_id: UUID) -> Response:
+        return self.answer(
+            review.creative_reject(
+                advertiser=self.advertiser,
+                creative_id=creative_id,
+                reviewer=self.person,
+                **self.given(RejectInput),
+            )
+        )
+
+
+class CreativeWithdrawApi(_CreativesApi):
+    """Stops the serving of an approved creative."""
+
+    @extend_schema(
+        operation_id="withdraw_creative",
+        summary="Stop showing a creative",
+        tags=["creatives"],
+        request=WithdrawInput,
+        responses=CreativeOutput,
+    )
+    def post(self, request: Request, creative_id: UUID) -> Response:
+        return self.answer(
+            review.creative_withdraw(
+                advertiser=self.advertiser,
+                creative_id=creative_id,
+                reviewer=self.person,
+                **self.given(WithdrawInput),
+            )
+        )

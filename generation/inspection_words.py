@@ -1,0 +1,36 @@
+"""The inspection's codes and measured values in a reviewer's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+INSPECTION_WORDS = {
+    "contrast_low": "Text is hard to read on its ground (contrast below 4.5)",
+    "text_overflow": "Text leaves its box",
+    "text_over_product": "Text touches the product",
+    "text_overlap": "Two texts touch each other",
+    "text_truncated": "A text was too long and was cut",
+    "product_too_small": "The product is very small",
+    "product_too_large": "The product fills the picture",
+    "product_enlarged": "The product's photo is small and was enlarged more than twice",
+    "indistinct_product": "The product hardly stands out from what is behind it",
+    "blank_scene": "The scene is almost empty",
+    "motif_empty": "The motif is hardly there",
+    "label_too_small": "The AI label is smaller than the rule asks",
+    "over_weight": "The file is heavier than the size allows",
+}
+
+
+def facts_of(inspection: dict[str, Any]) -> list[tuple[str, str]]:
+    """(name, value) pairs for the detail page; values that are absent are left out."""
+    names = (
+        ("contrast", "Lowest contrast", "{} : 1"),
+        ("product_coverage", "Product's share of the picture", "{:.1%}"),
+        ("product_enlargement", "Product enlarged", "{} ×"),
+        ("product_rim", "Product's edge against its ground", "{} of 255"),
+        ("motif_visible", "Motif to be seen", "{:.0%}"),
+        ("label_height", "AI label's height", "{} px"),
+        ("kilobytes", "Weight", "{} kB"),
+        ("quality", "Encoder quality", "{}"),
+    )
+    return [(label, form.format(inspection[key])) for key, label, form in names if key in inspection]
