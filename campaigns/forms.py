@@ -11,18 +11,18 @@ from django.conf import settings
 from accounts.models import Advertiser
 from campaigns.models import Campaign, Placement
 from campaigns.selectors import placement_list
-from campaigns.services import PLACEMENT_SIDE_MAX, PLACEMENT_SIDE_MIN
+from generation.composition.layouts import LAYOUTS
 from generation.styles import STYLES
 
-# The sizes that storefronts ask for most; any other may be typed.
-STANDARD_SIZES = (
-    (300, 250, "Medium rectangle"),
-    (728, 90, "Leaderboard"),
-    (160, 600, "Wide skyscraper"),
-    (320, 50, "Mobile banner"),
-    (970, 250, "Billboard"),
-    (1080, 1080, "Square"),
-)
+# The IAB's names of the sizes that have a layout; one without a name shows its numbers alone.
+SIZE_NAMES = {
+    (300, 250): "Medium rectangle",
+    (728, 90): "Leaderboard",
+    (160, 600): "Wide skyscraper",
+    (320, 50): "Mobile leaderboard",
+    (970, 250): "Billboard",
+    (1080, 1080): "Square",
+}
 
 
 def ids_of(values: list[str]) -> set[UUID]:
@@ -111,20 +111,12 @@ class PlacementForm(forms.Form):
     )
     size = forms.ChoiceField(
         choices=[
-            *((f"{w}x{h}", f"{label} · {w} × {h}") for w, h, label in STANDARD_SIZES),
-            ("custom", "Another size"),
+            (f"{width}x{height}", f"{SIZE_NAMES.get((width, height), 'Size')} · {width} × {height}")
+            for width, height in LAYOUTS
         ]
     )
-    width = forms.IntegerField(required=False, min_value=PLACEMENT_SIDE_MIN, max_value=PLACEMENT_SIDE_MAX)
-    height = forms.IntegerField(required=False, min_value=PLACEMENT_SIDE_MIN, max_value=PLACEMENT_SIDE_MAX)
 
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        size = cleaned.get("size")
-        if size and size != "custom":
-            cleaned["width"], cleaned["height"] = (int(side) for side in size.split("x"))
-        elif size == "custom":
-            for side in ("width", "height"):
-                if cleaned.get(side) is None and side not in self.errors:
-                    self.add_error(side, "Another size needs both sides.")
-        return cleaned
+    def size_of(self) -> tuple[int, int]:
+        """The chosen (width, height)."""
+        width, _, height = self.cleaned_data["size"].partition("x")
+        return int(width), int(height)

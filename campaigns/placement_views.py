@@ -44,13 +44,10 @@ def placement_list_view(request: MemberRequest) -> HttpResponse:
 
 def _created(request: MemberRequest, form: PlacementForm) -> bool:
     data = form.cleaned_data
+    width, height = form.size_of()
     try:
         placement = placement_create(
-            advertiser=request.advertiser,
-            name=data["name"],
-            code=data["code"],
-            width=data["width"],
-            height=data["height"],
+            advertiser=request.advertiser, name=data["name"], code=data["code"], width=width, height=height
         )
     except DomainError as error:
         for name, sentences in error.errors.items():

@@ -135,8 +135,8 @@ class PlacementInput(serializers.Serializer):
 
     name = serializers.CharField(max_length=80)
     code = serializers.SlugField(max_length=60)
-    width = serializers.IntegerField(min_value=50, max_value=2000)
-    height = serializers.IntegerField(min_value=50, max_value=2000)
+    width = serializers.IntegerField(min_value=1, max_value=5000, help_text="300x250, 728x90 and others.")
+    height = serializers.IntegerField(min_value=1, max_value=5000)
 
 
 class PlacementPatchInput(serializers.Serializer):

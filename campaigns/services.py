@@ -27,6 +27,7 @@ from campaigns.variant_services import (
     campaign_retry,
     variant_regenerate,
 )
+from generation.composition.layouts import LAYOUTS
 from generation.styles import DEFAULT_STYLE, STYLES
 from profiles.models import Segment
 
@@ -49,7 +50,6 @@ __all__ = [
     "variants_outdated",
 ]
 
-PLACEMENT_SIDE_MIN, PLACEMENT_SIDE_MAX = 50, 2000  # pixels
 CAMPAIGN_FIELDS = ("name", "language", "style", "model", "headline", "starts_at", "ends_at", "priority")
 CAMPAIGN_SETS = ("products", "segments", "placements")
 
@@ -265,9 +265,9 @@ def _placement_save(placement: Placement) -> Placement:
             raise ValidationError("")
     except ValidationError:
         errors["code"] = ["Up to 60 letters, digits, hyphens and underscores, without spaces."]
-    for side in ("width", "height"):
-        if not PLACEMENT_SIDE_MIN <= getattr(placement, side) <= PLACEMENT_SIDE_MAX:
-            errors[side] = [f"{PLACEMENT_SIDE_MIN} to {PLACEMENT_SIDE_MAX} pixels."]
+    if (placement.width, placement.height) not in LAYOUTS:
+        known = ", ".join(f"{width}x{height}" for width, height in LAYOUTS)
+        errors["size"] = [f"There is no layout for {placement.size}; there are {known}."]
     if errors:
         raise DomainError("placement_invalid", "The placement has invalid fields.", errors=errors)
     try:

@@ -82,6 +82,10 @@ def campaign_detail(request: MemberRequest, campaign_id: UUID) -> HttpResponse:
         "outdated": _outdated(campaign, now),
         "placements": campaign.placements.order_by("name"),
         "style": STYLES.get(campaign.style),
+        "first_in_review": campaign.variants.filter(job__creatives__status=Creative.Status.IN_REVIEW)
+        .order_by("job__created_at")
+        .values_list("job_id", flat=True)
+        .first(),
         "is_editable": campaign.status != Campaign.Status.ENDED,
         **_progress(campaign),
         **_matrix(request, campaign),
@@ -199,6 +203,10 @@ class _Cell:
     def thumb(self) -> Creative | None:
         rank = {size: place for place, size in enumerate(_THUMB_SIZES)}
         return min(self.creatives, key=lambda c: rank.get((c.width, c.height), len(rank)), default=None)
+
+    @property
+    def is_in_review(self) -> bool:
+        return any(creative.status == Creative.Status.IN_REVIEW for creative in self.creatives)
 
     @property
     def tone(self) -> str:

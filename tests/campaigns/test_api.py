@@ -183,6 +183,9 @@ def test_placements_are_made_renamed_closed_and_opened(api):
     assert api.patch(url, {"is_active": True}).json()["is_active"] is True
     again = api.post("/api/v1/placements", {"name": "Top", "code": "top", "width": 300, "height": 250})
     assert (again.status_code, again.json()["code"]) == (409, "placement_code_taken")
+    odd = api.post("/api/v1/placements", {"name": "Odd", "code": "odd", "width": 301, "height": 250})
+    assert odd.status_code == 400
+    assert "no layout for 301x250" in odd.json()["errors"]["size"][0]
 
 
 @pytest.mark.parametrize("method", ["get", "patch", "delete"])

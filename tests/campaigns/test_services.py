@@ -399,8 +399,8 @@ def test_a_placement_code_is_taken_once_per_advertiser(shop, other_shop):
     [
         ({"name": " "}, "name"),
         ({"code": "no spaces"}, "code"),
-        ({"width": 49}, "width"),
-        ({"height": 2001}, "height"),
+        ({"width": 301}, "size"),
+        ({"height": 2001}, "size"),
         ({"code": "x" * 61}, "code"),
     ],
 )
