@@ -122,6 +122,7 @@ def _context_make(advertiser_id: UUID, asked: DecisionRequest, is_opted_out: boo
         segment_ids=segment_ids,
         device=asked.context.device or "",
         creatives_on_page=frozenset(asked.context.shown),
+        products_on_page=frozenset(asked.context.products),
         is_simulated=is_simulated,
     )
 

@@ -1,4 +1,4 @@
-"""What the demo storefront page is made of: its key, its shelves, its placements and its shoppers.
+"""What the demo storefront page is made of: its shelves, its placements and its shoppers.
 
 The storefront is a shop like any other that uses the product: everything it shows in a placement comes
 through the public API with a publishable key. Only this module looks behind the counter.
@@ -6,19 +6,17 @@ through the public API with a publishable key. Only this module looks behind the
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.db.models import Q, QuerySet
 
-from accounts.models import Advertiser, ApiKey
+from accounts.models import Advertiser
 from campaigns.models import Placement, Product
 from generation.models import BrandKit
-from profiles.models import Segment
+from profiles.models import Segment, Shopper
+from profiles.pseudonyms import pseudonym_of
 from profiles.taxonomy import INTERESTS
 
 PERSONAS = 6
@@ -72,29 +70,6 @@ def colours_get(advertiser: Advertiser) -> dict[str, str]:
     return {name: colour for name, colour in colours.items() if re.fullmatch(r"#[0-9a-fA-F]{6}", colour)}
 
 
-def storefront_key_get(advertiser: Advertiser) -> str:
-    """The storefront's own publishable key, "" if somebody revoked it.
-
-    Keys are stored hashed, so the page could not show one again. This one is derived from SECRET_KEY
-    instead of random: known to this installation only, and the same on every call.
-    """
-    digest = hmac.new(
-        settings.SECRET_KEY.encode(), f"storefront-demo:{advertiser.pk}".encode(), hashlib.sha256
-    ).hexdigest()
-    text = f"{ApiKey.PREFIX_BY_KIND[ApiKey.Kind.PUBLISHABLE]}{digest}"
-    key, _ = ApiKey.objects.get_or_create(
-        digest=ApiKey.digest_of(text),
-        defaults={
-            "advertiser": advertiser,
-            "name": "Demo storefront",
-            "kind": ApiKey.Kind.PUBLISHABLE,
-            "scopes": ApiKey.SCOPES_BY_KIND[ApiKey.Kind.PUBLISHABLE],
-            "prefix": text[:11],
-        },
-    )
-    return text if key.revoked_at is None else ""
-
-
 def products_search(advertiser: Advertiser, *, words: str, category: str) -> QuerySet[Product]:
     """What is on the shelves, those with a photo first."""
     found = Product.objects.filter(advertiser=advertiser, is_active=True)
@@ -123,6 +98,15 @@ def placements_arrange(placements: Sequence[Placement]) -> PagePlacements:
     foot = next((p for p in left if p.height <= FLAT), None)
     side = [p for p in left if p.width <= MEDIUM_SIDE and p.height > FLAT and p.width != p.height]
     return PagePlacements(hero, tuple(sorted(side, key=lambda p: p.height)[:3]), square, foot)
+
+
+def agreed_list(advertiser: Advertiser, personas: Sequence[Persona]) -> set[str]:
+    """The slugs of those personas that agree to personalisation now."""
+    slugs = {pseudonym_of(advertiser.pk, p.shopper_key): p.slug for p in personas if p.shopper_key}
+    agreed = Shopper.objects.filter(
+        advertiser=advertiser, pseudonym__in=slugs, personalisation_allowed=True
+    ).values_list("pseudonym", flat=True)
+    return {slugs[pseudonym] for pseudonym in agreed}
 
 
 def personas_list(advertiser: Advertiser) -> list[Persona]:

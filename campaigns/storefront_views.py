@@ -15,12 +15,14 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.models import Advertiser
 from campaigns import storefront
 from campaigns.media_views import picture_response
 from campaigns.models import Placement, Product
+from campaigns.storefront_services import storefront_key_ensure, storefront_shoppers_ensure
 from campaigns.storefront_words import WORDS
 
 PAGE_SIZE = 24
@@ -88,11 +90,13 @@ def product_photo(request: HttpRequest, product_id: UUID, digest: str, extension
 def _shared(request: HttpRequest, advertiser: Advertiser) -> dict[str, Any]:
     """What both pages show: the shopper, the language, the placements and the key."""
     personas = storefront.personas_list(advertiser)
+    storefront_shoppers_ensure(advertiser=advertiser, personas=personas, now=timezone.now())
     asked = request.GET.get("as", "")
     persona = next((p for p in personas if p.slug == asked), personas[0])
     language = request.GET.get("lang", "")
     if language not in WORDS:
         language = "zh" if advertiser.market == Advertiser.Market.CHINA else "en"
+    agreed = storefront.agreed_list(advertiser, [persona])
     placements = list(Placement.objects.filter(advertiser=advertiser, is_active=True))
     return {
         "shop": advertiser,
@@ -105,14 +109,14 @@ def _shared(request: HttpRequest, advertiser: Advertiser) -> dict[str, Any]:
             "likes": persona.likes(language),
             "key": persona.shopper_key,
             "is_known": bool(persona.shopper_key),
-            "has_consented": persona.has_consented,
+            "has_consented": persona.slug in agreed,
         },
         "language": language,
         "other_language": "en" if language == "zh" else "zh",
         "w": WORDS[language],
         "all_words": WORDS[language],
         "keep": f"as={persona.slug}&lang={language}",
-        "key": storefront.storefront_key_get(advertiser),
+        "key": storefront_key_ensure(advertiser=advertiser),
         "rooms": storefront.placements_arrange(placements),
         "has_placements": bool(placements),
         "api_base": request.build_absolute_uri("/").rstrip("/"),

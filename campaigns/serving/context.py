@@ -21,4 +21,5 @@ class ServeContext:
     segment_ids: tuple[UUID, ...] = ()  # strongest first
     device: str = ""
     creatives_on_page: frozenset[UUID] = frozenset()  # shown already; their products are not shown again
+    products_on_page: frozenset[str] = frozenset()  # the feed's ids of what the page itself is about
     is_simulated: bool = False

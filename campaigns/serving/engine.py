@@ -14,7 +14,7 @@ from uuid import UUID
 
 from campaigns.serving.assignment import bucket, day_salt
 from campaigns.serving.context import ServeContext
-from campaigns.serving.eligibility import PROGRESS, dynamic_reason
+from campaigns.serving.eligibility import PROGRESS, dynamic_reason, eligible_now
 from campaigns.serving.policies import Pick, fallback_chain, first_priority, propensities, weighted_pick
 from campaigns.serving.reasons import Reason
 from campaigns.serving.snapshot import Candidate, Slot, Snapshot, SnapshotCreative
@@ -59,9 +59,13 @@ def decide(context: ServeContext, snapshot: Snapshot, rng: Random) -> Decision:
     if context.advertiser_id != snapshot.advertiser_id:
         raise ValueError("the snapshot belongs to another advertiser")
     on_page = {
-        snapshot.product_of_creative[creative_id]
-        for creative_id in context.creatives_on_page
-        if creative_id in snapshot.product_of_creative
+        product_id
+        for shown, products in (
+            (context.creatives_on_page, snapshot.product_of_creative),
+            (context.products_on_page, snapshot.product_of_external_id),
+        )
+        for key in shown
+        if (product_id := products.get(key)) is not None
     }
     answers = []
     for code in context.placements:
@@ -104,11 +108,7 @@ def _slot_decide(
 def _draw(slot: Slot, context: ServeContext, on_page: Set[UUID]) -> list[Candidate]:
     """The candidates among which chance decides: one link of the chain, one priority."""
     for segment_id in fallback_chain(context.segment_ids):
-        eligible = [
-            candidate
-            for candidate in slot.by_segment.get(segment_id, ())
-            if dynamic_reason(candidate, context, on_page) is None
-        ]
+        eligible = eligible_now(slot.by_segment.get(segment_id, ()), context, on_page)
         if eligible:
             return first_priority(eligible)
     return []

@@ -46,6 +46,7 @@ class Candidate:
     placement_ids: frozenset[UUID]
     language: str
     product_id: UUID
+    product_external_id: str
     product_title: str
     is_product_active: bool
     is_buyable: bool
@@ -92,6 +93,7 @@ class Snapshot:
     slots: Mapping[str, Slot]  # by placement code
     creatives: Mapping[UUID, SnapshotCreative] = field(default_factory=dict)
     product_of_creative: Mapping[UUID, UUID] = field(default_factory=dict)
+    product_of_external_id: Mapping[str, UUID] = field(default_factory=dict)
 
 
 def snapshot_make(
@@ -109,6 +111,7 @@ def snapshot_make(
         slots=MappingProxyType({facts.code: _slot_make(facts, ordered) for facts in placements}),
         creatives=MappingProxyType(creatives),
         product_of_creative=MappingProxyType(products),
+        product_of_external_id=MappingProxyType({c.product_external_id: c.product_id for c in ordered}),
     )
 
 

@@ -10,6 +10,7 @@ import msgspec
 MAX_BODY_BYTES = 64 * 1024
 MAX_PLACEMENTS = 20
 
+ProductId = Annotated[str, msgspec.Meta(max_length=120)]
 Code = Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
 
 
@@ -20,6 +21,8 @@ class DecisionContext(msgspec.Struct, frozen=True):
     device: Literal["desktop", "mobile", "tablet", "other"] | None = None
     # Creatives that this page shows already: neither they nor their products are chosen again.
     shown: Annotated[list[UUID], msgspec.Meta(max_length=100)] = []
+    # The feed's ids of the products that the page is about: an advert for itself is wasted.
+    products: Annotated[list[ProductId], msgspec.Meta(max_length=100)] = []
 
 
 class DecisionRequest(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@
   var base = script.getAttribute("data-api") || script.src.split("/static/")[0];
   var key = script.getAttribute("data-key");
   var shopper = script.getAttribute("data-shopper");
+  var product = script.getAttribute("data-product");
   var LARGE = 242500; // MRC: from this many pixels on 30 % are enough
   var SEEN_MS = 1000;
   var MAX_BATCH = 50;
@@ -125,6 +126,7 @@
       context: { page_url: location.origin + location.pathname, device: device(), shown: shown }
     };
     if (shopper) ask.shopper = shopper;
+    if (product) ask.context.products = [product];
     wanted.forEach(function (slot) { slot.state = "asked"; });
     return fetch(base + "/api/v1/decisions", {
       method: "POST",

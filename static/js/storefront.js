@@ -12,7 +12,7 @@
   var cart = document.querySelector("[data-cart-count]");
   var toastTimer;
 
-  function word(name) { return words.getAttribute("data-" + name) || name; }
+  function word(name) { return words.getAttribute("data-word-" + name) || name; }
 
   function tell(text) {
     toast.textContent = text;
@@ -92,7 +92,7 @@
     var button = event.target.closest("[data-act]");
     if (!button) return;
     var kind = button.dataset.act;
-    var fields = { product: button.dataset.product, text: button.dataset.title };
+    var fields = { product_id: button.dataset.product, text: button.dataset.title };
     var work = behave(kind, fields).then(function () { return "done_" + kind; });
     if (kind === "cart") cart.textContent = +cart.textContent + 1;
     if (kind === "purchase") work = work.then(function () { return order(button); });
@@ -108,6 +108,14 @@
       }, function () { tell(word("failed")); });
     });
   });
+  document.querySelectorAll("[data-consent]").forEach(function (button) {
+    button.addEventListener("click", function () {
+      post("consents", {
+        shopper: shopper, personalisation: button.dataset.consent === "yes",
+        text_version: "storefront-demo-1", source: "demo storefront"
+      }).then(function () { location.reload(); }, function () { tell(word("failed")); });
+    });
+  });
   document.querySelectorAll("[data-submit]").forEach(function (select) {
     select.addEventListener("change", function () { select.form.submit(); });
   });
@@ -115,8 +123,8 @@
     button.addEventListener("click", function () { if (window.adplatform) window.adplatform.refresh(); });
   });
 
-  var viewed = document.querySelector("[data-view]");
-  if (viewed) behave("view", { product: viewed.dataset.view, text: viewed.dataset.title }).catch(function () {});
+  var viewed = document.querySelector("article[data-view]");
+  if (viewed) behave("view", { product_id: viewed.dataset.view, text: viewed.dataset.title, category: viewed.dataset.category }).catch(function () {});
   var searched = new URLSearchParams(location.search).get("q");
   if (searched) behave("search", { text: searched }).catch(function () {});
 })();

@@ -47,6 +47,7 @@ def candidate_of(number: int, **changes: Any) -> Candidate:
         placement_ids=frozenset({HERO, SIDE}),
         language="en",
         product_id=uuid.UUID(int=2000 + number),
+        product_external_id=f"P-{number}",
         product_title=f"Product {number}",
         is_product_active=True,
         is_buyable=True,

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.serving.assignment import bucket
+from campaigns.serving.eligibility import dynamic_reason, eligible_now
 from campaigns.serving.engine import decide, explain
 from campaigns.serving.policies import propensities, weighted_pick
 from campaigns.serving.reasons import NUMBERS, SENTENCES, Reason
@@ -116,6 +117,9 @@ def test_what_the_page_shows_already_is_not_chosen_again():
     shown = context_of(creatives_on_page=frozenset({first.creatives[SIZE].id}))
     for _ in range(20):
         assert answer_of(snapshot_of(first, second), shown).candidate == second
+    own_page = context_of(products_on_page=frozenset({first.product_external_id, "unknown"}))
+    assert answer_of(snapshot_of(first, second), own_page).candidate == second
+    assert answer_of(snapshot_of(first), own_page).reason is Reason.ALREADY_ON_PAGE
 
 
 def test_a_snapshot_of_another_advertiser_is_an_error():
@@ -244,6 +248,17 @@ def test_whatever_the_catalogue_looks_like_only_what_may_be_shown_is_shown(candi
     assert sum(line.propensity for line in lines) == pytest.approx(1)
     if pseudonym:
         assert answer_of(snapshot_of(*candidates), context).candidate == chosen
+
+
+@given(
+    st.lists(CANDIDATES, max_size=15, unique_by=lambda c: c.variant_id),
+    st.sets(st.integers(1, 40).map(lambda number: candidate_of(number).product_id)),
+)
+def test_the_fast_pass_agrees_with_the_rules(candidates, products_on_page):
+    context = context_of(segment_ids=(HIKERS, RUNNERS))
+    assert eligible_now(candidates, context, products_on_page) == [
+        candidate for candidate in candidates if dynamic_reason(candidate, context, products_on_page) is None
+    ]
 
 
 def _candidates(snapshot):
