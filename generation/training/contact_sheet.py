@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,37 +12,43 @@ from generation.renderers.base import Renderer, RenderRequest
 
 GROUND = (246, 246, 248)
 INK = (40, 40, 48)
-# Noto Sans CJK where the system has it; Pillow's own font draws no Chinese.
-FONTS = (
-    "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
-    "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
-    "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
+# The project's own web font: Pillow reads WOFF, and it has the Chinese characters.
+FONT = Path(__file__).resolve().parents[2] / "static" / "fonts" / "noto-sans-sc-400.woff"
+
+SOFT, FLAT = "soft 3D render", "flat illustration"
+# What the README shows: names the model was trained on, phrases it never saw, Chinese, the flat style and,
+# last, six objects that were held out of training altogether.
+SHOWN = (
+    *((motif, SOFT) for motif in ("running shoe", "hiking boot", "mountain with snow", "camping tent")),
+    *((motif, SOFT) for motif in ("lipstick", "headphones", "travel suitcase", "coffee", "strawberry")),
+    *((motif, SOFT) for motif in ("birthday cake", "electric guitar", "potted plant", "gift box")),
+    *((motif, SOFT) for motif in ("trail running sneaker", "car", "teddy bear", "sunglasses", "palm beach")),
+    *((motif, SOFT) for motif in ("咖啡", "露营", "火锅", "跑步鞋", "钻石戒指", "圣诞树")),
+    *((motif, FLAT) for motif in ("running shoe", "camera", "red apple", "handbag", "wine glass", "披萨")),
+    *((motif, SOFT) for motif in ("tulip", "fox", "sailboat", "snowman", "video camera", "saxophone")),
 )
 
 
 def caption_font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """The first font of the list that this machine has."""
-    for path in FONTS:
-        if Path(path).is_file():
-            return ImageFont.truetype(path, size)
-    return ImageFont.load_default(size)
+    """The project's Chinese font, or Pillow's own where it is not there."""
+    return ImageFont.truetype(str(FONT), size) if FONT.is_file() else ImageFont.load_default(size)
 
 
 def draw_contact_sheet(
     renderer: Renderer,
-    motifs: Sequence[tuple[str, str, int]],
+    motifs: Sequence[tuple[str, str]] = SHOWN,
     *,
     columns: int = 6,
     cell: int = 192,
-    font_path: Path | None = None,
+    seed: int = 1,
 ) -> Image.Image:
-    """One cell for each (motif, style words, seed)."""
+    """One cell for each (motif, style words), all with the same seed."""
     label = 22
     rows = -(-len(motifs) // columns)
     sheet = Image.new("RGB", (columns * cell, rows * (cell + label)), GROUND)
     draw = ImageDraw.Draw(sheet)
-    font = ImageFont.truetype(str(font_path), 13) if font_path else caption_font(13)
-    for index, (motif, style, seed) in enumerate(motifs):
+    font = caption_font(13)
+    for index, (motif, style) in enumerate(motifs):
         request = RenderRequest(prompt=f"{motif}, {style}", motif=motif, seed=seed, width=256, height=256)
         picture = renderer.render(request, lambda done, total: None).image
         picture = picture.resize((cell - 16, cell - 16), Image.Resampling.LANCZOS)
@@ -49,3 +56,21 @@ def draw_contact_sheet(
         sheet.paste(picture, (left + 8, top + 8), picture)
         draw.text((left + cell / 2, top + cell + 2), motif, fill=INK, font=font, anchor="ma")
     return sheet
+
+
+def main() -> None:
+    """Draw the sheet of a model folder: ``python -m generation.training.contact_sheet FOLDER OUT.webp``."""
+    from generation.renderers.gan import GanRenderer
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    sheet = draw_contact_sheet(GanRenderer(arguments.folder), seed=arguments.seed)
+    sheet.save(arguments.out, quality=88)
+
+
+if __name__ == "__main__":
+    main()

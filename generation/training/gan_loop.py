@@ -98,9 +98,9 @@ def averaged_generator(path: Path) -> MotifGenerator:
     return generator.requires_grad_(False).eval()
 
 
-def learning_rate(config: TrainConfig, step: int) -> float:
-    """Warm-up, then the schedule over the run's samples down to 2 % of the rate."""
-    done = min(1.0, step * config.batch / config.samples)
+def learning_rate(config: TrainConfig, step: int, samples: int) -> float:
+    """Warm-up by steps, then the schedule over the run's samples down to 2 % of the rate."""
+    done = min(1.0, samples / config.samples)
     if config.lr_schedule == "cosine":
         factor = 0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * done))
     elif config.lr_schedule == "step":
@@ -146,6 +146,7 @@ class Trainer:
         self.random = torch.Generator().manual_seed(config.seed)
         self.order = torch.empty(0, dtype=torch.long)
         self.step = 0
+        self.samples = 0  # counted apart: a resumed run may have another batch size
         self.seconds = 0.0
 
     def next_rows(self) -> Tensor:
@@ -182,7 +183,7 @@ class Trainer:
         kl = gaussian_kl(mean, log_variance, prior_mean, prior_log_variance)
         loss = pixels + config.gradient_weight * edges + config.kl_weight * kl
         losses: dict[str, float] = {}
-        judging = self.adversary is not None and self.step * config.batch >= config.adversarial_start
+        judging = self.adversary is not None and self.samples >= config.adversarial_start
         condition = torch.cat((batch.text * batch.text.shape[1] ** 0.5, batch.style), dim=1)
         if self.adversary is not None and judging:
             fooled = self.adversary.generator_loss(made, condition)
@@ -193,7 +194,7 @@ class Trainer:
                 f"the loss is {loss.item()} at step {self.step}; lower --lr (now {config.lr}) and resume"
             )
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(config, self.step) * group["scale"]
+            group["lr"] = learning_rate(config, self.step, self.samples) * group["scale"]
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.generator.parameters(), 1.0)
@@ -201,6 +202,7 @@ class Trainer:
         if self.adversary is not None and judging:
             losses |= self.adversary.update(batch.real, made, condition)
         self.step += 1
+        self.samples += config.batch
         # A short memory at the start, or the average would carry the random start along.
         keep = min(config.ema, (self.step + 1) / (self.step + 10))
         with torch.no_grad():
@@ -223,6 +225,7 @@ class Trainer:
             "config": dataclasses.asdict(self.config),
             "text_dim": self.data.vectors.shape[1],
             "step": self.step,
+            "samples": self.samples,
             "seconds": self.seconds,
             "generator": self.generator.state_dict(),
             "ema": self.ema.state_dict(),
@@ -249,7 +252,7 @@ class Trainer:
             raise CheckpointError(f"{path} is of another network or dataset: {error}") from error
         self.random.set_state(state["random"])
         self.order = state["order"]
-        self.step, self.seconds = state["step"], state["seconds"]
+        self.step, self.samples, self.seconds = state["step"], state["samples"], state["seconds"]
         # A run may switch its discriminator on later; then it starts fresh.
         if self.adversary is not None and "adversary" in state:
             self.adversary.load(state["adversary"])
@@ -283,7 +286,7 @@ def train(
     sums: dict[str, float] = {}
     with log_path.open("a", newline="") as log:
         writer = csv.writer(log)
-        while trainer.step * config.batch < config.samples:
+        while trainer.samples < config.samples:
             losses = trainer.train_step()
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + value
@@ -294,7 +297,7 @@ def train(
                     writer.writerow(["step", "samples", "seconds", *sums])
                     new_log = False
                 row = [round(value / 100, 5) for value in sums.values()]
-                writer.writerow([trainer.step, trainer.step * config.batch, round(trainer.seconds, 1), *row])
+                writer.writerow([trainer.step, trainer.samples, round(trainer.seconds, 1), *row])
                 log.flush()
                 say(f"step {trainer.step} {trainer.seconds:.0f} s " + str(dict(zip(sums, row, strict=True))))
                 sums = {}

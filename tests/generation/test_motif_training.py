@@ -166,11 +166,11 @@ def test_premultiplied_pictures_have_no_colour_outside(pictures: Path) -> None:
 
 def test_schedules_end_low() -> None:
     cosine = TrainConfig(samples=1000, batch=1, warmup_steps=1)
-    assert learning_rate(cosine, 1000) == pytest.approx(0.02 * cosine.lr)
+    assert learning_rate(cosine, 1000, 1000) == pytest.approx(0.02 * cosine.lr)
     step = dataclasses.replace(cosine, lr_schedule="step")
-    assert learning_rate(step, 400) == pytest.approx(0.1 * cosine.lr)
+    assert learning_rate(step, 400, 400) == pytest.approx(0.1 * cosine.lr)
     constant = dataclasses.replace(cosine, lr_schedule="constant")
-    assert learning_rate(constant, 900) == constant.lr
+    assert learning_rate(constant, 900, 900) == constant.lr
 
 
 def test_augmentation_is_differentiable_and_keeps_shape() -> None:

@@ -1,0 +1,115 @@
+"""How good a motif-GAN folder is, in numbers: trained and held-out objects apart.
+
+    python -m generation.training.evaluate_gan FOLDER --data DIR
+
+Retrieval asks: of all real pictures of a style (849), how far up the list is the picture of the object
+that was asked for, when they are ordered by likeness to the made one? Likeness is the distance of small
+premultiplied pictures and of their edges: nothing learned, so nothing that training could have flattered.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from generation.gan.pipeline import MotifGanPipeline
+from generation.text_encoder import TextEncoder
+from generation.training.pictures import STYLES, load_pictures, read_objects
+
+FEATURE_SIZE = 16
+
+
+def features(pictures: Tensor) -> Tensor:
+    """(N, 4, 64, 64) -> (N, F) unit vectors of a 16 x 16 thumbnail and the edges of the 32 x 32 one."""
+    small = F.adaptive_avg_pool2d(pictures, FEATURE_SIZE)
+    middle = F.adaptive_avg_pool2d(pictures, 2 * FEATURE_SIZE)
+    across = (middle[..., :, 1:] - middle[..., :, :-1]).abs()
+    down = (middle[..., 1:, :] - middle[..., :-1, :]).abs()
+    edges = torch.cat(
+        (F.adaptive_avg_pool2d(across, FEATURE_SIZE), F.adaptive_avg_pool2d(down, FEATURE_SIZE)), 1
+    )
+    vectors = torch.cat((small.flatten(1), 3.0 * edges.flatten(1)), dim=1)
+    return F.normalize(vectors - vectors.mean(dim=1, keepdim=True), dim=1)
+
+
+def ranks(made: Tensor, real: Tensor, own: Tensor) -> Tensor:
+    """Rank (0 is best) of each made picture's own real picture among all real ones."""
+    similarity = features(made) @ features(real).T
+    mine = similarity.gather(1, own[:, None])
+    return (similarity > mine).sum(dim=1)
+
+
+def evaluate(pipeline: MotifGanPipeline, data: Path, *, seeds: int = 1) -> dict[str, dict[str, float]]:
+    """L1 and retrieval for each style, for trained and for held-out objects."""
+    objects = read_objects(data)
+    encoder = TextEncoder()
+    text = encoder.encode([item.name for item in objects])
+    table: dict[str, dict[str, float]] = {}
+    for style in STYLES:
+        chosen = [index for index, item in enumerate(objects) if style in item.files]
+        pictures, _, styles = load_pictures([objects[index] for index in chosen], pipeline.generator.size)
+        real = torch.from_numpy(pictures[styles == STYLES.index(style)]).float() / 255.0
+        made = torch.cat(
+            [pipeline.draw(text[index], style, seed) for seed in range(seeds) for index in chosen]
+        )
+        own = torch.arange(len(chosen)).repeat(seeds)
+        place = ranks(made, real, own)
+        error = (made - real[own]).abs().mean(dim=(1, 2, 3))
+        held_out = torch.tensor([objects[index].held_out for index in chosen]).repeat(seeds)
+        for name, mask in (("trained", ~held_out), ("held_out", held_out)):
+            if mask.any():
+                table[f"{style}, {name}"] = {
+                    "objects": int(mask.sum()) // seeds,
+                    "l1": round(float(error[mask].mean()), 4),
+                    "top1": round(float((place[mask] < 1).float().mean()), 3),
+                    "top5": round(float((place[mask] < 5).float().mean()), 3),
+                    "median_rank": float(place[mask].float().median()),
+                }
+    return table
+
+
+def seconds_per_picture(folder: Path, say: Callable[[str], None]) -> float:
+    """Warm time of one whole render, the median of ten."""
+    from generation.renderers.base import RenderRequest
+    from generation.renderers.gan import GanRenderer
+
+    started = time.perf_counter()
+    renderer = GanRenderer(folder)
+    say(f"load: {time.perf_counter() - started:.1f} s")
+    taken = []
+    for seed in range(11):
+        request = RenderRequest(prompt="coffee", motif="coffee", seed=seed, width=256, height=256)
+        started = time.perf_counter()
+        renderer.render(request, lambda done, total: None)
+        taken.append(time.perf_counter() - started)
+    return float(np.median(taken[1:]))
+
+
+def main() -> None:
+    """Print the table as JSON."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--anchor-share", type=float, help="in place of the folder's own")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    pipeline = MotifGanPipeline.load(arguments.folder)
+    if arguments.anchor_share is not None:
+        pipeline.anchor_share = arguments.anchor_share
+    print(json.dumps(evaluate(pipeline, arguments.data, seeds=arguments.seeds), indent=2))
+    print(f"seconds a picture: {seconds_per_picture(arguments.folder, print):.3f}")
+
+
+if __name__ == "__main__":
+    main()
