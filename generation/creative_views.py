@@ -23,7 +23,8 @@ from generation.job_selectors import render_job_get
 from generation.models import Creative, RenderJob
 
 PAGE_SIZE = 36
-THUMB_AREA, THUMB_TALLEST, THUMB_WIDEST = 44_000, 250, 420  # equal areas look like equal sizes
+# The wall's measures, as in app.css: a tile's width and the gap, its words, the tallest picture.
+TILE, GAP, TILE_BODY, TALLEST, WIDE_RATIO = 224, 16, 116, 260, 2.2
 
 
 @require_GET
@@ -61,9 +62,19 @@ def creative_list(request: MemberRequest) -> HttpResponse:
 
 
 def _card(creative: Creative) -> dict[str, Any]:
+    """A tile of the wall: how many columns it spans, how many 8-pixel rows, how wide its picture is."""
     ratio = creative.width / creative.height
-    width = min(math.sqrt(THUMB_AREA * ratio), THUMB_WIDEST, THUMB_TALLEST * ratio)
-    return {"creative": creative, "width": round(width), "brief": creative.job.brief}
+    columns = 2 if ratio > WIDE_RATIO else 1
+    width = min(columns * TILE - 24 + (columns - 1) * GAP, TALLEST * ratio, creative.width)
+    body = TILE_BODY + (28 if creative.inspection.get("codes") else 0)
+    rows = math.ceil((width / ratio + 24 + body + GAP) / 8)
+    return {
+        "creative": creative,
+        "brief": creative.job.brief,
+        "width": round(width),
+        "columns": columns,
+        "rows": rows,
+    }
 
 
 @require_GET

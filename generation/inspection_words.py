@@ -25,12 +25,12 @@ def facts_of(inspection: dict[str, Any]) -> list[tuple[str, str]]:
     """(name, value) pairs for the detail page; values that are absent are left out."""
     names = (
         ("contrast", "Lowest contrast", "{} : 1"),
-        ("product_coverage", "Product's share of the picture", "{:.1%}"),
-        ("product_enlargement", "Product enlarged", "{} ×"),
-        ("product_rim", "Product's edge against its ground", "{} of 255"),
-        ("motif_visible", "Motif to be seen", "{:.0%}"),
-        ("label_height", "AI label's height", "{} px"),
+        ("product_coverage", "Product's share", "{:.1%}"),
+        ("product_enlargement", "Enlarged", "{} ×"),
+        ("product_rim", "Product's edge", "{}"),
+        ("motif_visible", "Motif seen", "{:.0%}"),
+        ("label_height", "AI label", "{} px"),
         ("kilobytes", "Weight", "{} kB"),
-        ("quality", "Encoder quality", "{}"),
+        ("quality", "Quality", "{}"),
     )
     return [(label, form.format(inspection[key])) for key, label, form in names if key in inspection]
