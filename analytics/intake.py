@@ -23,7 +23,7 @@ from analytics.tracking import (
     device_of,
     time_correct,
 )
-from profiles.pseudonyms import pseudonym_of
+from profiles.pseudonyms import SHOPPER_KEY_LIMIT, pseudonym_of
 
 # Which purpose a token must have been signed for.
 PURPOSES = {"impression": "impression", "viewable": "impression", "click": "click"}
@@ -240,7 +240,7 @@ def _conversion_problems(item: EventItem, sender: Sender) -> Iterator[Refusal]:
         yield Refusal.BAD_VALUE
     if not _CURRENCY.fullmatch(item.currency):
         yield Refusal.BAD_CURRENCY
-    if item.shopper and not _is_text(item.shopper, 256):
+    if item.shopper and not _is_text(item.shopper, SHOPPER_KEY_LIMIT):
         yield Refusal.BAD_SHOPPER
 
 

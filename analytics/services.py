@@ -15,6 +15,7 @@ from django.db.models import F
 from accounts.models import Advertiser
 from analytics.models import DirtyDay, Event
 from analytics.tracking import IncomingEvent, NotCounted
+from profiles import services as profile_services
 from profiles.consent import ConsentState
 from profiles.consent import allow as consent_allows
 from profiles.models import Segment, Shopper
@@ -188,8 +189,6 @@ def click_interests_record(*, clicks: Iterable[Event]) -> None:
                 .first()
             )
             if interests:
-                from profiles import services as profile_services
-
                 profile_services.click_record(
                     advertiser_id=click.advertiser_id,
                     pseudonym=click.shopper_pseudonym,

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from unittest.mock import patch
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+from django.utils import timezone
+
+from analytics.models import Event
+from campaigns.models import Campaign, Variant
+from profiles.models import Behaviour, Shopper
+from profiles.pseudonyms import pseudonym_of
+from tests import factories
+from tests.analytics.tokens import CHROME, decision_payload, event_of, token_of
+
+LINK = "https://shop.example/p/shoe?colour=red&size=42"
+
+
+@pytest.fixture
+def client():
+    return Client(headers={"User-Agent": CHROME})
+
+
+@pytest.fixture
+def variant(shop):
+    campaign = Campaign.objects.create(advertiser=shop, name="Autumn", style="soft_3d")
+    product = factories.make_product(shop, link=LINK)
+    return Variant.objects.create(advertiser=shop, campaign=campaign, product=product)
+
+
+def link_of(variant, purpose="click", **fields):
+    payload = decision_payload(variant.advertiser, v=variant.pk, **fields)
+    return payload, f"/c/{token_of(payload, purpose)}"
+
+
+def test_a_click_leads_to_the_stored_link_and_counts_once(client, variant):
+    payload, url = link_of(variant)
+    for _ in range(3):
+        response = client.get(url)
+        assert (response.status_code, response["Location"]) == (302, LINK)
+        assert response["Cache-Control"] == "no-store"
+        assert not response.cookies
+    event = Event.objects.get()
+    assert (event.event_id, event.kind, event.validity) == (f"{payload['d']}:click", "click", "valid")
+
+
+def test_the_redirect_and_the_api_count_one_click_together(client, variant):
+    payload, url = link_of(variant)
+    client.get(url)
+    client.post("/api/v1/events", {"events": [event_of(payload, "click")]}, content_type="application/json")
+    client.post(
+        "/api/v1/events",
+        {"events": [event_of(payload, "click", event_id="tag-1")]},
+        content_type="application/json",
+    )
+    assert Event.objects.filter(kind="click", validity="valid").count() == 1
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        "?url=//evil.test", "?url=https://evil.test&dest=https://evil.test&next=//evil.test",
+        "?r=%0d%0aLocation:%20https://evil.test", "#https://evil.test", "?" + "x" * 3000,
+    ],
+)  # fmt: skip
+def test_nothing_in_the_request_changes_where_a_click_leads(client, variant, extra):
+    _, url = link_of(variant)
+    response = client.get(url + extra, headers={"Host": "localhost", "Referer": "https://evil.test"})
+    assert (response.status_code, response["Location"]) == (302, LINK)
+
+
+def test_a_forged_or_moved_token_leads_nowhere(client, variant):
+    payload, url = link_of(variant)
+    forged = [url[:n] + ("A" if url[n] != "A" else "B") + url[n + 1 :] for n in range(3, len(url), 7)]
+    moved = f"/c/{token_of(payload, 'impression')}"
+    for wrong in [*forged, moved, "/c/x", "/c/a:b:c", "/c/%00", "/c/" + "a" * 5000, "/c/é:ü:ß"]:
+        response = client.get(wrong)
+        assert response.status_code == 404, wrong
+        assert "Location" not in response.headers
+    assert Event.objects.count() == 0
+
+
+def test_an_old_link_still_leads_home_but_does_not_count(client, variant):
+    _, url = link_of(variant)
+    with patch("time.time", return_value=timezone.now().timestamp() + 8 * 86400):
+        response = client.get(url)
+    assert (response.status_code, response["Location"]) == (302, LINK)
+    assert Event.objects.get().invalid_reason == "token_expired"
+
+
+def test_what_no_person_did_does_not_use_up_the_click(client, variant):
+    payload, url = link_of(variant)
+    assert client.get(url, headers={"Sec-Purpose": "prefetch"}).status_code == 302
+    assert client.head(url).status_code == 302
+    assert client.get(url, headers={"User-Agent": "Googlebot/2.1"}).status_code == 302
+    assert Event.objects.filter(validity="valid").count() == 0
+    client.get(url)
+    assert Event.objects.get(validity="valid").event_id == f"{payload['d']}:click"
+    reasons = Event.objects.filter(validity="invalid").values_list("invalid_reason", flat=True)
+    assert set(reasons) == {"prefetch", "head", "ua_bot"}
+
+
+def test_only_reading_methods_are_answered(client, variant):
+    assert client.post(link_of(variant)[1]).status_code == 405
+
+
+@pytest.mark.parametrize("link", ["javascript:alert(1)", "data:text/html,x", "//evil.test", "ftp://x/y", ""])
+def test_a_stored_link_that_is_no_web_page_is_not_followed(client, variant, link):
+    variant.product.link = link
+    variant.product.save()
+    assert client.get(link_of(variant)[1]).status_code == 404
+
+
+def test_a_deleted_variant_is_404_and_a_lost_database_write_still_leads_home(client, variant):
+    _, url = link_of(variant)
+    with patch("analytics.services._insert", side_effect=OperationalError("disk I/O error")):
+        assert client.get(url).status_code == 302
+    variant.delete()
+    assert client.get(url).status_code == 404
+
+
+def test_a_click_is_an_interest_too(client, variant, shop):
+    pseudonym = pseudonym_of(shop.pk, "s")
+    Shopper.objects.create(advertiser=shop, pseudonym=pseudonym, personalisation_allowed=True)
+    segment = factories.make_segment(shop, interests=("outdoor_hiking",))
+    _, url = link_of(variant, u=pseudonym, s=segment.pk)
+    client.get(url)
+    client.get(url)
+    assert Behaviour.objects.filter(kind="click").count() == 1
+
+
+def test_a_failure_in_profiles_does_not_cost_the_shopper_the_page(client, variant, shop):
+    segment = factories.make_segment(shop, interests=("outdoor_hiking",))
+    _, url = link_of(variant, u="p", s=segment.pk)
+    with patch("profiles.services.click_record", side_effect=RuntimeError("boom")):
+        assert client.get(url).status_code == 302
+    assert Event.objects.filter(validity="valid").count() == 1

@@ -1,0 +1,356 @@
+from __future__ import annotations
+
+import json
+import random
+from datetime import timedelta
+from functools import cache
+from unittest.mock import patch
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from analytics.models import DirtyDay, Event
+from campaigns.serving.keys import callers_forget
+from profiles.models import Behaviour, Shopper
+from profiles.pseudonyms import pseudonym_of
+from tests import factories
+from tests.analytics.tokens import CHROME, decision_payload, event_of, token_of
+
+URL = "/api/v1/events"
+
+
+@pytest.fixture(autouse=True)
+def _forget_keys():
+    callers_forget()
+
+
+@pytest.fixture
+def secret(shop):
+    return factories.make_key(shop)
+
+
+@cache
+def _client() -> Client:
+    return Client()  # making one loads the middleware, 80 ms
+
+
+def post(events, key="", agent=CHROME, content_type="application/json", **body):
+    """As a storefront's page would; returns the response."""
+    data = json.dumps({"events": events, **body}) if isinstance(events, list) else events
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return _client().generic(
+        "POST", URL, data, content_type=content_type, headers={"User-Agent": agent, **headers}
+    )
+
+
+def order_of(number=1, **fields):
+    return {
+        "event_id": f"order-{number}", "kind": "conversion", "order_id": f"O{number}", "value_cents": 4990,
+        "currency": "EUR", **fields,
+    }  # fmt: skip
+
+
+def test_a_beacon_without_a_key_is_counted_on_its_tokens_word(shop):
+    payload = decision_payload(shop, u="p" * 64, sim=True)
+    response = post(
+        [event_of(payload), event_of(payload, "viewable")], content_type="text/plain;charset=UTF-8"
+    )
+    assert response.status_code == 202
+    assert response.json() == {"accepted": 2, "duplicates": 0, "rejected": []}
+    event = Event.objects.get(kind="impression")
+    assert (event.advertiser, str(event.decision_id), event.validity) == (shop, payload["d"], "valid")
+    assert (event.device, event.is_simulated, event.propensity) == ("desktop", True, 0.5)
+    assert "Set-Cookie" not in response.headers
+    assert DirtyDay.objects.filter(advertiser=shop, marks=1).count() == 1
+
+
+def test_a_resent_event_counts_once_for_ever(shop):
+    event = event_of(decision_payload(shop))
+    assert post([event]).json()["accepted"] == 1
+    with patch("django.utils.timezone.now", return_value=timezone.now() + timedelta(days=5)):
+        assert post([event]).json() == {"accepted": 0, "duplicates": 1, "rejected": []}
+    assert Event.objects.count() == 1
+    assert DirtyDay.objects.get().marks == 1  # nothing new, nothing dirty
+
+
+def test_the_same_id_twice_in_one_batch_is_one_event(shop):
+    event = event_of(decision_payload(shop))
+    assert post([event, event, event]).json() == {"accepted": 1, "duplicates": 2, "rejected": []}
+
+
+def test_two_clients_that_resend_in_any_order_leave_one_row_each(shop):
+    rng = random.Random(3)
+    payloads = [decision_payload(shop) for _ in range(40)]
+    events = [event_of(p, kind) for p in payloads for kind in ("impression", "viewable", "click")]
+    accepted = 0
+    for _client in range(2):
+        rng.shuffle(events)
+        for start in range(0, len(events), 17):
+            resent = events[start : start + 17] + rng.sample(events, 5)
+            accepted += post(resent).json()["accepted"]
+    assert accepted == Event.objects.count() == 120
+    assert Event.objects.filter(validity="valid").count() == 120
+
+
+def test_a_decision_is_counted_once_a_kind_however_it_is_replayed(shop):
+    payload = decision_payload(shop)
+    answers = [post([event_of(payload, event_id=f"replay-{n}")]).json() for n in range(5)]
+    assert [answer["accepted"] for answer in answers] == [1] * 5  # kept ...
+    assert Event.objects.filter(validity="valid").count() == 1  # ... but counted once
+    assert set(Event.objects.filter(validity="invalid").values_list("invalid_reason", flat=True)) == {
+        "repeat"
+    }
+    assert post([event_of(payload, event_id="replay-3")]).json()["duplicates"] == 1
+
+
+def test_one_bad_item_does_not_sink_the_batch(shop, secret):
+    good = [event_of(decision_payload(shop)) for _ in range(97)]
+    bad = [{"event_id": "x"}, event_of(decision_payload(shop), event_id=""), "text"]
+    batch = good[:7] + bad + good[7:]
+    answer = post(batch, secret).json()
+    assert answer["accepted"] == 97
+    assert answer["rejected"] == [
+        {"index": 7, "code": "bad_kind"},
+        {"index": 8, "code": "bad_event_id"},
+        {"index": 9, "code": "bad_item"},
+    ]
+    assert post(batch, secret).json() == {**answer, "accepted": 0, "duplicates": 97}
+
+
+def test_every_refusal_has_its_code(shop, other_shop, secret):
+    payload = decision_payload(shop)
+    token = token_of(payload)
+    cases = [
+        (event_of(payload, token=token[:-1] + ("A" if token[-1] != "A" else "B")), "token_invalid"),
+        (event_of(payload, token=""), "token_invalid"),
+        (event_of(payload, token=5), "token_invalid"),
+        (event_of(payload, token=token_of(payload, "click")), "token_invalid"),  # made for another purpose
+        (event_of(payload, "click", token=token), "token_invalid"),
+        (event_of(decision_payload(other_shop)), "token_invalid"),  # another advertiser's, with our key
+        (event_of(payload, token=token_of({"d": "no"})), "token_invalid"),
+        (event_of(payload, kind="view"), "bad_kind"),
+        (event_of(payload, event_id="a\u0000b"), "bad_event_id"),
+        (event_of(payload, event_id="x" * 65), "bad_event_id"),
+        (event_of(payload, event_id=7), "bad_event_id"),
+        (event_of(payload, occurred_at="yesterday"), "bad_time"),
+        (event_of(payload, occurred_at="2026-11-23T10:00:00"), "bad_time"),  # whose time?
+        (event_of(payload, occurred_at=17), "bad_time"),
+        (order_of(order_id=""), "bad_order_id"),
+        (order_of(order_id="\u0000"), "bad_order_id"),
+        (order_of(value_cents=-1), "bad_value"),
+        (order_of(value_cents=10.5), "bad_value"),
+        (order_of(value_cents=True), "bad_value"),
+        (order_of(value_cents=10**30), "bad_value"),
+        (order_of(value_cents=None), "bad_value"),
+        (order_of(currency="euro"), "bad_currency"),
+        (order_of(shopper="\u0007"), "bad_shopper"),
+        (order_of(occurred_at=(timezone.now() - timedelta(days=40)).isoformat()), "too_old"),
+    ]
+    answer = post([event for event, _ in cases], secret).json()
+    assert answer["rejected"] == [{"index": n, "code": code} for n, (_, code) in enumerate(cases)]
+    assert Event.objects.count() == 0
+
+
+def test_no_flipped_byte_of_a_token_is_accepted(shop):
+    payload = decision_payload(shop)
+    token = token_of(payload)
+    forged = [token[:n] + ("A" if token[n] != "A" else "B") + token[n + 1 :] for n in range(len(token))]
+    for start in range(0, len(forged), 50):
+        post(
+            [event_of(payload, token=t, event_id=f"f{start}-{n}") for n, t in enumerate(forged[start:][:50])]
+        )
+    assert Event.objects.count() == 0
+
+
+def test_an_expired_token_never_counts(shop, settings):
+    event = event_of(decision_payload(shop))
+    with patch("time.time", return_value=timezone.now().timestamp() + 8 * 86400):
+        answer = post([event]).json()
+    assert answer["rejected"] == [{"index": 0, "code": "token_expired"}]
+
+
+def test_a_token_outlives_a_rotated_secret_key(shop, settings):
+    event = event_of(decision_payload(shop))
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "a new key"
+    assert post([event]).json()["accepted"] == 1
+
+
+def test_an_order_is_one_conversion_and_its_first_amount_stands(shop, secret, other_shop):
+    post([order_of(1)], secret)
+    for n in range(3):
+        post([order_of(1, event_id=f"again-{n}", value_cents=1)], secret)
+    valid = Event.objects.get(advertiser=shop, validity="valid")
+    assert valid.value_cents == 4990
+    assert Event.objects.filter(invalid_reason="order_repeat").count() == 3
+    callers_forget()
+    assert post([order_of(1)], factories.make_key(other_shop)).json()["accepted"] == 1  # another shop's order
+
+
+def test_a_page_may_not_report_orders_unless_the_installation_says_so(shop, settings):
+    key = factories.make_key(shop, "publishable")
+    refused = [{"index": 0, "code": "key_required"}]
+    assert post([order_of()]).json()["rejected"] == refused
+    assert post([order_of()], key).json()["rejected"] == refused
+    settings.STOREFRONT_CONVERSIONS_FROM_PAGE = True
+    assert post([order_of()], key).json()["accepted"] == 1
+    assert post([order_of(2)]).json()["rejected"] == refused  # never without a key
+
+
+def test_an_order_knows_its_shopper_only_with_consent_and_is_simulated_as_they_are(shop, secret):
+    for key, allowed in (("yes", True), ("no", False)):
+        Shopper.objects.create(
+            advertiser=shop,
+            pseudonym=pseudonym_of(shop.pk, key),
+            personalisation_allowed=allowed,
+            is_simulated=True,
+        )
+    post([order_of(n, shopper=key) for n, key in enumerate(("yes", "no", "unknown"))], secret)
+    rows = Event.objects.order_by("order_id").values_list("shopper_pseudonym", "is_simulated")
+    assert list(rows) == [(pseudonym_of(shop.pk, "yes"), True), ("", True), ("", False)]
+
+
+def test_robots_are_kept_with_a_reason_and_told_nothing(shop):
+    for agent, reason in (("", "ua_empty"), ("curl/8", "ua_bot"), ("Shop/1", "ua_nonbrowser")):
+        assert post([event_of(decision_payload(shop))], agent=agent).json()["accepted"] == 1
+        assert Event.objects.filter(invalid_reason=reason, validity="invalid").count() == 1
+    response = Client().post(
+        URL,
+        {"events": [event_of(decision_payload(shop))]},
+        content_type="application/json",
+        headers={"User-Agent": CHROME, "Sec-Purpose": "prefetch"},
+    )
+    assert response.json()["accepted"] == 1
+    assert Event.objects.filter(invalid_reason="prefetch").count() == 1
+
+
+def test_a_server_speaks_for_its_shoppers_browser(shop, secret):
+    browser, robot = decision_payload(shop), decision_payload(shop)
+    events = [event_of(browser, user_agent=CHROME), event_of(robot, user_agent="Googlebot/2.1")]
+    assert post([*events, order_of()], secret, agent="python-requests/2").json()["accepted"] == 3
+    assert Event.objects.get(decision_id=browser["d"]).validity == "valid"
+    assert Event.objects.get(decision_id=robot["d"]).invalid_reason == "ua_bot"
+    assert Event.objects.get(kind="conversion").validity == "valid"
+
+
+def test_a_wrong_clock_is_set_right_and_a_late_event_lands_in_its_day(shop, secret):
+    now = timezone.now()
+    true, ahead = now - timedelta(days=3), timedelta(hours=3)
+    late = order_of(1, occurred_at=(true + ahead).isoformat())
+    post([late], secret, sent_at=(now + ahead).isoformat())
+    event = Event.objects.get()
+    assert abs(event.occurred_at - true) < timedelta(seconds=2)
+    assert event.clock_flag == "shifted"
+    assert DirtyDay.objects.get().day == true.date()
+
+
+def test_a_click_feeds_the_shoppers_interests_once(shop):
+    shopper = Shopper.objects.create(
+        advertiser=shop, pseudonym=pseudonym_of(shop.pk, "s"), personalisation_allowed=True
+    )
+    segment = factories.make_segment(shop, interests=("outdoor_hiking",))
+    click = event_of(decision_payload(shop, u=shopper.pseudonym, s=segment.pk), "click")
+    post([click])
+    post([click])
+    behaviour = Behaviour.objects.get(shopper=shopper)
+    assert behaviour.kind == "click"
+    assert list(behaviour.interests) == ["outdoor_hiking"]
+
+
+def test_a_deleted_advertisers_token_is_refused(other_shop):
+    event = event_of(decision_payload(other_shop))
+    other_shop.delete()
+    assert post([event]).json()["rejected"] == [{"index": 0, "code": "token_invalid"}]
+
+
+BODIES = [
+    b"", b"null", b"[]", b"5", b'"x"', b"{", b"{}", b'{"events":null}', b'{"events":{}}',
+    b'{"events":[null]}', b'{"events":[1,[],"x",{}]}', b"\xff\xfe{}", '{"events":[]}'.encode("utf-16"),
+    b'\xef\xbb\xbf{"events":[]}',
+    b'{"events":[{"event_id":"\\ud800","kind":"click"}]}', b'{"events":[{"event_id":"\\u0000"}]}',
+    b'{"events":[{"value_cents":NaN}]}', b'{"events":[{"value_cents":Infinity}]}',
+    b'{"events":[{"value_cents":1e400}]}', b'{"events":[{"value_cents":' + b"9" * 5000 + b"}]}",
+    b'{"events":[' + b"[" * 30000 + b"]" * 30000 + b"]}",
+    b'{"events":[{"a":' + b"[" * 900 + b"]" * 900 + b"}]}",
+    b'{"events":' + b'{"a":' * 10000 + b"1" + b"}" * 10000 + b"}", b'{"events":[],"sent_at":5}',
+    b'{"events":[],"sent_at":"never"}', b'{"events":[],"sent_at":"0001-01-01T00:00:00+14:00"}',
+    b'{"events":[{"occurred_at":"9999-12-31T23:59:59-14:00","kind":"conversion","event_id":"x"}]}',
+    b'{"events":[{"event_id":"a","event_id":"b"}]}',
+    b'{"events":[{"kind":"impression","token":"a:b:c","event_id":"x"}]}',
+    b'{"events":[{"kind":"impression","token":"\xc3\x28","event_id":"x"}]}',
+    '{"events":[{"kind":"impression","token":"é:ü:ß","event_id":"x"}]}'.encode(), b"\x00" * 100,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "text/plain", "application/json; charset=bogus"]
+)
+def test_no_body_makes_the_server_fail(shop, secret, content_type):
+    for body in BODIES:
+        for key in ("", secret):
+            response = post(body, key, content_type=content_type)
+            assert response.status_code in (202, 400 if body else 415), (body, response.content)
+            if response.status_code == 400:
+                assert response.json()["code"] == "bad_json"
+    assert Event.objects.count() == 0
+
+
+def test_a_lone_surrogate_or_nan_costs_its_item_and_not_the_batch(shop, secret):
+    good = json.dumps(event_of(decision_payload(shop)))
+    surrogate = '{"event_id":"\\ud800","kind":"click"}'
+    not_a_number = '{"event_id":"n","kind":"conversion","value_cents":NaN}'
+    answer = post(f'{{"events":[{surrogate},{not_a_number},{good}]}}'.encode(), secret).json()
+    assert answer["accepted"] == 1
+    assert [item["code"] for item in answer["rejected"]] == ["bad_event_id", "bad_value"]
+
+
+def test_a_single_event_needs_no_batch(shop):
+    assert post(json.dumps(event_of(decision_payload(shop))).encode()).json()["accepted"] == 1
+
+
+def test_limits_hold(shop, secret):
+    padding = {"x": "y" * 70_000}
+    assert post([padding]).status_code == 413
+    assert post([padding], secret).status_code == 202
+    assert post([{"x": "y" * 1_100_000}], secret).status_code == 413
+    assert post([{}] * 501, secret).json()["code"] == "too_many_items"
+    exact = json.dumps({"events": [], "x": ""})
+    exact = json.dumps({"events": [], "x": "y" * (64 * 1024 - len(exact))})
+    assert len(exact) == 64 * 1024
+    assert post(exact.encode()).status_code == 202
+
+
+def test_the_door_answers_in_problem_json(shop, secret):
+    assert Client().get(URL).status_code == 405
+    assert post(b"a=1", content_type="application/x-www-form-urlencoded").status_code == 415
+    response = post([], "sk_wrong")
+    assert (response.status_code, response.json()["code"]) == (401, "api_key_invalid")
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert post([]).json() == {"accepted": 0, "duplicates": 0, "rejected": []}
+
+
+def test_any_origin_may_call_and_no_cookie_is_wanted(shop):
+    response = Client().post(
+        URL, b"{}", content_type="text/plain", headers={"Origin": "https://shop.test", "User-Agent": CHROME}
+    )
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    preflight = Client().options(
+        URL,
+        headers={
+            "Origin": "https://shop.test",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization,content-type",
+        },
+    )
+    assert preflight.status_code == 200
+    assert "authorization" in preflight.headers["Access-Control-Allow-Headers"]
+    assert "Access-Control-Allow-Credentials" not in preflight.headers
+
+
+def test_a_busy_database_is_503_and_nothing_is_half_stored(shop):
+    from django.db import OperationalError
+
+    with patch("analytics.services._insert", side_effect=OperationalError("database is locked")):
+        response = post([event_of(decision_payload(shop))])
+    assert response.status_code == 503
+    assert response.headers["Retry-After"]
