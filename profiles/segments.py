@@ -32,11 +32,9 @@ def rule_clean(rule: Any) -> tuple[dict[str, list[dict[str, Any]]], list[RulePro
     """The rule in its full form with weights as floats, and everything that is wrong with it."""
     if not isinstance(rule, Mapping):
         return {}, [RuleProblem("rule", "rule_malformed", "A rule is an object with any, all and none.")]
-    problems = [
-        RuleProblem(str(key)[:40], "rule_malformed", "A rule has only the parts any, all and none.")
-        for key in rule
-        if key not in PARTS
-    ]
+    problems = []
+    if set(rule) - set(PARTS):  # unknown names are not repeated in the answer: they may hold anything
+        problems.append(RuleProblem("rule", "rule_malformed", "A rule has only the parts any, all and none."))
     clean: dict[str, list[dict[str, Any]]] = {}
     for part in PARTS:
         conditions = rule.get(part) or []
