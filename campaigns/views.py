@@ -99,7 +99,9 @@ def campaign_progress(request: MemberRequest, campaign_id: UUID) -> HttpResponse
     campaign = campaign_or_404(request, campaign_id)
     context = _progress(campaign)
     response = render(request, "campaigns/_campaign_progress.html", context)
-    if request.GET.get("seen") != context["seen"]:
+    if not context["progress"].is_busy:
+        response["HX-Refresh"] = "true"  # done: the buttons and the reasons beside them have changed too
+    elif request.GET.get("seen") != context["seen"]:
         response["HX-Trigger"] = "variantschanged"
     return response
 

@@ -152,11 +152,14 @@ def test_progress_stops_asking_when_everything_is_done(alice_client, campaign):
     busy = alice_client.get(url, {"seen": "0-0-0"})
     assert "every 2s" in busy.content.decode()
     assert "HX-Trigger" not in busy.headers
-    for job in RenderJob.objects.all():
+    first, *others = RenderJob.objects.all()
+    factories.make_creative(first)
+    assert alice_client.get(url, {"seen": "0-0-0"}).headers["HX-Trigger"] == "variantschanged"
+    for job in others:
         factories.make_creative(job)
     done = alice_client.get(url, {"seen": "0-0-0"})
     assert "every 2s" not in done.content.decode()
-    assert done.headers["HX-Trigger"] == "variantschanged"
+    assert done.headers["HX-Refresh"] == "true"
     assert "4 of 4 pictures done" in done.content.decode()
 
 
