@@ -70,11 +70,16 @@ def _die_with_parent() -> None:
 
 @dataclass
 class Child:
-    """One supervised process. ``stop_seconds`` is how long it may take to finish its work."""
+    """One supervised process.
+
+    ``stop_seconds`` is how long it may take to finish its work; a service is started again when it ends,
+    anything else runs once.
+    """
 
     name: str
     command: Sequence[str]
     stop_seconds: float
+    is_service: bool = True
     environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
@@ -124,10 +129,14 @@ class Supervisor:
             signal.signal(number, self._on_signal)
         try:
             for child in self.children:
-                child.start()
+                if child.is_service:
+                    child.start()
             self._wait_until_healthy(health_url, ready_seconds)
             if not self._stopping:
                 on_ready()
+                for child in self.children:
+                    if not child.is_service:
+                        child.start()
             while not self._stopping:
                 self._restart_the_dead()
                 time.sleep(0.3)
@@ -153,7 +162,7 @@ class Supervisor:
                     return
             except (urllib.error.URLError, OSError):
                 pass
-            dead = [child.name for child in self.children if not child.is_running()]
+            dead = [child.name for child in self.children if child.is_service and not child.is_running()]
             if dead:
                 raise StartProblem(f"The {dead[0]} ended while starting; its messages are above.")
             if time.monotonic() > deadline:
@@ -162,7 +171,9 @@ class Supervisor:
 
     def _restart_the_dead(self) -> None:
         for child in self.children:
-            if child.is_running() or time.monotonic() - child.started_at < RESTART_PAUSE_SECONDS:
+            if not child.is_service or child.is_running():
+                continue
+            if time.monotonic() - child.started_at < RESTART_PAUSE_SECONDS:
                 continue
             code = child.process.returncode if child.process else None
             log.warning("child_restarted", child=child.name, exit_code=code)

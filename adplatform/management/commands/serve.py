@@ -9,6 +9,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from adplatform.supervisor import (
+    Child,
     StartProblem,
     Supervisor,
     check_disk,
@@ -31,7 +32,7 @@ class Command(BaseCommand):
         host, port = options["host"], options["port"]
         try:
             self.prepare(host, port)
-            supervisor = Supervisor([web_child(host, port, options["web_workers"]), worker_child()])
+            supervisor = Supervisor(self.children(host, port, options["web_workers"]))
             supervisor.run(
                 lambda: self.on_ready(f"http://{host}:{port}"), health_url=f"http://{host}:{port}/readyz"
             )
@@ -48,6 +49,10 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0)
         if settings.PRODUCTION:
             call_command("collectstatic", interactive=False, verbosity=0)
+
+    def children(self, host: str, port: int, web_workers: int) -> list[Child]:
+        """What runs."""
+        return [web_child(host, port, web_workers), worker_child()]
 
     def on_ready(self, url: str) -> None:
         """Called once, when the web server answers."""

@@ -1,0 +1,179 @@
+"""Simulated shopper visits through the real HTTP API: decide, see, click, buy.
+
+Everything they leave is marked as simulated. What they like is planted: a shopper clicks a product of
+their own theme more often, and more so when the picture was made for their segment. So the dashboard
+shows something that is there.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from adplatform.demo.people import Person
+
+VIEWABLE_RATE = 0.72
+CLICK_RATE = 0.012  # of a creative that has nothing to do with the shopper
+OWN_THEME_FACTOR = 2.5
+OWN_SEGMENT_FACTOR = 1.8
+BUY_RATE = 0.16  # of clicks
+EVENTS_A_REQUEST = 200
+
+# What a page of the storefront shows, by device; each device with the user agent of a common browser.
+PAGES = {
+    "desktop": (("home-hero", "sidebar"), ("leaderboard", "skyscraper"), ("product-grid",)),
+    "mobile": (("phone-strip", "sidebar"), ("product-grid",)),
+}
+USER_AGENTS = {
+    "desktop": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/142.0.0.0 Safari/537.36",
+    "mobile": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1",
+}
+
+
+class ApiError(Exception):
+    """The API answered with something else than success."""
+
+
+@dataclass
+class Client:
+    """A storefront's server: one kept-open connection and the secret key."""
+
+    url: str
+    key: str
+    _connection: http.client.HTTPConnection | None = None
+
+    def post(self, path: str, body: dict[str, Any], device: str) -> dict[str, Any]:
+        """POST JSON and return the JSON answer. Raises ApiError, OSError."""
+        if self._connection is None:
+            self._connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=30)
+        headers = {
+            "Authorization": f"Bearer {self.key}",
+            "Content-Type": "application/json",
+            "User-Agent": USER_AGENTS[device],
+        }
+        self._connection.request("POST", path, json.dumps(body), headers)
+        response = self._connection.getresponse()
+        content = response.read()
+        if response.status >= 300:
+            raise ApiError(f"{path} answered {response.status}: {content[:300].decode(errors='replace')}")
+        return json.loads(content)
+
+
+@dataclass
+class Played:
+    """What a run of visits did."""
+
+    visits: int = 0
+    filled: int = 0
+    events: int = 0
+    orders: int = 0
+
+
+def visits_play(
+    client: Client,
+    people: list[Person],
+    products_by_theme: dict[str, set[str]],
+    *,
+    count: int,
+    now: datetime,
+    days: int,
+    rng: random.Random,
+) -> Iterator[Played]:
+    """Play ``count`` visits spread over the last ``days``; yields the running totals now and then.
+
+    ``products_by_theme``: theme key -> headline-independent product titles of that theme, as they stand
+    in a creative's alt text.
+    """
+    played = Played()
+    pending: dict[str, list[dict[str, Any]]] = {device: [] for device in PAGES}
+    for number in range(count):
+        person = rng.choice(people)
+        device = "mobile" if rng.random() < 0.6 else "desktop"
+        at = _visit_time(now, days, rng)
+        answer = client.post(
+            "/api/v1/decisions",
+            {
+                "shopper": person.key,
+                "placements": list(rng.choice(PAGES[device])),
+                "context": {"device": device, "simulated_at": at.isoformat()},
+            },
+            device,
+        )
+        played.visits += 1
+        for decision in answer["decisions"]:
+            if decision["filled"]:
+                played.filled += 1
+                events = list(_events(decision, person, products_by_theme[person.theme.key], at, rng))
+                played.orders += sum(event["kind"] == "conversion" for event in events)
+                pending[device] += events
+        played.events += _send(client, pending, EVENTS_A_REQUEST)
+        if number % 200 == 199:
+            yield played
+    played.events += _send(client, pending, 1)
+    yield played
+
+
+def _visit_time(now: datetime, days: int, rng: random.Random) -> datetime:
+    """More visits in the evening than at night, and a slow growth over the days."""
+    day = days * (1 - rng.random() ** 0.7)
+    hour = min(23.5, max(0.0, rng.gauss(19, 4) if rng.random() < 0.7 else rng.uniform(7, 24)))
+    midnight = (now - timedelta(days=day)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return min(midnight + timedelta(hours=hour, seconds=rng.uniform(0, 1800)), now - timedelta(minutes=15))
+
+
+def _events(
+    decision: dict[str, Any], person: Person, own_products: Iterable[str], at: datetime, rng: random.Random
+) -> Iterator[dict[str, Any]]:
+    decision_id, alt = decision["decision_id"], decision["creative"]["alt"]
+
+    def event(kind: str, seconds: float, token: str) -> dict[str, Any]:
+        return {
+            "event_id": f"{decision_id}:{kind}",
+            "kind": kind,
+            "token": token,
+            "occurred_at": (at + timedelta(seconds=seconds)).isoformat(),
+        }
+
+    yield event("impression", 1, decision["impression_token"])
+    if rng.random() >= VIEWABLE_RATE:
+        return
+    yield event("viewable", 3, decision["impression_token"])
+    rate = CLICK_RATE
+    if any(title in alt for title in own_products):
+        rate *= OWN_THEME_FACTOR
+    if decision["match"] == "segment":
+        rate *= OWN_SEGMENT_FACTOR
+    if rng.random() >= rate:
+        return
+    yield event("click", 8, urlsplit(decision["click_url"]).path.removeprefix("/c/"))
+    if rng.random() < BUY_RATE:
+        yield {
+            "event_id": f"{decision_id}:order",
+            "kind": "conversion",
+            "order_id": f"SIM-{decision_id}",
+            "value_cents": rng.randrange(5_900, 129_900, 100),
+            "currency": "CNY",
+            "shopper": person.key,
+            "occurred_at": (at + timedelta(minutes=10)).isoformat(),
+        }
+
+
+def _send(client: Client, pending: dict[str, list[dict[str, Any]]], at_least: int) -> int:
+    """Send what has gathered, by device; returns how many events were stored."""
+    stored = 0
+    for device, events in pending.items():
+        if len(events) >= at_least:
+            answer = client.post("/api/v1/events", {"events": events}, device)
+            if answer["rejected"]:
+                raise ApiError(f"events were refused: {answer['rejected'][:3]}")
+            stored += answer["accepted"]
+            events.clear()
+    return stored

@@ -1,0 +1,101 @@
+"""``manage.py demo_visits``: the second half of the demo, beside a running server.
+
+Waits for the creatives, lets the demo's reviewer approve all but a few, launches the campaigns and plays
+shopper visits through the HTTP API.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from accounts.models import Advertiser, ApiKey, User
+from accounts.services import api_key_create, api_key_revoke
+from adplatform.demo import shop
+from adplatform.demo.people import people
+from adplatform.demo.visits import Client, visits_play
+from analytics.models import Event
+from campaigns.models import Campaign, Product
+from campaigns.services import campaign_launch
+from generation.models import Creative, RenderJob
+from generation.review import creative_approve
+
+KEPT_FOR_REVIEW = 4  # jobs whose creatives are left, so that there is something to review
+ENOUGH_EVENTS = 2_000  # a shop with this many is not visited again
+
+
+class Command(BaseCommand):
+    help = "Wait for the demo's creatives, approve them and play simulated visits."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--url", default="http://127.0.0.1:8000")
+        parser.add_argument("--visits", type=int, default=3000)
+        parser.add_argument("--days", type=int, default=14)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        advertiser = shop.demo_advertiser_get()
+        if advertiser is None:
+            raise CommandError("There is no demo shop yet: run manage.py demo.")
+        self._creatives_wait(advertiser)
+        self._creatives_approve(advertiser)
+        for campaign in Campaign.objects.filter(advertiser=advertiser, status=Campaign.Status.DRAFT):
+            if campaign.name in {plan["name"] for plan in shop.CAMPAIGNS}:
+                campaign_launch(advertiser=advertiser, campaign_id=campaign.pk)
+        if Event.objects.filter(advertiser=advertiser, is_simulated=True).count() < ENOUGH_EVENTS:
+            self._play(advertiser, options["url"], options["visits"], options["days"])
+
+    def _creatives_wait(self, advertiser: Advertiser) -> None:
+        jobs = RenderJob.objects.filter(advertiser=advertiser)
+        started, shown = time.monotonic(), -1
+        while True:
+            total, open_jobs = jobs.count(), jobs.exclude(status__in=RenderJob.TERMINAL).count()
+            if total - open_jobs != shown:
+                shown = total - open_jobs
+                if shown in {1, total} or shown % 6 == 0:
+                    seconds = time.monotonic() - started
+                    self.stdout.write(f"  {shown} of {total} pictures rendered ({seconds:.0f} s)")
+            if open_jobs == 0:
+                return
+            time.sleep(1)
+
+    def _creatives_approve(self, advertiser: Advertiser) -> None:
+        reviewer = User.objects.get(username=shop.REVIEWER)
+        if Creative.objects.filter(advertiser=advertiser, status=Creative.Status.APPROVED).exists():
+            return
+        jobs = RenderJob.objects.filter(advertiser=advertiser, status=RenderJob.Status.SUCCEEDED)
+        kept = list(jobs.order_by("-created_at").values_list("pk", flat=True)[:KEPT_FOR_REVIEW])
+        waiting = Creative.objects.filter(advertiser=advertiser, status=Creative.Status.IN_REVIEW)
+        approved = 0
+        for creative_id in waiting.exclude(job__in=kept).values_list("pk", flat=True):
+            creative_approve(
+                advertiser=advertiser, creative_id=creative_id, reviewer=reviewer, comment="Demo shop"
+            )
+            approved += 1
+        self.stdout.write(f"  {approved} creatives approved by the demo's reviewer; the rest wait for you")
+
+    def _play(self, advertiser: Advertiser, url: str, count: int, days: int) -> None:
+        key, text = api_key_create(advertiser=advertiser, name="Demo visits", kind=ApiKey.Kind.SECRET)
+        now = timezone.now()
+        everyone = list(people(now, random.Random(shop.SEED)))
+        titles = dict(Product.objects.filter(advertiser=advertiser).values_list("external_id", "title"))
+        themes = {
+            "outdoors": {titles[f"PL-{number}"] for number in range(101, 108)},
+            "play": {titles[f"PL-{number}"] for number in range(108, 113)},
+            "tea_and_coffee": {titles[f"PL-{number}"] for number in range(201, 207)},
+            "style": {titles[f"PL-{number}"] for number in range(207, 213)},
+        }
+        rng = random.Random(shop.SEED)
+        try:
+            for played in visits_play(
+                Client(url, text), everyone, themes, count=count, now=now, days=days, rng=rng
+            ):
+                self.stdout.write(
+                    f"  {played.visits} of {count} simulated visits: {played.events} events, "
+                    f"{played.orders} orders"
+                )
+        finally:
+            api_key_revoke(advertiser=advertiser, key_id=str(key.pk))
