@@ -85,7 +85,7 @@ def top_interest_counts(*, advertiser_id: UUID | str) -> list[InterestCount]:
     ]
 
 
-def interest_kind_counts(*, advertiser_id: UUID | str, now: datetime) -> list[tuple[str, int]]:
+def behaviour_kind_counts(*, advertiser_id: UUID | str, now: datetime) -> list[tuple[str, int]]:
     """Behaviours of the last 30 days by kind, most frequent first."""
     counts = (
         Behaviour.objects.filter(advertiser_id=advertiser_id, occurred_at__gte=now - timedelta(days=30))
