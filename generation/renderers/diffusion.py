@@ -187,4 +187,5 @@ def one_at_a_time(device: str) -> Iterator[None]:
 def _quiet() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # else a note on torchvision, thrice
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
