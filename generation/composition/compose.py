@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -76,15 +77,25 @@ class _Sources:
 
 
 def creatives_compose(
-    *, brief: Brief, picture: Image.Image, extension: str = "webp"
+    *,
+    brief: Brief,
+    picture: Image.Image,
+    extension: str = "webp",
+    on_size: Callable[[int, int], None] | None = None,
 ) -> list[ComposedCreative]:
-    """Compose every size of the brief; all or nothing.
+    """Compose every size of the brief; all or nothing. ``on_size`` hears (sizes done, sizes in all).
 
     ``picture``: RGBA is a motif that gets a scene, RGB a whole scene. Raises RenderError (permanent)
-    with ``size_unknown``, ``cutout_missing``, ``cutout_unreadable``, ``missing_glyph`` or ``over_weight``.
+    with ``size_unknown``, ``cutout_missing``, ``cutout_unreadable``, ``logo_missing``,
+    ``logo_unreadable``, ``missing_glyph`` or ``over_weight``.
     """
     sources = _sources(brief, picture)
-    return [_finish(sources, layout_of(size), extension) for size in brief.sizes]
+    composed = []
+    for layout in [layout_of(size) for size in brief.sizes]:
+        composed.append(_finish(sources, layout, extension))
+        if on_size is not None:
+            on_size(len(composed), len(brief.sizes))
+    return composed
 
 
 def canvas_compose(*, brief: Brief, picture: Image.Image, size: tuple[int, int]) -> Canvas:
