@@ -209,6 +209,7 @@ SPECTACULAR_SETTINGS = {
         "CreativeStatus": "generation.models.Creative.Status",
         "CreativeRejectReason": "generation.models.Creative.RejectReason",
         "CampaignStatus": "campaigns.models.Campaign.Status",
+        "CatalogImportStatus": "campaigns.models.CatalogImport.Status",
     },
 }
 

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns import api, serving_urls
+from campaigns import api, catalog_urls, serving_urls
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns", api.CampaignListApi.as_view(), name="api-campaign-list"),
@@ -20,3 +20,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("placements/<uuid:placement_id>", api.PlacementApi.as_view(), name="api-placement"),
 ]
 urlpatterns += serving_urls.api_urlpatterns
+urlpatterns += catalog_urls.api_urlpatterns

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns import placement_views, serving_urls, views, wizard_views
+from campaigns import catalog_urls, placement_views, serving_urls, views, wizard_views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns/", views.campaign_list_view, name="campaign-list"),
@@ -34,3 +34,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("placements/<uuid:placement_id>/switch/", placement_views.placement_switch, name="placement-switch"),
 ]
 urlpatterns += serving_urls.urlpatterns
+urlpatterns += catalog_urls.page_urlpatterns

@@ -134,7 +134,7 @@ class _RowCheck:
             self.say("", RowCode.UNREADABLE_ROW, self.raw.problem)
             return ParsedRow(self.raw.line, None, tuple(self.problems))
         texts = {name: self.text(name) for name in LIMITS}
-        texts["product_type"] = texts["product_type"] or self.google_category()
+        texts["product_type"] = _levels(texts["product_type"]) or _levels(self.google_category())
         link = self.link(texts["link"])
         image_link = self.image_link(texts["image_link"])
         price = self.price("price")
@@ -252,6 +252,11 @@ class _RowCheck:
                 "availability must be in_stock, out_of_stock, preorder or backorder.",
             )  # fmt: skip
         return AVAILABILITY.get(key, "in_stock")
+
+
+def _levels(product_type: str) -> str:
+    """ "Food > Fruit >" -> "Food > Fruit": empty levels are left over from shop software."""
+    return " > ".join(level for part in product_type.split(">") if (level := part.strip()))
 
 
 def is_remote(image_link: str) -> bool:

@@ -1,0 +1,136 @@
+"""Endpoints of the catalogue: products are read here and written by imports."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from adplatform.lib.errors import DomainError
+from campaigns.api import TenantApi
+from campaigns.catalog_selectors import (
+    catalog_import_get,
+    catalog_import_list,
+    product_get,
+    product_list,
+)
+from campaigns.catalog_serializers import (
+    CatalogImportDetailOutput,
+    CatalogImportInput,
+    CatalogImportOutput,
+    ProductFilterInput,
+    ProductOutput,
+)
+from campaigns.catalog_services import catalog_apply, catalog_preview_upload
+from campaigns.models import CatalogImport
+
+
+class ProductListApi(TenantApi):
+    """All products."""
+
+    serializer_class = ProductOutput
+
+    @extend_schema(
+        operation_id="list_products",
+        summary="List and search products",
+        parameters=[ProductFilterInput],
+        responses=ProductOutput(many=True),
+        tags=["catalogue"],
+    )
+    def get(self, request: Request) -> Response:
+        filters = ProductFilterInput(data=request.query_params)
+        filters.is_valid(raise_exception=True)
+        page = self.paginate_queryset(
+            product_list(advertiser_id=self.advertiser.pk, **filters.validated_data)
+        )
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+
+class ProductApi(TenantApi):
+    """One product."""
+
+    serializer_class = ProductOutput
+
+    @extend_schema(
+        operation_id="get_product", summary="Read a product", responses=ProductOutput, tags=["catalogue"]
+    )
+    def get(self, request: Request, product_id: UUID) -> Response:
+        product = product_get(advertiser_id=self.advertiser.pk, product_id=product_id)
+        return Response(self.get_serializer(product).data)
+
+
+class CatalogImportListApi(TenantApi):
+    """The imports, and new ones."""
+
+    serializer_class = CatalogImportOutput
+    parser_classes = [MultiPartParser]
+
+    @extend_schema(
+        operation_id="list_catalog_imports",
+        summary="List imports, newest first",
+        responses=CatalogImportOutput(many=True),
+        tags=["catalogue"],
+    )
+    def get(self, request: Request) -> Response:
+        page = self.paginate_queryset(catalog_import_list(advertiser_id=self.advertiser.pk))
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    @extend_schema(
+        operation_id="create_catalog_import",
+        summary="Import a product feed",
+        description="Importing the same feed again changes nothing. A feed that cannot be read at all is "
+        "refused with status 422 and a code; single bad rows are listed in `problems` and the others "
+        "are imported.",
+        request={"multipart/form-data": CatalogImportInput},
+        responses={201: CatalogImportDetailOutput},
+        tags=["catalogue"],
+    )
+    def post(self, request: Request) -> Response:
+        given = self.checked(CatalogImportInput)
+        record = catalog_preview_upload(
+            advertiser=self.advertiser, feed=given["feed"], images=given.get("images"), user=self.person
+        )
+        if record.status == CatalogImport.Status.FAILED:
+            raise DomainError(record.error_code, record.error_message, status=422)
+        if not given["preview"]:
+            record = catalog_apply(catalog_import=record)
+        return Response(CatalogImportDetailOutput(record).data, status=status.HTTP_201_CREATED)
+
+
+class CatalogImportApi(TenantApi):
+    """One import."""
+
+    serializer_class = CatalogImportDetailOutput
+
+    @extend_schema(
+        operation_id="get_catalog_import",
+        summary="Read an import with the problems of its rows",
+        responses=CatalogImportDetailOutput,
+        tags=["catalogue"],
+    )
+    def get(self, request: Request, import_id: UUID) -> Response:
+        record = catalog_import_get(advertiser_id=self.advertiser.pk, import_id=import_id)
+        return Response(self.get_serializer(record).data)
+
+
+class CatalogImportApplyApi(TenantApi):
+    """Turns a preview into products."""
+
+    serializer_class = CatalogImportDetailOutput
+    parser_classes = [JSONParser, MultiPartParser]
+
+    @extend_schema(
+        operation_id="apply_catalog_import",
+        summary="Apply a previewed import",
+        description="Applying it again answers with the same import and changes nothing.",
+        request=None,
+        responses=CatalogImportDetailOutput,
+        tags=["catalogue"],
+    )
+    def post(self, request: Request, import_id: UUID) -> Response:
+        record = catalog_import_get(advertiser_id=self.advertiser.pk, import_id=import_id)
+        return Response(self.get_serializer(catalog_apply(catalog_import=record)).data)
