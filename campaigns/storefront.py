@@ -10,10 +10,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import Advertiser
-from campaigns.models import Placement, Product
+from campaigns.models import Campaign, Placement, Product, Variant
 from generation.models import BrandKit
 from profiles.models import Segment, Shopper
 from profiles.pseudonyms import pseudonym_of
@@ -110,8 +110,17 @@ def agreed_list(advertiser: Advertiser, personas: Sequence[Persona]) -> set[str]
 
 
 def personas_list(advertiser: Advertiser) -> list[Persona]:
-    """A shopper for each of the shop's largest segments, one who did not agree, and a first visit."""
-    segments = Segment.objects.filter(advertiser=advertiser, is_active=True).order_by("-size", "slug")
+    """A shopper for each of the shop's first segments, one who did not agree, and a first visit."""
+    # Those that campaigns speak to come first, in the order of their making: it never changes, a size does.
+    segments = (
+        Segment.objects.filter(advertiser=advertiser, is_active=True)
+        .annotate(
+            is_used=Exists(
+                Variant.objects.filter(segment=OuterRef("pk"), campaign__status=Campaign.Status.LIVE)
+            )
+        )
+        .order_by("-is_used", "id")
+    )
     found: list[Persona] = []
     for segment in segments[: PERSONAS * 2]:
         interests = tuple(interest for interest in segment.interests if interest in INTERESTS)[:3]

@@ -46,31 +46,32 @@ def storefront_key_ensure(*, advertiser: Advertiser) -> str:
 def storefront_shoppers_ensure(*, advertiser: Advertiser, personas: Iterable[Persona], now: datetime) -> None:
     """Give each persona that is new its consent and its stated interests, marked as simulated.
 
-    One query when there is nothing to do. What somebody changed since, a withdrawn consent for example,
-    stays as it is.
+    One query when there is nothing to do. A consent that somebody withdrew since stays withdrawn.
     """
     wanted = {
         pseudonym_of(advertiser.pk, persona.shopper_key): persona
         for persona in personas
         if persona.slug != NOBODY
     }
-    known = set(
-        Shopper.objects.filter(advertiser=advertiser, pseudonym__in=wanted).values_list(
-            "pseudonym", flat=True
-        )
-    )
+    known = {
+        pseudonym: (is_allowed, profile_id is not None)
+        for pseudonym, is_allowed, profile_id in Shopper.objects.filter(
+            advertiser=advertiser, pseudonym__in=wanted
+        ).values_list("pseudonym", "personalisation_allowed", "profile")
+    }
     for pseudonym, persona in wanted.items():
-        if pseudonym in known:
-            continue
-        consent_record(
-            advertiser=advertiser,
-            shopper_key=persona.shopper_key,
-            personalisation=persona.has_consented,
-            text_version=CONSENT_TEXT,
-            source="demo storefront",
-            is_simulated=True,
-        )
-        behaviours_record(advertiser=advertiser, items=_past(pseudonym, persona, now), now=now)
+        is_allowed, has_profile = known.get(pseudonym, (persona.has_consented, False))
+        if pseudonym not in known:
+            consent_record(
+                advertiser=advertiser,
+                shopper_key=persona.shopper_key,
+                personalisation=persona.has_consented,
+                text_version=CONSENT_TEXT,
+                source="demo storefront",
+                is_simulated=True,
+            )
+        if is_allowed and not has_profile:  # new, or agreed again after a withdrawal forgot everything
+            behaviours_record(advertiser=advertiser, items=_past(pseudonym, persona, now), now=now)
 
 
 def _past(pseudonym: str, persona: Persona, now: datetime) -> list[BehaviourInput]:

@@ -113,7 +113,9 @@
       post("consents", {
         shopper: shopper, personalisation: button.dataset.consent === "yes",
         text_version: "storefront-demo-1", source: "demo storefront"
-      }).then(function () { location.reload(); }, function () { tell(word("failed")); });
+      }).then(function () {
+        location.search = "?as=" + body.dataset.persona + "&lang=" + body.dataset.lang;
+      }, function () { tell(word("failed")); });
     });
   });
   document.querySelectorAll("[data-submit]").forEach(function (select) {
