@@ -25,6 +25,7 @@ from campaigns.variant_services import (
     campaign_generate,
     campaign_refresh,
     campaign_retry,
+    jobs_release,
     variant_regenerate,
 )
 from generation.composition.layouts import LAYOUTS
@@ -170,10 +171,13 @@ def _variants_trim(campaign: Campaign) -> None:
         for pk, product_id, segment_id in campaign.variants.values_list("pk", "product_id", "segment_id")
         if product_id not in kept_products or segment_id not in kept_segments
     ]
+    gone = campaign.variants.filter(pk__in=stale)
+    jobs = list(gone.values_list("job_id", flat=True))
     if campaign.status == Status.DRAFT:
-        campaign.variants.filter(pk__in=stale).delete()
+        gone.delete()
     else:
-        campaign.variants.filter(pk__in=stale).update(job=None)
+        gone.update(job=None)
+    jobs_release(advertiser=campaign.advertiser, job_ids=jobs)
 
 
 def campaign_launch(*, advertiser: Advertiser, campaign_id: UUID, now: datetime | None = None) -> Campaign:
@@ -211,7 +215,9 @@ def campaign_delete(*, advertiser: Advertiser, campaign_id: UUID) -> None:
     campaign = _campaign_locked(advertiser, campaign_id)
     if campaign.status != Status.DRAFT:
         raise DomainError("not_a_draft", "Only a draft can be deleted; end the campaign instead.", status=409)
+    jobs = list(campaign.variants.values_list("job_id", flat=True))
     campaign.delete()
+    jobs_release(advertiser=advertiser, job_ids=jobs)
 
 
 def _campaign_locked(advertiser: Advertiser, campaign_id: UUID) -> Campaign:

@@ -19,7 +19,7 @@ from campaigns.planning import PlannedVariant, campaign_plan, take_of, variants_
 from campaigns.selectors import campaign_get, variant_get
 from campaigns.serving_version import serving_version_bump
 from generation.models import RenderJob
-from generation.services import render_request, render_retry
+from generation.services import render_cancel, render_request, render_retry
 
 CHUNK = 25  # variants a transaction: SQLite has one writer, and events must get their turn in between
 GENERIC_PRIORITY, SEGMENT_PRIORITY = 4, 5  # the generic creative first: it is everybody's fallback
@@ -112,14 +112,32 @@ def variant_regenerate(
             advertiser=advertiser, brief=brief, requested_by=requested_by, priority=SEGMENT_PRIORITY
         )
         Variant.objects.filter(advertiser=advertiser, pk=variant.pk).update(job=job)
+        jobs_release(advertiser=advertiser, job_ids=[variant.job_id])
         serving_version_bump(advertiser.pk)
     return job
+
+
+def jobs_release(*, advertiser: Advertiser, job_ids: Iterable[UUID | None]) -> int:
+    """Cancel those jobs that still wait although no variant wants their picture any more; how many.
+
+    One that is being rendered or done is left alone: its picture is paid for and may be wanted again.
+    """
+    unwanted = RenderJob.objects.filter(
+        advertiser=advertiser,
+        pk__in={pk for pk in job_ids if pk is not None},
+        status=RenderJob.Status.QUEUED,
+        variants=None,
+    )
+    ids = list(unwanted.values_list("pk", flat=True))
+    for job_id in ids:
+        render_cancel(advertiser=advertiser, job_id=job_id)
+    return len(ids)
 
 
 def campaign_retry(*, advertiser: Advertiser, campaign_id: UUID) -> int:
     """Queue the campaign's failed and cancelled pictures again; returns how many."""
     campaign = _renderable(advertiser, campaign_id)
-    ended = (RenderJob.Status.DEAD, RenderJob.Status.CANCELLED)
+    ended = (RenderJob.Status.DEAD, RenderJob.Status.REJECTED, RenderJob.Status.CANCELLED)
     ids = list(campaign.variants.filter(job__status__in=ended).values_list("job_id", flat=True).distinct())
     count = 0
     for job_id in ids:
@@ -164,6 +182,9 @@ def _variants_request(
             priority=SEGMENT_PRIORITY if p.segment else GENERIC_PRIORITY,
         )
         campaign.variants.filter(product=p.product, segment=p.segment).update(job=job)
+    jobs_release(
+        advertiser=campaign.advertiser, job_ids=[p.variant.job_id for p in planned if p.variant is not None]
+    )
     if campaign.status != Status.DRAFT:
         serving_version_bump(campaign.advertiser_id)
     return campaign.variants.count() - before

@@ -294,6 +294,31 @@ def test_failed_pictures_are_queued_again_and_done_ones_left_alone(shop, campaig
     assert RenderJob.objects.get(pk=jobs[1].pk).status == RenderJob.Status.SUCCEEDED
 
 
+def test_pictures_nobody_wants_any_more_leave_the_queue_and_come_back_when_wanted(shop, campaign):
+    _generate(campaign)
+    done = factories.make_creative(campaign.variants.first().job).job
+    services.campaign_update(advertiser=shop, campaign_id=campaign.pk, style="studio")
+    _generate(campaign)
+    soft = RenderJob.objects.filter(brief__style="soft_3d")
+    assert set(soft.exclude(pk=done.pk).values_list("status", flat=True)) == {"cancelled"}
+    assert RenderJob.objects.get(pk=done.pk).status == "succeeded"
+    services.campaign_update(advertiser=shop, campaign_id=campaign.pk, style="soft_3d")
+    _generate(campaign)
+    assert set(soft.exclude(pk=done.pk).values_list("status", flat=True)) == {"queued"}
+
+
+def test_a_picture_another_campaign_waits_for_stays_in_the_queue(shop, campaign):
+    twin = factories.make_campaign(
+        shop, products=campaign.products.all(), placements=campaign.placements.all()
+    )
+    _generate(campaign)
+    _generate(twin)
+    services.campaign_delete(advertiser=shop, campaign_id=campaign.pk)
+    waiting = RenderJob.objects.filter(status="queued")
+    assert {job.pk for job in waiting} == set(twin.variants.values_list("job", flat=True))
+    assert RenderJob.objects.filter(status="cancelled").count() == 4
+
+
 # --- leaving a campaign
 
 
