@@ -9,7 +9,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from campaigns.serving.assignment import bucket
@@ -224,7 +225,7 @@ CANDIDATES = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@effort(max_examples=200, deadline=None)
 @given(
     st.lists(CANDIDATES, max_size=15, unique_by=lambda c: c.variant_id),
     st.lists(st.sampled_from([HIKERS, RUNNERS]), unique=True),
@@ -263,3 +264,9 @@ def test_the_fast_pass_agrees_with_the_rules(candidates, products_on_page):
 
 def _candidates(snapshot):
     return [c for found in snapshot.slots["hero"].by_segment.values() for c in found]
+
+
+def test_every_reason_is_documented_for_storefront_developers(settings):
+    text = (settings.BASE_DIR / "docs" / "storefront.md").read_text()
+    for reason in Reason:
+        assert f"| `{reason}` | {NUMBERS[reason]} | {SENTENCES[reason]} |" in text
