@@ -50,7 +50,7 @@ def _figure(**layout: Any) -> Figure:
             "height": 280,
             "hovermode": "x unified",
             "hoverlabel": {"bgcolor": "var(--surface)", "bordercolor": LINE, "font": {"color": INK}},
-            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
             **layout,
         }
     )
@@ -63,6 +63,11 @@ def _line(figure: Figure, days: list[str], values: list[Any], name: str, colour:
     figure.add_scatter(x=days, y=values, name=name, mode=more.pop("mode", mode), line=line, **more)
 
 
+def _has_before(report: Report) -> bool:
+    """A line along the foot of the chart says nothing."""
+    return any(point.impressions for point in report.series_before)
+
+
 def _days(points: list[DayPoint]) -> list[str]:
     return [point.day.isoformat() for point in points]
 
@@ -73,7 +78,7 @@ def volume_figure(report: Report) -> Figure:
     figure = _figure()
     _line(figure, days, [p.impressions for p in report.series], "Impressions", "var(--chart-1)")
     _line(figure, days, [p.viewables for p in report.series], "Viewable", "var(--chart-3)")
-    if report.series_before:
+    if _has_before(report):
         _line(
             figure, days, [p.impressions for p in report.series_before], "Impressions, period before",
             MUTED, mode="lines", line={"dash": "dot", "width": 1.5},
@@ -96,7 +101,7 @@ def rate_figure(report: Report) -> Figure:
         **{**edge, "showlegend": True},
     )  # fmt: skip
     _line(figure, days, [rate.value for rate in rates], "Click rate", "var(--chart-1)")
-    if report.series_before:
+    if _has_before(report):
         _line(
             figure, days, [p.click_rate.value for p in report.series_before], "Period before",
             MUTED, mode="lines", line={"dash": "dot", "width": 1.5},
@@ -116,10 +121,10 @@ def orders_figure(report: Report) -> Figure:
 
 def leaders_figure(leaders: list[Leader]) -> Figure:
     """Shrunk click rates with their credible intervals, best at the top."""
-    shown = [(leader, s) for leader in leaders if (s := leader.line.shrunk)][:12][::-1]
+    shown = [(leader, s) for leader in leaders if (s := leader.line.shrunk)][::-1]
     # Two creatives may share a headline and a size; the position keeps their bars apart.
     rows = list(range(len(shown)))
-    texts = [_clip(f"{leader.creative.headline} · {leader.creative.size}") for leader, _ in shown]
+    texts = [f"{_clip(leader.creative.headline, 28)} · {leader.creative.size}" for leader, _ in shown]
     figure = _figure(
         height=90 + 30 * len(shown),
         hovermode="closest",

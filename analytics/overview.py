@@ -209,7 +209,7 @@ def _tiles(before: list[DayPoint], now: list[DayPoint]) -> list[Tile]:
         rate.value,
         relative_change(rate.value, old.click_rate.value),
         sparkline([point.click_rate.value or 0.0 for point in now]),
-        "" if rate.value is None else f"{rate.low * 100:.2f} to {rate.high * 100:.2f} %",
+        "" if rate.value is None else f"{rate.low * 100:.2f}–{rate.high * 100:.2f} %",
     )
     return [
         count_tile("Impressions", "impressions"),

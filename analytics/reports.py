@@ -26,7 +26,7 @@ from analytics.selectors import (
 from analytics.stats.intervals import relative_change
 from analytics.stats.shrinkage import Posterior, posterior, prior_estimate
 
-LEADERBOARD_LINES = 20
+LEADERBOARD_LINES = 12
 MATRIX_SIDE = 10
 
 

@@ -61,17 +61,17 @@ def windows_get() -> Windows:
 def rollups_refresh(*, limit: int = 500) -> int:
     """Rebuild every dirty day, at most ``limit``; the number rebuilt.
 
-    Each mark is taken once a call: a day that events keep arriving for waits for the next call instead
-    of keeping the others from their turn.
+    Oldest first, each mark read just before its rebuild, because an early day may mark later ones.
+    Each is taken once a call: a day that events keep arriving for waits for the next call instead of
+    keeping the others from their turn.
     """
     taken: set[UUID] = set()
     while len(taken) < limit:
-        marks = list(DirtyDay.objects.exclude(pk__in=taken).order_by("day", "advertiser_id")[:50])
-        if not marks:
+        mark = DirtyDay.objects.exclude(pk__in=taken).order_by("day", "advertiser_id").first()
+        if mark is None:
             break
-        for mark in marks:
-            taken.add(mark.pk)
-            rollup_rebuild(mark=mark)
+        taken.add(mark.pk)
+        rollup_rebuild(mark=mark)
     return len(taken)
 
 

@@ -37,7 +37,7 @@ def interval(rate: Rate | Posterior | None, digits: int = 2) -> str:
     """``1.2 to 3.4 %``; the empty string without data."""
     if rate is None or (isinstance(rate, Rate) and rate.value is None):
         return ""
-    return f"{rate.low * 100:.{digits}f} to {rate.high * 100:.{digits}f} %"
+    return f"{rate.low * 100:.{digits}f}–{rate.high * 100:.{digits}f} %"
 
 
 @register.filter
@@ -63,7 +63,7 @@ def change(report: Report, name: str) -> SafeString | str:
         return ""
     relative = report.change(name)
     if relative is None:
-        return format_html('<div class="muted">{}</div>', "no figure for the period before")
+        return ""
     return format_html("<div>{} vs the period before</div>", signed_percent(relative))
 
 
