@@ -6,6 +6,7 @@ No session, no cookie, no write; once warm no query either, and one for a reques
 from __future__ import annotations
 
 import random
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -22,7 +23,7 @@ from adplatform.lib.errors import DomainError
 from adplatform.lib.ids import uuid7
 from campaigns.serving.context import ServeContext
 from campaigns.serving.engine import Decision, SlotDecision, decide, explain
-from campaigns.serving.keys import caller_of
+from campaigns.serving.keys import Caller, caller_of
 from campaigns.serving.reasons import NUMBERS, SENTENCES
 from campaigns.serving.store import snapshots
 from campaigns.serving.tokens import payload_make, tokens_make
@@ -40,6 +41,7 @@ from profiles.selectors import audience_get
 
 log = structlog.get_logger(__name__)
 
+MAX_SIMULATED_AGE = timedelta(days=30)
 LABELS = {"en": "Ad", "zh": "广告"}  # in the campaign's language, like the creative itself
 _rng = random.Random()
 
@@ -60,7 +62,7 @@ def decisions_decide(request: HttpRequest) -> HttpResponse:
         snapshot = snapshots.get(caller.advertiser_id)
         # Global Privacy Control: the browser itself says no, whatever the consent ledger says.
         is_opted_out = request.headers.get("Sec-GPC") == "1"
-        context = _context_make(caller.advertiser_id, asked, is_opted_out)
+        context = _context_make(caller, asked, is_opted_out)
     except DomainError as error:
         response = problem_response(error.code, error.message, error.status, error.errors)
         headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}
@@ -98,7 +100,8 @@ def _too_large() -> DomainError:
     return DomainError("too_large", f"A body may have {MAX_BODY_BYTES} bytes at the most.", status=413)
 
 
-def _context_make(advertiser_id: UUID, asked: DecisionRequest, is_opted_out: bool) -> ServeContext:
+def _context_make(caller: Caller, asked: DecisionRequest, is_opted_out: bool) -> ServeContext:
+    advertiser_id = caller.advertiser_id
     pseudonym, is_simulated = "", False
     segment_ids: tuple[UUID, ...] = ()
     if asked.shopper:
@@ -117,7 +120,7 @@ def _context_make(advertiser_id: UUID, asked: DecisionRequest, is_opted_out: boo
     return ServeContext(
         advertiser_id=advertiser_id,
         placements=tuple(asked.placements),
-        now=timezone.now(),
+        now=_clock(asked.context.simulated_at, allowed=caller.is_secret and is_simulated),
         pseudonym=pseudonym,
         segment_ids=segment_ids,
         device=asked.context.device or "",
@@ -125,6 +128,19 @@ def _context_make(advertiser_id: UUID, asked: DecisionRequest, is_opted_out: boo
         products_on_page=frozenset(asked.context.products),
         is_simulated=is_simulated,
     )
+
+
+def _clock(simulated_at: datetime | None, *, allowed: bool) -> datetime:
+    now = timezone.now()
+    if simulated_at is None:
+        return now
+    if not allowed or simulated_at.tzinfo is None or not now - MAX_SIMULATED_AGE < simulated_at <= now:
+        raise DomainError(
+            "simulated_at_refused",
+            "simulated_at needs a secret key, a shopper marked as simulated, and an aware time of the last "
+            f"{MAX_SIMULATED_AGE.days} days.",
+        )
+    return simulated_at
 
 
 def _answer_make(decision: Decision, host: str, wants_explanation: bool) -> DecisionAnswer:
@@ -136,7 +152,7 @@ def _answer_make(decision: Decision, host: str, wants_explanation: bool) -> Deci
 def _slot_answer(
     context: ServeContext, answer: SlotDecision, host: str, wants_explanation: bool
 ) -> SlotAnswer:
-    decision_id = uuid7()
+    decision_id = uuid7(context.now)
     candidates = _candidates(context, answer) if wants_explanation else None
     if answer.candidate is None or answer.creative is None:
         return SlotAnswer(

@@ -7,11 +7,13 @@ PostgreSQL once a table holds millions of rows; Python 3.11 has no ``uuid.uuid7`
 import os
 import time
 import uuid
+from datetime import datetime
 
 
-def uuid7() -> uuid.UUID:
-    """A UUID of version 7: 48 bits of Unix milliseconds, then 74 random bits."""
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
+def uuid7(at: datetime | None = None) -> uuid.UUID:
+    """A UUID of version 7: 48 bits of Unix milliseconds (of ``at``, else of now), then 74 random bits."""
+    milliseconds = time.time_ns() // 1_000_000 if at is None else int(at.timestamp() * 1000)
+    value = milliseconds << 80 | int.from_bytes(os.urandom(10))
     value = value & ~(0xF << 76) | 0x7 << 76  # version
     value = value & ~(0x3 << 62) | 0x2 << 62  # variant
     return uuid.UUID(int=value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -19,6 +20,8 @@ class DecisionContext(msgspec.Struct, frozen=True):
 
     page_url: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
     device: Literal["desktop", "mobile", "tablet", "other"] | None = None
+    # A simulation's own clock; only for a secret key and a shopper who is marked as simulated.
+    simulated_at: datetime | None = None
     # Creatives that this page shows already: neither they nor their products are chosen again.
     shown: Annotated[list[UUID], msgspec.Meta(max_length=100)] = []
     # The feed's ids of the products that the page is about: an advert for itself is wasted.

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import ApiKey
 from accounts.services import api_key_revoke
@@ -18,6 +19,7 @@ from campaigns.serving import keys
 from campaigns.serving.store import snapshots
 from campaigns.serving_version import serving_version_bump
 from generation.models import Creative
+from generation.review import creative_approve, creative_withdraw
 from profiles.models import SegmentMembership, Shopper
 from profiles.pseudonyms import pseudonym_of
 from tests import factories
@@ -393,6 +395,20 @@ def test_a_picture_disappears_when_it_is_withdrawn(live, pk, settings):
     assert Client().get(path_of(creative)).status_code == 404
 
 
+def test_a_reviewers_word_starts_and_stops_it_everywhere(live, pk, shop, rita, settings):
+    settings.SERVING_SNAPSHOT_SECONDS = 0
+    campaign, placement = live
+    creative = creative_in(make_variant(campaign, placement, status="in_review"))
+    by = {"advertiser": shop, "creative_id": creative.pk, "reviewer": rita}
+    assert first(ask(pk))["reason"] == "creative_not_approved"
+    creative_approve(**by)
+    assert first(ask(pk))["creative"]["id"] == str(creative.pk)
+    assert Client().get(path_of(creative)).status_code == 200
+    creative_withdraw(**by, comment="The boot is on the wrong foot.")
+    assert first(ask(pk))["reason"] == "creative_not_approved"
+    assert Client().get(path_of(creative)).status_code == 404
+
+
 def test_a_wrong_hash_a_wrong_ending_and_changed_bytes_are_not_there(live, settings):
     campaign, placement = live
     creative = creative_in(make_variant(campaign, placement))
@@ -406,3 +422,22 @@ def test_a_wrong_hash_a_wrong_ending_and_changed_bytes_are_not_there(live, setti
 def test_an_inactive_placement_says_so(live, pk, shop):
     Placement.objects.filter(advertiser=shop).update(is_active=False)
     assert first(ask(pk))["reason"] == "placement_inactive"
+
+
+def test_a_simulation_may_set_its_own_clock_and_nobody_else(live, sk, pk, shop):
+    make_shopper(shop, "sim", is_simulated=True)
+    make_shopper(shop, "anna")
+    yesterday = timezone.now() - timedelta(days=1)
+    clock = {"simulated_at": yesterday.isoformat()}
+
+    simulated = first(ask(sk, "hero", shopper="sim", context=clock))
+    assert uuid.UUID(simulated["decision_id"]).int >> 80 == int(yesterday.timestamp() * 1000)
+
+    for key, shopper, at in [
+        (pk, "sim", yesterday),
+        (sk, "anna", yesterday),
+        (sk, "sim", timezone.now() - timedelta(days=31)),
+        (sk, "sim", timezone.now() + timedelta(hours=1)),
+    ]:
+        answer = ask(key, "hero", shopper=shopper, context={"simulated_at": at.isoformat()})
+        assert (answer.status_code, answer.json()["code"]) == (400, "simulated_at_refused")
