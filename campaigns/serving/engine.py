@@ -58,15 +58,7 @@ def decide(context: ServeContext, snapshot: Snapshot, rng: Random) -> Decision:
     """Fill the context's placements in order, no product twice on the page."""
     if context.advertiser_id != snapshot.advertiser_id:
         raise ValueError("the snapshot belongs to another advertiser")
-    on_page = {
-        product_id
-        for shown, products in (
-            (context.creatives_on_page, snapshot.product_of_creative),
-            (context.products_on_page, snapshot.product_of_external_id),
-        )
-        for key in shown
-        if (product_id := products.get(key)) is not None
-    }
+    on_page = _products_on_page(context, snapshot)
     answers = []
     for code in context.placements:
         answer = _slot_decide(code, context, snapshot, rng, on_page)
@@ -74,6 +66,13 @@ def decide(context: ServeContext, snapshot: Snapshot, rng: Random) -> Decision:
             on_page.add(answer.candidate.product_id)
         answers.append(answer)
     return Decision(context, tuple(answers))
+
+
+def _products_on_page(context: ServeContext, snapshot: Snapshot) -> set[UUID]:
+    by_creative, by_feed_id = snapshot.product_of_creative, snapshot.product_of_external_id
+    return {by_creative[shown] for shown in context.creatives_on_page if shown in by_creative} | {
+        by_feed_id[feed_id] for feed_id in context.products_on_page if feed_id in by_feed_id
+    }
 
 
 def _slot_decide(
