@@ -40,9 +40,8 @@ def _figure(**layout: Any) -> Figure:
     layout["xaxis"] = {**axis, "showgrid": False, **layout.get("xaxis", {})}
     layout["yaxis"] = {**axis, "rangemode": "tozero", "fixedrange": True, **layout.get("yaxis", {})}
     layout["xaxis"].setdefault("fixedrange", True)
-    return go.Figure(
+    figure = go.Figure(
         layout={
-            "template": None,
             "paper_bgcolor": CLEAR,
             "plot_bgcolor": CLEAR,
             "font": {"color": MUTED, "size": 12},
@@ -54,6 +53,8 @@ def _figure(**layout: Any) -> Figure:
             **layout,
         }
     )
+    figure.layout.template = None  # in the constructor None means the default one, 7 kB a chart
+    return figure
 
 
 def _line(figure: Figure, days: list[str], values: list[Any], name: str, colour: str, **more: Any) -> None:
