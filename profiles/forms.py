@@ -27,6 +27,11 @@ class Row:
     percent: int
 
     @property
+    def weight(self) -> str:
+        """The least weight as the API says it."""
+        return f"{self.percent / 100:.2f}"
+
+    @property
     def words(self) -> str:
         """The least weight in words."""
         for limit, words in ((20, "a hint"), (40, "some"), (60, "clear"), (80, "strong")):

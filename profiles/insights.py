@@ -140,7 +140,7 @@ def segment_insight(*, segment: Segment, now: datetime, days: int = 14) -> Segme
         interests=_segment_interests(segment),
         days=_segment_days(segment, now=now, days=days),
         examples=[
-            ExampleProfile(pseudonym, strength, simulated, interest_weights(weights or {})[:5])
+            ExampleProfile(pseudonym, strength, simulated, interest_weights(weights or {})[:4])
             for pseudonym, strength, simulated, weights in members.order_by("-strength", "pk").values_list(
                 "shopper__pseudonym", "strength", "shopper__is_simulated", "shopper__profile__weights"
             )[:EXAMPLES]

@@ -20,7 +20,7 @@ from adplatform.lib.errors import DomainError
 from profiles import rebuilding, segments
 from profiles.models import InterestProfile, Segment, Shopper
 from profiles.selectors import profiles_allowed, segment_get, shoppers_to_rebuild
-from profiles.taxonomy import INTERESTS
+from profiles.taxonomy import CHILDREN, INTERESTS
 
 NAME_LIMIT = 80
 # Weights fade without anybody doing anything, so even an idle profile is looked at once a day.
@@ -193,6 +193,8 @@ def _top_segments_create(advertiser: Advertiser, now: datetime) -> int:
         slug = f"top-{interest_id.replace('_', '-')}"
         if number < settings.PROFILES_SEGMENT_MIN_SHOPPERS or slug in known:
             continue
+        if number == max((counts[child] for child in CHILDREN.get(interest_id, ())), default=0):
+            continue  # a group that is one of its children says nothing more
         weight = segments.TOP_INTEREST_MIN_WEIGHT
         segment = _insert(
             advertiser,

@@ -129,7 +129,7 @@ def _builder(advertiser: Advertiser, form: RuleForm) -> dict[str, Any]:
     size = None if problems else rule_size(advertiser_id=advertiser.pk, rule=clean)
     return {
         "form": form,
-        "groups": interest_groups(),
+        "interest_groups": interest_groups(),
         "size": size,
         "size_percent": round(100 * size.share_rate) if size else 0,
         "minimum": settings.PROFILES_SEGMENT_MIN_SHOPPERS,
@@ -190,10 +190,10 @@ def segment_delete(request: HttpRequest, segment_id: UUID) -> HttpResponse:
     return redirect("segment-list")
 
 
-def _rule_words(segment: Segment) -> list[tuple[str, list[tuple[Interest, int]]]]:
+def _rule_words(segment: Segment) -> list[tuple[str, list[tuple[Interest, str]]]]:
     form = RuleForm.from_rule(segment.rule)
     return [
-        (part["label"], [(INTERESTS[row.interest], row.percent) for row in part["rows"] if row.interest])
+        (part["label"], [(INTERESTS[row.interest], row.weight) for row in part["rows"] if row.interest])
         for part in form.parts
         if any(row.interest for row in part["rows"])
     ]

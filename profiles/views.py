@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -20,7 +22,7 @@ from profiles.text_mapping import mapper_get
 
 TOP_LIMIT = 20
 EXAMPLE_TEXTS = (
-    "trail running shoes for the mountains",
+    "trail running shoes",
     "想买汉服马面裙，周末去露营",
     "螺蛳粉 双11 包邮",
     "coffe grinder",
@@ -55,13 +57,11 @@ def shopper_lookup(request: HttpRequest) -> HttpResponse:
     key = request.POST.get("shopper", "").strip()[:SHOPPER_KEY_LIMIT]
     profile = None
     if key:
-        try:
+        with suppress(NotFound):
             profile = profile_get(
                 advertiser_id=request.advertiser.pk,  # type: ignore[attr-defined]
                 shopper_key=key,
             )
-        except NotFound:
-            pass
     return render(request, "profiles/_shopper_profile.html", {"profile": profile, "key": key})
 
 

@@ -261,10 +261,19 @@ def test_a_segment_of_another_shop_does_not_exist(shop, other_shop):
 def test_favourites_make_segments_by_themselves_once(shop):
     hikers(shop, "ann", "bob")
     now = timezone.now()
-    assert services.segments_refresh(advertiser=shop, now=now).created == 2  # hiking, and outdoors as a whole
+    assert services.segments_refresh(advertiser=shop, now=now).created == 1
     assert services.segments_refresh(advertiser=shop, now=now).created == 0
     found = Segment.objects.get(slug="top-outdoor-hiking")
     assert (found.kind, found.size, found.interests) == ("top_interest", 2, ["outdoor_hiking"])
+
+
+def test_a_group_becomes_a_segment_when_it_holds_more_than_one_child(shop):
+    hikers(shop, "ann", "bob")
+    agree(shop, "cid")
+    record(shop, did("c", "cid", kind="interest", text="fishing rod"))
+    services.segments_refresh(advertiser=shop, now=timezone.now())
+    sizes = dict(Segment.objects.values_list("slug", "size"))
+    assert sizes == {"top-outdoor": 3, "top-outdoor-hiking": 2}
 
 
 def test_refreshing_twice_changes_nothing(shop):
