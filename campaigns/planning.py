@@ -100,6 +100,7 @@ class PlannedVariant:
     product: Product
     segment: Segment | None
     brief: Brief
+    fingerprint: str  # of the brief, kept because asking for it hashes the whole brief
     variant: Variant | None  # None: not created yet
     job: RenderJob | None  # the job of exactly this brief, wherever it was asked for
 
@@ -132,7 +133,7 @@ class PlannedVariant:
         """Why the picture the campaign has is out of date; empty when it matches or there is none."""
         if self.variant is None or self.variant.job is None:
             return ()
-        if self.variant.job.fingerprint == self.brief.fingerprint:
+        if self.variant.job.fingerprint == self.fingerprint:
             return ()
         return changes_between(self.variant.job.brief, self.brief)
 
@@ -197,7 +198,7 @@ def campaign_plan(*, campaign: Campaign, now: datetime) -> CampaignPlan:
         for variant in campaign.variants.select_related("job")
     }
     brand = brand_make(campaign.advertiser, campaign.language)
-    wanted: list[tuple[Product, Segment | None, Brief, Variant | None]] = []
+    wanted: list[tuple[Product, Segment | None, Brief, str, Variant | None]] = []
     for product in products:
         for segment in (None, *segments):
             variant = variants.get((product.pk, segment.pk if segment else None))
@@ -210,13 +211,13 @@ def campaign_plan(*, campaign: Campaign, now: datetime) -> CampaignPlan:
                 take=take_of(variant),
                 brand=brand,
             )
-            wanted.append((product, segment, brief, variant))
-    jobs = _jobs_by_fingerprint(campaign, [brief for _, _, brief, _ in wanted])
+            wanted.append((product, segment, brief, brief.fingerprint, variant))
+    jobs = _jobs_by_fingerprint(campaign, [fingerprint for _, _, _, fingerprint, _ in wanted])
     model = campaign.model or settings.GENERATION_DEFAULT_MODEL
     return CampaignPlan(
         variants=tuple(
-            PlannedVariant(product, segment, brief, variant, jobs.get(brief.fingerprint))
-            for product, segment, brief, variant in wanted
+            PlannedVariant(product, segment, brief, fingerprint, variant, jobs.get(fingerprint))
+            for product, segment, brief, fingerprint, variant in wanted
         ),
         product_count=len(products),
         segment_count=len(segments),
@@ -261,10 +262,10 @@ def _check(products: list[Product], segments: list[Segment], sizes: tuple[tuple[
         )
 
 
-def _jobs_by_fingerprint(campaign: Campaign, briefs: list[Brief]) -> dict[str, RenderJob]:
+def _jobs_by_fingerprint(campaign: Campaign, fingerprints: list[str]) -> dict[str, RenderJob]:
     return {
         job.fingerprint: job
         for job in RenderJob.objects.filter(
-            advertiser_id=campaign.advertiser_id, fingerprint__in=[brief.fingerprint for brief in briefs]
+            advertiser_id=campaign.advertiser_id, fingerprint__in=fingerprints
         )
     }

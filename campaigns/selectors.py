@@ -226,6 +226,19 @@ def facts_get(*, campaign: Campaign) -> CampaignFacts:
     )
 
 
+def placements_uncovered(*, campaign: Campaign) -> list[Placement]:
+    """Active placements of the campaign for whose size no creative is approved yet."""
+    approved = set(
+        Creative.objects.filter(
+            advertiser_id=campaign.advertiser_id,
+            status=Creative.Status.APPROVED,
+            job__variants__campaign=campaign,
+        ).values_list("width", "height")
+    )
+    active = campaign.placements.filter(is_active=True).order_by("name")
+    return [placement for placement in active if (placement.width, placement.height) not in approved]
+
+
 def render_seconds_typical(*, advertiser_id: UUID, model: str) -> float | None:
     """Median seconds of the advertiser's recent pictures with ``model``; None before the first one.
 

@@ -25,6 +25,7 @@ from campaigns.selectors import (
     campaign_list,
     creatives_of,
     facts_get,
+    placements_uncovered,
     progress_get,
     progress_map,
 )
@@ -80,6 +81,7 @@ def campaign_detail(request: MemberRequest, campaign_id: UUID) -> HttpResponse:
         "actions": {state.action.value: state for state in actions},
         "facts": facts,
         "outdated": _outdated(campaign, now),
+        "uncovered": placements_uncovered(campaign=campaign) if facts.approved_count else [],
         "placements": campaign.placements.order_by("name"),
         "style": STYLES.get(campaign.style),
         "first_in_review": campaign.variants.filter(job__creatives__status=Creative.Status.IN_REVIEW)

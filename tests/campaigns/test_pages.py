@@ -180,6 +180,14 @@ def test_the_detail_page_launches_pauses_and_ends(alice_client, campaign):
     assert alice_client.get(reverse("campaign-products", args=[campaign.pk])).status_code == 302
 
 
+def test_a_placement_without_an_approved_creative_is_named(alice_client, shop, campaign):
+    campaign.placements.add(factories.make_placement(shop, "billboard", 970, 250))
+    alice_client.post(reverse("campaign-generate", args=[campaign.pk]))
+    factories.make_creative(campaign.variants.first().job, status="approved")
+    page = _page(alice_client, "campaign-detail", campaign.pk)
+    assert "Nothing is approved yet for Billboard (970x250)" in page
+
+
 def test_a_changed_price_shows_up_and_can_be_rendered_again(alice_client, campaign):
     alice_client.post(reverse("campaign-generate", args=[campaign.pk]))
     product = campaign.products.first()
