@@ -36,7 +36,7 @@ def charts_make(report: Report) -> dict[str, dict[str, Any]]:
 def _figure(**layout: Any) -> Figure:
     import plotly.graph_objects as go
 
-    axis = {"gridcolor": LINE, "zerolinecolor": LINE, "linecolor": LINE, "automargin": True}
+    axis = {"gridcolor": LINE, "zerolinecolor": LINE, "linecolor": LINE, "automargin": True, "ticks": ""}
     layout["xaxis"] = {**axis, "showgrid": False, **layout.get("xaxis", {})}
     layout["yaxis"] = {**axis, "rangemode": "tozero", "fixedrange": True, **layout.get("yaxis", {})}
     layout["xaxis"].setdefault("fixedrange", True)

@@ -63,10 +63,12 @@ def post(application, events: list[dict[str, str]]) -> int:
     body = json.dumps({"events": events}).encode()
     status: list[str] = []
     environ = {
-        "REQUEST_METHOD": "POST", "PATH_INFO": "/api/v1/events", "QUERY_STRING": "", "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80", "HTTP_HOST": "localhost", "SERVER_PROTOCOL": "HTTP/1.1", "CONTENT_TYPE": "text/plain",
+        "REQUEST_METHOD": "POST", "PATH_INFO": "/api/v1/events", "QUERY_STRING": "",
+        "SERVER_NAME": "localhost", "SERVER_PORT": "80", "HTTP_HOST": "localhost",
+        "SERVER_PROTOCOL": "HTTP/1.1", "CONTENT_TYPE": "text/plain",
         "CONTENT_LENGTH": str(len(body)), "HTTP_USER_AGENT": BROWSER, "wsgi.input": io.BytesIO(body),
-        "wsgi.errors": sys.stderr, "wsgi.url_scheme": "http", "wsgi.version": (1, 0), "wsgi.multithread": False,
+        "wsgi.errors": sys.stderr, "wsgi.url_scheme": "http", "wsgi.version": (1, 0),
+        "wsgi.multithread": False,
         "wsgi.multiprocess": False, "wsgi.run_once": False,
     }  # fmt: skip
     response = application(environ, lambda line, headers, exc_info=None: status.append(line))

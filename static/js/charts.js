@@ -24,12 +24,20 @@
     return value;
   };
 
+  // A phone has no room for long names and many ticks.
+  const narrow = (layout) => {
+    const texts = layout.yaxis && layout.yaxis.ticktext;
+    if (texts) layout.yaxis.ticktext = texts.map((text) => (text.length > 19 ? `${text.slice(0, 18)}…` : text));
+    layout.xaxis = { ...layout.xaxis, nticks: 4, tickangle: 0 };
+  };
+
   const draw = (element) => {
     const source = document.querySelector(element.dataset.chart);
     if (!source) return;
     const styles = getComputedStyle(document.documentElement);
     const figure = resolve(JSON.parse(source.textContent), styles);
     figure.layout.font = { ...figure.layout.font, family: getComputedStyle(document.body).fontFamily };
+    if (element.clientWidth < 520) narrow(figure.layout);
     element.style.minHeight = `${figure.layout.height}px`;
     window.Plotly.react(element, figure.data, figure.layout, { displayModeBar: false, responsive: true });
   };
