@@ -18,6 +18,7 @@ from generation.composition.encode import encoded
 from generation.composition.inspection import inspection_make
 from generation.composition.layouts import LAYOUTS, Layout
 from generation.composition.lettering import Lettering
+from generation.composition.motif import motif_prepare
 from generation.composition.palette import Palette, palette_make
 from generation.composition.price import PriceText, price_text
 from generation.composition.product import Placed, product_draw, product_place, shadow_draw
@@ -112,8 +113,7 @@ def layout_of(size: tuple[int, int]) -> Layout:
 
 
 def _sources(brief: Brief, picture: Image.Image) -> _Sources:
-    if picture.mode != "RGBA":
-        picture = picture.convert("RGB")
+    picture = motif_prepare(picture) if picture.mode == "RGBA" else picture.convert("RGB")
     cutout = _picture_read(brief.product.cutout, "cutout")
     logo = _picture_read(brief.brand.logo, "logo") if brief.brand.logo else None
     price = price_text(brief.product, brief.language)

@@ -7,17 +7,19 @@ superlative, no health or price claim, because nobody has checked one.
 from __future__ import annotations
 
 import csv
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 
 from generation.briefs import Brief
 from generation.composition.price import PriceText
-from generation.composition.typography import clean
+from generation.composition.typography import clean, is_cjk
 
 HEADLINE_BUDGET = {"en": 34, "zh": 14}  # characters; what a 300x250 shows large in four lines
-SUBLINE_BUDGET = {"en": 60, "zh": 28}
+SUBLINE_BUDGET = 60  # Latin letters; a Chinese character counts as two
 GENERIC = "generic"
 _TABLE = Path(__file__).resolve().parent.parent / "data" / "headlines.tsv"
 
@@ -64,7 +66,7 @@ def words_make(brief: Brief, price: PriceText) -> Words:
     alt = f"{title}{comma}{price.now}{stop}{headline}"
     return Words(
         headline=headline,
-        subline=shortened(title, SUBLINE_BUDGET[language]),
+        subline=shortened(title, SUBLINE_BUDGET),
         call_to_action=clean(brief.brand.call_to_action),
         wordmark=clean(brief.brand.name),
         alt_text=alt[:200],
@@ -72,10 +74,11 @@ def words_make(brief: Brief, price: PriceText) -> Words:
 
 
 def shortened(text: str, budget: int) -> str:
-    """At most ``budget`` characters, cut between words and marked with an ellipsis."""
-    if len(text) <= budget:
+    """At most ``budget`` Latin letters wide, cut between words and marked with an ellipsis."""
+    widths = list(accumulate(2 if is_cjk(character) else 1 for character in text))
+    if not widths or widths[-1] <= budget:
         return text
-    cut = text[: budget - 1]
-    if " " in cut[budget // 2 :]:
+    cut = text[: bisect_right(widths, budget - 1)]
+    if " " in cut[len(cut) // 2 :]:
         cut = cut[: cut.rindex(" ")]
     return cut.rstrip(" ,.;:-，。；：、（(") + "…"

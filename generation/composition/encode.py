@@ -46,9 +46,7 @@ def _write(canvas: Image.Image, extension: str, quality: int, options: dict[str,
     if extension == "png":
         canvas.save(buffer, "PNG", optimize=True, **options)
     elif extension == "jpg":
-        canvas.save(
-            buffer, "JPEG", quality=quality, subsampling=0, optimize=True, progressive=True, **options
-        )
+        canvas.save(buffer, "JPEG", quality=quality, subsampling=0, **options)
     else:
         canvas.save(buffer, "WEBP", quality=quality, method=2, **options)
     return buffer.getvalue()

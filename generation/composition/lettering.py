@@ -117,64 +117,53 @@ class Lettering:
         self.canvas.paste(mark, at, mark)
 
     def price(self, price: PriceText, slot: TextSlot) -> None:
-        """The price now; on sale in the accent with the price before struck through."""
-        left, top, width, height = slot.box
+        """The price now; on sale in the accent with the price before struck through beside or above it.
+
+        Where both do not fit, the price before gives way: the price to pay is what must be read.
+        """
         ink = self.palette.accent_ink if price.is_sale else self.palette.ink
-        if not price.is_sale:
+        boxes = self._price_boxes(price, slot) if price.is_sale else None
+        if boxes is None:
             self.write("price", price.now, slot, "strong", ink)
             return
-        stacked = height >= 1.75 * slot.max_size
-        gap = 0.30
-        size = slot.max_size
-        while size > slot.min_size:
-            now = measured_width(price.now, "strong", size, self.language)
-            was = measured_width(price.was, "text", self._was_size(size), self.language)
-            if (max(now, was) if stacked else now + was + gap * size) <= width:
-                break
-            size -= 1
-        small = self._was_size(size)
-        now = measured_width(price.now, "strong", size, self.language)
-        was = measured_width(price.was, "text", small, self.language)
-        if stacked:
-            block_height = 1.02 * size + 1.25 * small
-            y = top + (height - block_height) / 2
-            now_box = (left, round(y + 1.25 * small), width, height)
-            was_box = (left, round(y), width, height)
-            align = slot.align
-        else:
-            baseline_shift = 0.8 * (size - small)
-            y = top + (0 if slot.anchor == "top" else (height - 1.02 * size) / 2)
-            now_box = (left, round(y), round(now) + 2, height)
-            was_box = (round(left + now + gap * size), round(y + baseline_shift), round(was) + 2, height)
-            align = "left"
+        left, top, width, height = slot.box
         bounds = (left, top, left + width, top + height)
+        size, align, now_at, was_at = boxes
         for role, text, face, at, points, colour in (
-            ("price", price.now, "strong", now_box, size, ink),
-            ("price_before", price.was, "text", was_box, small, self.palette.ink_soft),
+            ("price", price.now, "strong", now_at, size, ink),
+            ("price_before", price.was, "text", was_at, self._was_size(size), self.palette.ink_soft),
         ):
+            room = width if align != "left" else width - (at[0] - left)
             block = text_fit(
-                text,
-                face,
-                at[2],
-                2 * points,
-                max_size=points,
-                min_size=min(points, 7),
-                language=self.language,
+                text, face, room, 2 * points, max_size=points, min_size=points, language=self.language
             )
-            mask, drawn = self._ink(role, block, colour, at[0], at[1], at[2], align, bounds)
+            mask, drawn = self._ink(role, block, colour, at[0], at[1], room, align, bounds)
             box = mask.getbbox()
             if role == "price_before" and box:
-                middle = (box[1] + box[3]) / 2
                 thick = max(1, round(points / 13))
+                line = round((box[1] + box[3] - thick) / 2)
                 ImageDraw.Draw(self.canvas).rectangle(
-                    (
-                        box[0] - 2,
-                        round(middle - thick / 2),
-                        box[2] + 1,
-                        round(middle - thick / 2) + thick - 1,
-                    ),
-                    fill=drawn,
+                    (box[0] - 2, line, box[2] + 1, line + thick - 1), fill=drawn
                 )
+
+    def _price_boxes(
+        self, price: PriceText, slot: TextSlot
+    ) -> tuple[int, str, tuple[int, int], tuple[int, int]] | None:
+        """The size, the alignment and where both prices start; None when they do not fit together."""
+        left, top, width, height = slot.box
+        is_stacked = height >= 1.75 * slot.max_size
+        for size in range(slot.max_size, slot.min_size - 1, -1):
+            small = self._was_size(size)
+            now = measured_width(price.now, "strong", size, self.language)
+            was = measured_width(price.was, "text", small, self.language)
+            if is_stacked and max(now, was) <= width:
+                y = top + (height - 1.02 * size - 1.25 * small) / 2
+                return size, slot.align, (left, round(y + 1.25 * small)), (left, round(y))
+            if not is_stacked and now + was + 0.30 * size + 2 <= width:
+                y = top + (0 if slot.anchor == "top" else (height - 1.02 * size) / 2)
+                beside = round(left + now + 0.30 * size)
+                return size, "left", (left, round(y)), (beside, round(y + 0.8 * (size - small)))
+        return None
 
     @staticmethod
     def _was_size(size: int) -> int:

@@ -38,7 +38,7 @@ def scene_build(
     layout: Layout, palette: Palette, placed: Placed, motif: Image.Image, ground: str, seed: int
 ) -> tuple[Image.Image, float]:
     """The style's ground with the motif on it; also says how much of the motif is to be seen."""
-    prop = motif_place(paint.trimmed(motif), layout, placed)
+    prop = motif_place(motif, layout, placed)
     canvas = GROUNDS.get(ground, podium)(layout, palette, placed, _union(placed.box, prop.box))
     if ground in ("gradient", "spotlight"):
         _haze_draw(canvas, layout, prop)

@@ -68,10 +68,10 @@ def clean(text: str) -> str:
 @lru_cache(maxsize=4096)
 def runs_of(text: str, face: str, language: str = "en") -> tuple[tuple[str, str], ...]:
     """The text as (font name, characters) runs. Raises RenderError ``missing_glyph``."""
-    chinese = language == "zh"
     runs: list[tuple[str, str]] = []
-    for character in text:
-        name = _font_for(character, face, chinese)
+    for index, character in enumerate(text):
+        beside = text[max(index - 1, 0) : index + 2]
+        name = _font_for(character, face, language == "zh" and has_cjk(beside))
         if runs and (runs[-1][0] == name or character == " "):
             runs[-1] = (runs[-1][0], runs[-1][1] + character)
         else:

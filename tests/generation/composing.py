@@ -1,0 +1,53 @@
+"""Pictures and briefs for the composition tests; everything is drawn here, nothing is read from outside."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from accounts.models import Advertiser
+from adplatform.lib.files import content_store
+from generation.briefs import Brief
+from generation.composition.layouts import LAYOUTS
+from tests import factories
+
+ALL_SIZES = tuple(LAYOUTS)
+
+
+def motif(colour: str = "#3f9d6a", side: int = 256) -> Image.Image:
+    """A tent-like shape on a transparent ground."""
+    image = Image.new("RGBA", (side, side))
+    pen = ImageDraw.Draw(image)
+    pen.polygon([(side * 0.1, side * 0.9), (side * 0.5, side * 0.12), (side * 0.9, side * 0.9)], fill=colour)
+    pen.polygon(
+        [(side * 0.4, side * 0.9), (side * 0.5, side * 0.45), (side * 0.6, side * 0.9)], fill="#20402e"
+    )
+    return image
+
+
+def picture_store(picture: Image.Image, folder: str = "cutouts") -> tuple[str, str]:
+    return content_store(factories.png_bytes(picture), folder=folder, extension="png")
+
+
+def brief_for(
+    shop: Advertiser, *, cutout: Image.Image | None = None, title: str = "", **fields: Any
+) -> Brief:
+    """A brief in all sizes; ``brand`` and ``product`` fields may be given with a prefix."""
+    brief = factories.make_brief(factories.make_product(shop), sizes=ALL_SIZES)
+    product = {key[8:]: fields.pop(key) for key in list(fields) if key.startswith("product_")}
+    brand = {key[6:]: fields.pop(key) for key in list(fields) if key.startswith("brand_")}
+    if cutout is not None:
+        name, digest = picture_store(cutout)
+        product |= {"cutout": name, "cutout_sha256": digest, "palette": ()}
+    if title:
+        product["title"] = title
+    return replace(
+        brief, product=replace(brief.product, **product), brand=replace(brief.brand, **brand), **fields
+    )
+
+
+def random_colour(rng: random.Random) -> str:
+    return f"#{rng.randrange(1 << 24):06x}"

@@ -1,0 +1,65 @@
+"""The marking inside a file: written once, read back, ours to verify, free of shoppers."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from PIL import Image
+
+from generation.composition.encode import encoded
+from generation.provenance import (
+    AIGC_KEYS,
+    SOURCE_TYPE,
+    is_ours_untouched,
+    label_height,
+    marking_read,
+)
+
+
+@pytest.fixture
+def picture() -> Image.Image:
+    return Image.linear_gradient("L").convert("RGB").resize((300, 250))
+
+
+@pytest.mark.parametrize("extension", ["webp", "png", "jpg"])
+def test_the_packet_is_read_back_from_every_format(picture, extension):
+    content, _ = encoded(
+        picture, extension, 200_000, content_id="abc-300x250", producer='Müller & "Söhne" <b>'
+    )
+    assert content.count(b"TC260:AIGC>") == 2  # opened once, closed once
+    with Image.open(io.BytesIO(content)) as image:
+        marking = marking_read(image)
+        assert marking is not None
+        assert marking.source_type == SOURCE_TYPE
+        assert tuple(marking.aigc) == AIGC_KEYS
+        assert all(isinstance(value, str) for value in marking.aigc.values())
+        assert marking.aigc["Label"] == "1"
+        assert marking.aigc["ProduceID"] == "abc-300x250"
+        assert marking.aigc["ContentProducer"] == 'Müller & "Söhne" <b>'
+        assert is_ours_untouched(image)
+
+
+@pytest.mark.parametrize("extension", ["webp", "png", "jpg"])
+def test_a_changed_pixel_or_another_installations_key_breaks_the_seal(picture, extension, settings):
+    content, _ = encoded(picture, extension, 200_000, content_id="abc", producer="Shop")
+    with Image.open(io.BytesIO(content)) as image:
+        touched = image.convert("RGB")
+        touched.info = dict(image.info)
+        assert is_ours_untouched(touched)
+        touched.putpixel((5, 5), (255, 0, 255))
+        assert not is_ours_untouched(touched)
+        settings.SECRET_KEY = "another"
+        assert not is_ours_untouched(image)
+
+
+def test_a_picture_without_our_packet_is_not_ours(picture):
+    assert marking_read(picture) is None
+    assert not is_ours_untouched(picture)
+
+
+@pytest.mark.parametrize(
+    ("size", "least"), [((300, 250), 12.5), ((1080, 1080), 54), ((320, 50), 2.5), ((160, 600), 8)]
+)
+def test_the_label_is_a_twentieth_of_the_short_side_and_never_too_small_to_read(size, least):
+    assert label_height(size) >= max(least, 9)
