@@ -100,7 +100,8 @@
   function reserve(slot) {
     if (!slot.width || !slot.height) return;
     var style = slot.element.style;
-    style.display = "block";
+    // Only a span needs it; a page that hides a placement must stay able to.
+    if (getComputedStyle(slot.element).display === "inline") style.display = "block";
     style.position = "relative";
     style.width = "100%";
     style.maxWidth = slot.width + "px";

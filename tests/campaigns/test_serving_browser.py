@@ -283,6 +283,19 @@ def test_a_page_that_adds_placements_asks_for_fill_and_refresh_decides_anew(tag,
     assert len(counted()) >= 4
 
 
+def test_a_placement_that_the_page_hides_asks_for_nothing_until_it_is_shown(tag, browser):
+    tag(slots=0)
+    browser.execute_script(
+        "document.body.prepend(Object.assign(document.createElement('div'), {id: 'late', hidden: true}));"
+        "late.dataset.placement = 'hero'; late.dataset.width = 300; late.dataset.height = 250;"
+        "return adplatform.fill()"
+    )
+    time.sleep(0.5)
+    assert browser.execute_script("return [late.offsetHeight, late.dataset.adplatform || '']") == [0, ""]
+    browser.execute_script("late.hidden = false; adplatform.fill()")
+    wait(lambda: "impression" in kinds())
+
+
 def test_an_unknown_placement_stays_empty_and_says_so(tag, browser):
     tag(slots=0)
     browser.execute_script(

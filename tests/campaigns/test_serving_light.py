@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
@@ -32,3 +33,11 @@ def test_decisions_and_events_load_no_model_and_no_chart_library(tmp_path):
         [sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_the_tag_stays_below_five_kilobytes_and_is_plain_ascii(settings):
+    content = (settings.BASE_DIR / "static" / "js" / "adtag.js").read_bytes()
+    assert len(gzip.compress(content, 9)) < 5000
+    assert content.isascii()  # it runs in pages of any charset
+    assert b"cookie" not in content.replace(b"no cookie", b"")
+    assert b"localStorage" not in content
