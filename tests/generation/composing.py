@@ -8,10 +8,11 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from accounts.models import Advertiser
+from accounts.models import Advertiser, User
 from adplatform.lib.files import content_store
 from generation.briefs import Brief
 from generation.composition.layouts import LAYOUTS
+from generation.models import RenderJob
 from tests import factories
 
 ALL_SIZES = tuple(LAYOUTS)
@@ -51,3 +52,11 @@ def brief_for(
 
 def random_colour(rng: random.Random) -> str:
     return f"#{rng.randrange(1 << 24):06x}"
+
+
+def requested_job(shop: Advertiser, by: User) -> RenderJob:
+    """A render job that somebody asked for, so that the rule against self-approval has a subject."""
+    job = factories.make_render_job(shop)
+    job.requested_by = by
+    job.save(update_fields=["requested_by"])
+    return job
