@@ -11,13 +11,20 @@ from generation.composition.encode import encoded
 from generation.composition.typography import text_fit, text_mask
 
 _NO_LIMIT = 1 << 40  # bytes: a placement has a weight limit, a file of one's own has none
+MOTIF_SHARE = 0.8
 LABEL_INK, LABEL_PLATE = (44, 48, 54), (250, 250, 250)
 
 
 def on_ground(motif: Image.Image, colour: str) -> Image.Image:
-    """A motif on a plain ground, as RGB."""
+    """A motif in the middle of a plain ground, with room around it for the label; RGB stays as it is."""
+    if motif.mode != "RGBA":
+        return motif
+    width, height = (round(side * MOTIF_SHARE) for side in motif.size)
     ground = Image.new("RGBA", motif.size, colour)
-    ground.alpha_composite(motif.convert("RGBA"))
+    ground.alpha_composite(
+        motif.resize((width, height), Image.Resampling.LANCZOS),
+        ((motif.width - width) // 2, (motif.height - height) * 2 // 5),
+    )
     return ground.convert("RGB")
 
 
