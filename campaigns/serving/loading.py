@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, Max, OuterRef, Subquery, Value
+from django.db.models import Count, F, OuterRef, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 
@@ -38,12 +38,9 @@ def version_read(advertiser_id: UUID) -> Version:
     append-only trail itself is watched: its newest id, and its length, because two workers' ids may arrive
     out of order and then the newest alone would miss one.
     """
-    reviews = (
-        ReviewRecord.objects.filter(advertiser_id=OuterRef("pk"))
-        .order_by()
-        .values("advertiser_id")
-        .annotate(newest=Max("id"), length=Count("id"))
-    )
+    reviews = ReviewRecord.objects.filter(advertiser_id=OuterRef("pk"))
+    newest = reviews.order_by("-id").values("id")[:1]  # PostgreSQL 15 has no max() of a UUID
+    length = reviews.order_by().values("advertiser_id").annotate(length=Count("id")).values("length")
     row = (
         Advertiser.objects.filter(pk=advertiser_id)
         .values_list(
@@ -51,8 +48,8 @@ def version_read(advertiser_id: UUID) -> Version:
                 Subquery(ServingVersion.objects.filter(advertiser_id=OuterRef("pk")).values("number")),
                 Value(0),
             ),
-            Subquery(reviews.values("newest")),
-            Coalesce(Subquery(reviews.values("length")), Value(0)),
+            Subquery(newest),
+            Coalesce(Subquery(length), Value(0)),
         )
         .first()
     )
