@@ -197,4 +197,4 @@ def click_interests_record(*, clicks: Iterable[Event]) -> None:
                     occurred_at=click.occurred_at,
                 )
         except Exception:
-            log.exception("click_interest_lost", event=str(click.pk))
+            log.exception("click_interest_lost", click=str(click.pk))

@@ -15,7 +15,7 @@ from campaigns.serving.keys import callers_forget
 from profiles.models import Behaviour, Shopper
 from profiles.pseudonyms import pseudonym_of
 from tests import factories
-from tests.analytics.tokens import CHROME, decision_payload, event_of, token_of
+from tests.analytics.tokens import CHROME, PHONE, decision_payload, event_of, token_of
 
 URL = "/api/v1/events"
 
@@ -231,6 +231,19 @@ def test_a_server_speaks_for_its_shoppers_browser(shop, secret):
     assert Event.objects.get(decision_id=browser["d"]).validity == "valid"
     assert Event.objects.get(decision_id=robot["d"]).invalid_reason == "ua_bot"
     assert Event.objects.get(kind="conversion").validity == "valid"
+
+
+def test_only_simulated_traffic_of_a_server_may_lie_before_its_decision(shop, secret):
+    past = timezone.now() - timedelta(days=9)
+    played, real = decision_payload(shop, sim=True), decision_payload(shop)
+    post([event_of(p, occurred_at=past.isoformat()) for p in (played, real)], secret, agent=PHONE)
+    assert Event.objects.get(decision_id=played["d"]).occurred_at == past
+    moved = Event.objects.get(decision_id=real["d"])
+    assert moved.occurred_at > timezone.now() - timedelta(minutes=1)
+    assert (moved.clock_flag, moved.device) == ("early", "mobile")
+    beacon = decision_payload(shop, sim=True)
+    post([event_of(beacon, occurred_at=past.isoformat())])
+    assert Event.objects.get(decision_id=beacon["d"]).clock_flag == "early"
 
 
 def test_a_wrong_clock_is_set_right_and_a_late_event_lands_in_its_day(shop, secret):
