@@ -68,9 +68,11 @@ class ProductOutput(serializers.ModelSerializer[Product]):
 class CatalogImportInput(serializers.Serializer[Any]):
     """A feed as a file of a multipart form."""
 
-    feed = serializers.FileField(help_text="TSV, CSV, RSS or Atom XML, or JSON lines.")
+    feed = serializers.FileField(allow_empty_file=True, help_text="TSV, CSV, RSS or Atom XML, or JSON lines.")
     images = serializers.FileField(
-        required=False, help_text="A zip with the pictures that image_link names as paths."
+        required=False,
+        allow_empty_file=True,
+        help_text="A zip with the pictures that image_link names as paths.",
     )
     preview = serializers.BooleanField(
         required=False, default=False, help_text="Only say what would happen; apply it later."

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -211,13 +212,18 @@ def _prepare_pictures(
     until: float | None,
 ) -> dict[str, StoredPicture]:
     """What each wanted fingerprint became; fewer of them when the time ran out."""
-    wanted = list({change.fingerprint: change for change in plan.pictures}.values())
-    ready: dict[str, StoredPicture] = {}
+    wanted = {str(change.fingerprint): change for change in plan.pictures}
+    ready = {key: stored for key in wanted if (stored := _noted(advertiser_id, key)) is not None}
+    missing = [change for key, change in wanted.items() if key not in ready]
     if images is None:
         return ready
     with ThreadPoolExecutor(PICTURE_THREADS) as pool:
-        for chunk in chunks(wanted, PICTURE_THREADS * 4):
-            for key, stored in pool.map(lambda change: _prepared(advertiser_id, change, images), chunk):
+        for chunk in chunks(missing, PICTURE_THREADS * 4):
+            for change, stored in zip(chunk, pool.map(partial(_prepared, images), chunk), strict=True):
+                key = str(change.fingerprint)
+                if stored.problem_code != RowCode.IMAGE_NOT_FOUND:
+                    note = ContentFile(json.dumps(asdict(stored)).encode())
+                    default_storage.save(_note(advertiser_id, key), note)
                 ready[key] = stored
             if progress is not None:
                 progress(len(ready), len(wanted))
@@ -226,21 +232,26 @@ def _prepare_pictures(
     return ready
 
 
-def _prepared(advertiser_id: UUID, change: Change, images: ImageSource) -> tuple[str, StoredPicture]:
-    """One picture: from the note of an earlier run, or made now and noted."""
-    key = str(change.fingerprint)
-    note = f"products/prepared/{advertiser_id}/{key[:2]}/{key}.json"
-    if default_storage.exists(note):
-        return key, StoredPicture(**json.loads(content_read(note)))
+def _note(advertiser_id: UUID, key: str) -> str:
+    """Where the result of a picture is kept; raise the picture code's VERSION when StoredPicture changes."""
+    return f"products/prepared/{advertiser_id}/{key[:2]}/{key}.json"
+
+
+def _noted(advertiser_id: UUID, key: str) -> StoredPicture | None:
+    try:
+        return StoredPicture(**json.loads(content_read(_note(advertiser_id, key))))
+    except FileNotFoundError:
+        return None
+
+
+def _prepared(images: ImageSource, change: Change) -> StoredPicture:
     try:
         content = images.read(change.row.image_link)
-        if fingerprint(content) != key:
-            raise PictureError(RowCode.IMAGE_BROKEN, "The picture changed while it was imported.")
-        stored = _stored(prepare_picture(content))
+        if fingerprint(content) != change.fingerprint:
+            raise PictureError(RowCode.IMAGE_NOT_FOUND, "The picture changed while it was imported.")
+        return _stored(prepare_picture(content))
     except PictureError as error:
-        stored = StoredPicture(problem_code=error.code, problem=error.message)
-    default_storage.save(note, ContentFile(json.dumps(asdict(stored)).encode()))
-    return key, stored
+        return StoredPicture(problem_code=error.code, problem=error.message)
 
 
 def _stored(picture: PreparedPicture) -> StoredPicture:

@@ -96,7 +96,7 @@ def product_detail(request: MemberRequest, product_id: UUID) -> HttpResponse:
 @member_required()
 def catalog_import(request: MemberRequest) -> HttpResponse:
     """Upload a feed, and the history of imports."""
-    form = CatalogImportForm(request.POST or None, request.FILES or None)
+    form = CatalogImportForm(*(request.POST, request.FILES) if request.method == "POST" else ())
     if request.method == "POST":
         if request.membership.role not in WRITING_ROLES:
             return HttpResponse(status=403)
@@ -136,7 +136,11 @@ def import_apply(request: MemberRequest, import_id: UUID) -> HttpResponse:
         record = catalog_apply(catalog_import=record, seconds=APPLY_SECONDS)
     except DomainError as error:
         messages.error(request, error.message)
-    if record.status == CatalogImport.Status.PREVIEW and request.headers.get("HX-Request") and record.pictures_done:
+    if (
+        record.status == CatalogImport.Status.PREVIEW
+        and request.headers.get("HX-Request")
+        and record.pictures_done
+    ):
         return render(request, "catalog/_import_apply.html", {"record": record, "is_working": True})
     if record.status == CatalogImport.Status.APPLIED:
         messages.success(

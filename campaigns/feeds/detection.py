@@ -42,6 +42,8 @@ def detect_format(content: bytes, name: str) -> str:
     if content.startswith(BINARY_STARTS):
         raise _unknown("This is a binary file, not a feed.")
     start = decode(content[:4096], partial=True).lstrip("\ufeff \t\r\n")
+    if "\0" in start:
+        raise _unknown("This is a binary file, not a feed.")
     ending = FORMAT_BY_ENDING.get(PurePosixPath(name.replace("\\", "/").lower()).suffix, "")
     if start.startswith("<"):
         return "xml"
