@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import TenantModel
+from generation.styles import STYLES
 
 
 class BrandKit(TenantModel):
@@ -94,6 +95,17 @@ class RenderJob(TenantModel):
             models.Index(fields=["lease_expires_at"], condition=Q(status="leased"), name="render_job_leases"),
             models.Index(fields=["advertiser", "-created_at"], name="render_job_newest"),
         ]
+
+    @property
+    def render_seconds(self) -> float | None:
+        """Time of the image model alone, for a page."""
+        return None if self.render_ms is None else self.render_ms / 1000
+
+    @property
+    def style_label(self) -> str:
+        """The style's name for a page; its key when the style is no longer there."""
+        key = self.brief["style"]
+        return STYLES[key].label_en if key in STYLES else key
 
     @property
     def progress_rate(self) -> float:
