@@ -149,43 +149,63 @@ def behaviours_record(
     ``opted_out`` is a signal of the request itself (Sec-GPC) that outweighs a stored consent. There is
     no limit here: a seed may send 15,000 items at once; the API sends 500 at the most.
     """
-    rejected: list[Rejection] = []
     mapper = mapper_get()
-    with transaction.atomic():
-        shoppers = _shoppers_locked(advertiser, items)
-        rows: dict[str, Behaviour] = {}
-        in_batch_duplicates = 0
-        for position, item in enumerate(items):
-            shopper = shoppers.get(item.shopper_key)
-            refusal = consent.refusal(consent_state_of(shopper, opted_out=opted_out))
-            if refusal is not None or shopper is None:
-                place = item.place if item.place >= 0 else position
-                rejected.append(Rejection(place, str(refusal or consent.Refusal.NO_CONSENT)))
-            elif item.event_id in rows:
-                in_batch_duplicates += 1
-            else:
-                rows[item.event_id] = _behaviour(advertiser, shopper, item, mapper)
-        accepted = _insert_counted(rows.values())
-        touched = _touch(accepted, now)
+    shoppers = _shoppers_of(advertiser, items)
+    rejected: list[Rejection] = []
+    rows: dict[str, tuple[int, Behaviour]] = {}
+    in_batch_duplicates = 0
+    # Texts are mapped before any lock is taken, and only behind the gate.
+    for position, item in enumerate(items):
+        place = item.place if item.place >= 0 else position
+        shopper = shoppers.get(item.shopper_key)
+        refusal = consent.refusal(consent_state_of(shopper, opted_out=opted_out))
+        if refusal is not None or shopper is None:
+            rejected.append(Rejection(place, str(refusal or consent.Refusal.NO_CONSENT)))
+        elif item.event_id in rows:
+            in_batch_duplicates += 1
+        else:
+            rows[item.event_id] = (place, _behaviour(advertiser, shopper, item, mapper))
+    # Sorted by the unique key, so that two batches with common events wait for each other in one order.
+    wanted = [rows[event_id] for event_id in sorted(rows)]
+    touched: set[UUID] = set()
+    accepted = withdrawn = 0
+    for start in range(0, len(wanted), INSERT_BATCH):
+        chunk = wanted[start : start + INSERT_BATCH]
+        with transaction.atomic():
+            refusals = _refusals_locked({row.shopper_id for _, row in chunk})
+            gone = [Rejection(place, r) for place, row in chunk if (r := refusals.get(row.shopper_id))]
+            stored = _insert_counted([row for _, row in chunk if row.shopper_id not in refusals])
+            touched |= _touch(stored, now)
+        rejected += gone
+        withdrawn += len(gone)
+        accepted += len(stored)
     if touched and len(touched) <= REBUILD_AT_ONCE:
-        rebuilding.profiles_rebuild(advertiser_id=advertiser.pk, shopper_ids=touched, now=now)
-    duplicates = in_batch_duplicates + len(rows) - len(accepted)
-    return RecordResult(len(accepted), duplicates, tuple(rejected))
+        rebuilding.profiles_rebuild(advertiser_id=advertiser.pk, shopper_ids=sorted(touched), now=now)
+    duplicates = in_batch_duplicates + len(rows) - withdrawn - accepted
+    return RecordResult(accepted, duplicates, tuple(rejected))
 
 
-def _shoppers_locked(advertiser: Advertiser, items: Iterable[BehaviourInput]) -> dict[str, Shopper]:
-    """The rows behind the keys of a batch, locked in one order against a withdrawal at the same time."""
+def _shoppers_of(advertiser: Advertiser, items: Iterable[BehaviourInput]) -> dict[str, Shopper]:
+    """The rows behind the keys of a batch."""
     names = {key: pseudonym_of(advertiser.pk, key) for key in {item.shopper_key for item in items}}
     wanted = list(names.values())
     found: dict[str, Shopper] = {}
     for start in range(0, len(wanted), INSERT_BATCH):
-        found |= {
-            shopper.pseudonym: shopper
-            for shopper in Shopper.objects.select_for_update()
-            .filter(advertiser=advertiser, pseudonym__in=wanted[start : start + INSERT_BATCH])
-            .order_by("pk")
-        }
+        rows = Shopper.objects.filter(
+            advertiser=advertiser, pseudonym__in=wanted[start : start + INSERT_BATCH]
+        )
+        found |= {shopper.pseudonym: shopper for shopper in rows}
     return {key: found[name] for key, name in names.items() if name in found}
+
+
+def _refusals_locked(shopper_ids: set[UUID]) -> dict[UUID, str]:
+    """Who withdrew, or was erased, since the batch was looked at; the others are locked in one order."""
+    held = {
+        shopper.pk: consent.refusal(consent_state_of(shopper))
+        for shopper in Shopper.objects.select_for_update().filter(pk__in=shopper_ids).order_by("pk")
+    }
+    refusals = {pk: held.get(pk, consent.Refusal.NO_CONSENT) for pk in shopper_ids}
+    return {pk: str(refusal) for pk, refusal in refusals.items() if refusal is not None}
 
 
 def _behaviour(
@@ -209,26 +229,20 @@ def _behaviour(
     )
 
 
-def _insert_counted(rows: Iterable[Behaviour]) -> list[Behaviour]:
+def _insert_counted(rows: Sequence[Behaviour]) -> list[Behaviour]:
     """Insert what is new, and find out which rows that were by their ids: exact under any race."""
-    # Sorted by the unique key, so that two batches with common events wait for each other in one order.
-    wanted = sorted(rows, key=lambda row: row.event_id)
-    stored: list[Behaviour] = []
-    for start in range(0, len(wanted), INSERT_BATCH):
-        chunk = wanted[start : start + INSERT_BATCH]
-        Behaviour.objects.bulk_create(chunk, ignore_conflicts=True)
-        ids = set(Behaviour.objects.filter(pk__in=[row.pk for row in chunk]).values_list("pk", flat=True))
-        stored.extend(row for row in chunk if row.pk in ids)
-    return stored
+    if not rows:
+        return []
+    Behaviour.objects.bulk_create(rows, ignore_conflicts=True)
+    ids = set(Behaviour.objects.filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True))
+    return [row for row in rows if row.pk in ids]
 
 
-def _touch(rows: Sequence[Behaviour], now: datetime) -> list[UUID]:
+def _touch(rows: Sequence[Behaviour], now: datetime) -> set[UUID]:
     """Mark the shoppers of new behaviours as waiting for a rebuild; return their ids."""
-    ids = sorted({row.shopper_id for row in rows})
-    for start in range(0, len(ids), INSERT_BATCH):
-        Shopper.objects.filter(pk__in=ids[start : start + INSERT_BATCH]).update(
-            stale_since=now, last_seen_at=now
-        )
+    ids = {row.shopper_id for row in rows}
+    if ids:
+        Shopper.objects.filter(pk__in=ids).update(stale_since=now, last_seen_at=now)
     return ids
 
 

@@ -23,7 +23,9 @@ BUCKETS = 1 << 16
 LATIN_THRESHOLD = 0.66
 CANDIDATE_THRESHOLD = 0.3  # enough when at most two letters have to change
 HAN_THRESHOLD = 0.7
+HAN_CANDIDATE_THRESHOLD = 0.5
 MINIMUM_LATIN = 5
+MINIMUM_ACCUSED = 8  # letters from which a lookalike of a sensitive word is taken for one
 NEIGHBOURS = 3  # they vote: each brings a third of the guess
 _LONGEST_WINDOW = 4
 
@@ -89,10 +91,24 @@ def lookalikes(word: str) -> tuple[Neighbour, ...]:
     best: list[Neighbour] = []
     for size in range(min(len(word), _LONGEST_WINDOW), 1, -1):
         for start in range(len(word) - size + 1):
-            found = han.nearest(word[start : start + size], HAN_THRESHOLD)
+            found = _han_lookalikes(han, word[start : start + size])
             if found and (not best or found[0].similarity > best[0].similarity):
                 best = found
     return tuple(best)
+
+
+def _han_lookalikes(index: NgramIndex, word: str) -> list[Neighbour]:
+    """Alike by n-grams, or one wrong character between the right first and last one (螺狮粉 for 螺蛳粉)."""
+    return [
+        n
+        for n in index.nearest(word, HAN_CANDIDATE_THRESHOLD)
+        if n.similarity >= HAN_THRESHOLD
+        or (
+            len(word) == len(n.word) > 2
+            and (word[0], word[-1]) == (n.word[0], n.word[-1])
+            and sum(a != b for a, b in zip(word, n.word, strict=True)) == 1
+        )
+    ]
 
 
 def _latin_lookalikes(index: NgramIndex, word: str) -> tuple[Neighbour, ...]:
@@ -102,9 +118,11 @@ def _latin_lookalikes(index: NgramIndex, word: str) -> tuple[Neighbour, ...]:
     # People rarely misspell the first letter, and "fiking" for "hiking" is worth less than the noise.
     found = [n for n in index.nearest(word, CANDIDATE_THRESHOLD) if n.word[0] == word[0]]
     misspelt = [n for n in found if edits(word, n.word, limit=allowed) <= allowed]
-    if misspelt:
-        return tuple(misspelt)
-    return tuple(n for n in found if n.similarity >= LATIN_THRESHOLD and len(word) >= 8)
+    if not misspelt:
+        misspelt = [n for n in found if n.similarity >= LATIN_THRESHOLD and len(word) >= MINIMUM_ACCUSED]
+    if misspelt and misspelt[0].entry.sensitive and len(word) < MINIMUM_ACCUSED:
+        return ()  # "Morgon" is a brand of juice and no faith: neither accuse it nor guess on
+    return tuple(misspelt)
 
 
 @lru_cache(maxsize=1)

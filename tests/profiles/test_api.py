@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from accounts.models import ApiKey
@@ -288,3 +290,37 @@ def test_a_segment_a_campaign_is_aimed_at_stays(api, shop):
     segment.campaigns.create(advertiser=shop, name="Tea", style="studio")
     answer = api.delete(f"/api/v1/segments/{segment.pk}")
     assert (answer.status_code, answer.json()["code"]) == (409, "segment_in_use")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = [
+    "event_id",
+    "shopper",
+    "kind",
+    "text",
+    "category",
+    "product_id",
+    "occurred_at",
+    "behaviours",
+    "rule",
+    "any",
+]
+bodies = st.dictionaries(
+    st.sampled_from(FIELDS),
+    json_values | st.lists(st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=7), max_size=4),
+    max_size=5,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(bodies)
+def test_no_body_makes_a_server_error(api, body):
+    text = json.dumps(body)
+    for path in ("behaviours", "consents", "interests/map", "segments", "segments/preview"):
+        answer = api.post(f"/api/v1/{path}", text, content_type="application/json")
+        assert answer.status_code < 500
+        assert answer.status_code < 300 or answer.json()["code"]

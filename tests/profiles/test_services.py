@@ -94,6 +94,22 @@ def test_an_objection_in_the_request_outweighs_a_stored_consent(shop):
     assert not Behaviour.objects.exists()
 
 
+def test_a_withdrawal_while_a_batch_is_read_wins(shop, monkeypatch):
+    agree(shop, "ann")
+    agree(shop, "bob")
+    read = services._behaviour
+
+    def withdraw_meanwhile(*args):
+        agree(shop, "ann", personalisation=False)
+        return read(*args)
+
+    monkeypatch.setattr(services, "_behaviour", withdraw_meanwhile)
+    result = record(shop, did("1"), did("2", "bob"))
+    assert (result.accepted, result.duplicates) == (1, 0)
+    assert [(r.index, r.code) for r in result.rejected] == [(0, "no_consent")]
+    assert not Behaviour.objects.filter(shopper__pseudonym=pseudonym_of(shop.pk, "ann")).exists()
+
+
 def test_sending_twice_stores_once_and_the_counts_add_up(shop):
     agree(shop, "ann")
     first = record(shop, did("1"), did("2"), did("1"), did("3", "nobody"))

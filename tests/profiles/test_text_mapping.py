@@ -53,6 +53,7 @@ def test_product_words_lead_to_their_interest(text, interest):
         ("baskeball", "sport_basketball"),
         ("trailrunning", "sport_running"),
         ("expresso", "food_coffee"),
+        ("螺狮肉粉 螺师粉", "food_noodles"),
         ("羽绒外衣", "fashion_outerwear"),
     ],
 )
@@ -112,6 +113,14 @@ def test_a_sensitive_word_silences_the_whole_text(text, category):
 )
 def test_a_longer_harmless_phrase_wins_over_a_sensitive_word_in_it(text, interest):
     assert first(text) == interest
+
+
+@pytest.mark.parametrize(
+    "text", ["God Morgon Orange Juice", "matcha whisk", "Christina dress", "Koreana cream"]
+)
+def test_a_name_that_looks_like_a_sensitive_word_is_not_accused(text):
+    assert mapper.explain(text).sensitive == ()
+    assert mapper.map(text)
 
 
 def test_the_colour_of_a_thing_is_not_the_thing():
