@@ -9,6 +9,7 @@ from datetime import UTC, date, timedelta
 import pytest
 from django.utils import timezone
 
+from adplatform.lib.files import content_store
 from adplatform.lib.ids import uuid7
 from analytics import rollups
 from analytics.exports import cell_safe
@@ -27,9 +28,11 @@ TODAY = date(2026, 11, 23)
 
 def make_creative(advertiser, headline="Warm boots", status=Creative.Status.APPROVED):
     job = factories.make_render_job(advertiser)
+    picture = factories.png_bytes(factories.product_cutout())
+    file, digest = content_store(picture, folder="creatives", extension="png")
     return Creative.objects.create(
-        advertiser=advertiser, job=job, width=300, height=250, file="creatives/x.webp", sha256="a" * 64,
-        approved_sha256="a" * 64, byte_count=1, alt_text="Boots", headline=headline, status=status,
+        advertiser=advertiser, job=job, width=300, height=250, file=file, sha256=digest,
+        byte_count=len(picture), approved_sha256=digest, alt_text="Boots", headline=headline, status=status,
     )  # fmt: skip
 
 

@@ -1,0 +1,66 @@
+"""The performance page in a real browser: the charts draw under the Content-Security-Policy."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from django.conf import settings
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests import factories
+from tests.analytics.test_reports import World
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(shutil.which("chromedriver") is None, reason="needs chromium and chromedriver"),
+]
+COLOURS = "return [...document.querySelectorAll('.scatterlayer .point')].map(p => p.style.fill)[0]"
+
+
+@pytest.fixture
+def browser():
+    options = webdriver.ChromeOptions()
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,900"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+def sign_in(browser, live_server, client, user):
+    client.force_login(user)
+    browser.get(f"{live_server.url}/login/")
+    cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
+    browser.add_cookie({"name": settings.SESSION_COOKIE_NAME, "value": cookie})
+
+
+def drawn(browser):
+    return browser.execute_script("return document.querySelectorAll('[data-chart] .main-svg').length")
+
+
+def test_every_chart_draws_in_both_themes_and_fits_a_phone(transactional_db, live_server, browser, client):
+    shop = factories.make_advertiser("shop")
+    alice = factories.make_member(shop)
+    World(shop)
+    sign_in(browser, live_server, client, alice)
+    browser.get(f"{live_server.url}/performance/")
+    count = browser.execute_script("return document.querySelectorAll('[data-chart]').length")
+    assert count == 5
+    WebDriverWait(browser, 30).until(lambda b: drawn(b) >= count)
+
+    light = browser.execute_script(COLOURS)
+    browser.execute_script("document.querySelector('[data-theme-switch]').click()")
+    WebDriverWait(browser, 10).until(lambda b: b.execute_script(COLOURS) != light)
+
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True},
+    )
+    browser.get(f"{live_server.url}/performance/")
+    WebDriverWait(browser, 30).until(lambda b: drawn(b) >= count)
+    assert browser.execute_script("return document.documentElement.scrollWidth") == 390
+    assert [line for line in browser.get_log("browser") if line["level"] == "SEVERE"] == []
