@@ -155,7 +155,8 @@ def _price(product: Product, language: str) -> dict[str, Any]:
         "price": amount_text(sale, product.currency, language),
         "cents": sale,
         "was": amount_text(product.price_cents, product.currency, language),
-        "saving": round(100 * (1 - sale / product.price_cents)),
+        # Rounded down, as on the creatives: never promise more.
+        "saving": (product.price_cents - sale) * 100 // product.price_cents,
     }
 
 

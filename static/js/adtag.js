@@ -195,8 +195,9 @@
     var style = label.style;
     style.position = "absolute";
     style.top = style.right = "0";
-    style.padding = "1px 5px";
-    style.font = "10px/1.4 system-ui,sans-serif";
+    var isFlat = creative.height < 70; // a phone's strip: the words begin near the edge
+    style.padding = isFlat ? "0 3px" : "1px 5px";
+    style.font = (isFlat ? "8px/1.25" : "10px/1.4") + " system-ui,sans-serif";
     style.color = "#fff";
     style.background = "rgba(0,0,0,.6)";
     style.borderBottomLeftRadius = "4px";
