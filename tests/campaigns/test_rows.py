@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.feeds.base import RawRow
 from campaigns.feeds.prices import CURRENCIES, Price, PriceError, exponent_of, format_price, parse_price
-from campaigns.feeds.rows import LIMITS, ParsedRow, parse_row, parse_rows, safe_path, url_problem
+from campaigns.feeds.rows import LIMITS, ParsedRow, RowCode, parse_row, parse_rows, safe_path, url_problem
 
 VALID = {
     "id": "A1",
@@ -246,3 +248,8 @@ def test_no_row_makes_the_check_raise_and_each_is_a_product_or_has_a_reason(raw)
         assert problem.message.endswith(".")
         problem.message.encode()  # can be stored and shown
         problem.external_id.encode()
+
+
+def test_every_code_of_a_row_stands_in_the_documentation():
+    page = (Path(__file__).parents[2] / "docs" / "catalogue.md").read_text()
+    assert [code for code in RowCode if f"`{code}`" not in page] == []
