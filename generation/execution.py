@@ -75,6 +75,7 @@ class Watch:
         self._stage = "loading"
         self._deadline = float(settings.GENERATION_LOAD_DEADLINE_SECONDS)
         self._moved_at = time.monotonic()
+        self._beats_since_move = 0
         self._written_at = 0.0
         self._thread = threading.Thread(target=self._beat_until_over, name="render-heartbeat", daemon=True)
 
@@ -98,7 +99,7 @@ class Watch:
     def on_step(self, step: int, steps: int) -> None:
         """The renderer's callback. Raises RenderCancelled or one of its kinds to stop the sampler."""
         now = time.monotonic()
-        self._moved_at = now
+        self._moved_at, self._beats_since_move = now, 0
         if self._is_lost:
             raise LeaseLost
         if self._stopping():
@@ -114,7 +115,13 @@ class Watch:
 
     def beat(self) -> bool:
         """One heartbeat; False ends them."""
-        stalled = time.monotonic() - self._moved_at
+        self._beats_since_move += 1
+        # Counted in beats as well, so that a process which was frozen as a whole (a paused machine) does
+        # not take its own sleep for a hung sampler when it wakes.
+        stalled = min(
+            time.monotonic() - self._moved_at,
+            self._beats_since_move * settings.GENERATION_LEASE_SECONDS / 3,
+        )
         if stalled > self._deadline:
             self._is_lost = True
             status = queue.job_crash(
@@ -128,9 +135,8 @@ class Watch:
             if self._on_hang is not None:
                 self._on_hang()
             return False
-        if not queue.lease_renew(lease=self._lease, now=self._clock()):
-            self._is_lost = True
-            return False
+        if not self._is_lost and not queue.lease_renew(lease=self._lease, now=self._clock()):
+            self._is_lost = True  # the next step stops the sampler; should none come, it hangs
         return True
 
     def _beat_until_over(self) -> None:

@@ -269,9 +269,40 @@ def test_a_heartbeat_that_finds_the_lease_gone_stops_the_sampler(job):
     _, lease = claim()
     watch = Watch(lease)
     lease_runs_out(job)
-    assert not watch.beat()
+    watch.beat()
     with pytest.raises(LeaseLost):
         watch.on_step(1, 4)
+
+
+def test_a_process_that_was_frozen_as_a_whole_does_not_kill_itself_when_it_wakes(job, monkeypatch):
+    _, lease = claim()
+    killed = []
+    watch = Watch(lease, on_hang=lambda: killed.append(True))
+    watch.enter("rendering")
+    lease_runs_out(job)
+    started = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: started + 3600)
+    watch.beat()
+    assert killed == []
+    with pytest.raises(LeaseLost):
+        watch.on_step(2, 4)
+
+
+def test_a_sampler_that_hangs_after_its_lease_was_lost_is_ended_too(job, settings):
+    _, lease = claim()
+    killed = []
+    watch = Watch(lease, on_hang=lambda: killed.append(True))
+    watch.enter("rendering")
+    lease_runs_out(job)
+    assert watch.beat()
+    settings.GENERATION_STEP_DEADLINE_SECONDS = 0.01
+    with pytest.raises(LeaseLost):
+        watch.enter("composing")  # takes the new deadline
+    time.sleep(0.02)
+    assert not watch.beat()
+    assert killed == [True]
+    job.refresh_from_db()
+    assert job.crashes == 1, "counted once, by the sweep"
 
 
 def test_reasons_to_stop_all_look_like_a_cancel_to_a_renderer():
