@@ -79,17 +79,13 @@ def rollups_rebuild(
     *, advertiser_id: UUID | None = None, start: date | None = None, end: date | None = None
 ) -> int:
     """Rebuild the days that hold events or roll-ups, all or those asked for; the number rebuilt."""
-    days: set[tuple[UUID, date]] = set()
+    scope = {} if advertiser_id is None else {"advertiser_id": advertiser_id}
+    events = Event.objects.filter(**scope).annotate(day=TruncDate("occurred_at", tzinfo=UTC))
+    rolled_up = DailyRollup.objects.filter(**scope)
+    found = set(events.order_by().values_list("advertiser_id", "day").distinct())
+    found |= set(rolled_up.values_list("advertiser_id", "day").distinct())
+    days = {(pk, day) for pk, day in found if (not start or day >= start) and (not end or day <= end)}
     with transaction.atomic():
-        scope = {} if advertiser_id is None else {"advertiser_id": advertiser_id}
-        days |= set(
-            Event.objects.filter(**scope)
-            .annotate(day=TruncDate("occurred_at", tzinfo=UTC))
-            .values_list("advertiser_id", "day")
-            .distinct()
-        )
-        days |= set(DailyRollup.objects.filter(**scope).values_list("advertiser_id", "day").distinct())
-        days = {(pk, day) for pk, day in days if (not start or day >= start) and (not end or day <= end)}
         days_mark(days=days)
     return rollups_refresh(limit=len(days) + 500)
 
