@@ -38,7 +38,11 @@ NAVIGATION = (
     Group(
         "Prepare",
         (
-            Entry("Catalogue", "product-list", ("product-detail", "catalog-import", "catalog-import-detail")),
+            Entry(
+                "Catalogue",
+                "product-list",
+                ("product-detail", "catalog-import-list", "catalog-import-detail"),
+            ),
             Entry("Segments", "segment-list", ("segment-detail", "segment-create", "segment-edit")),
             Entry("Shoppers", "shopper-list"),
         ),
@@ -46,7 +50,18 @@ NAVIGATION = (
     Group(
         "Create",
         (
-            Entry("Campaigns", "campaign-list", ("campaign-detail", "campaign-create")),
+            Entry(
+                "Campaigns",
+                "campaign-list",
+                (
+                    "campaign-detail",
+                    "campaign-create",
+                    "campaign-products",
+                    "campaign-segments",
+                    "campaign-settings",
+                    "campaign-preview",
+                ),
+            ),
             Entry("Generation queue", "render-job-list", ("render-job-detail",)),
             Entry("Creatives", "creative-list", ("creative-detail",)),
             Entry("Review", "creative-review"),

@@ -5,17 +5,20 @@ Running it again completes what is missing and changes nothing else.
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from campaigns.catalog_services import catalog_import_file
+from django.db import transaction
 
 from accounts.models import Advertiser, Membership, User
 from accounts.services import advertiser_create, membership_set
 from adplatform.demo.people import people
+from campaigns.catalog_images import FolderImages
+from campaigns.catalog_services import catalog_apply, catalog_preview
 from campaigns.models import Campaign, Placement, Product
 from campaigns.services import campaign_create, campaign_generate, campaign_update, placement_create
 from generation.brand import brand_kit_set
@@ -65,12 +68,16 @@ CAMPAIGNS: tuple[dict[str, Any], ...] = (
 )
 
 
-def demo_shop_ensure(now: datetime) -> Iterator[str]:
-    """Make whatever the demo shop lacks; yields a line before each longer step."""
+def demo_shop_ensure(now: datetime, url: str) -> Iterator[str]:
+    """Make whatever the demo shop lacks; yields a line before each longer step.
+
+    The products' links lead to the demo storefront at ``url``.
+    """
     advertiser = _advertiser_ensure()
-    if not Product.objects.filter(advertiser=advertiser).exists():
+    links = Product.objects.filter(advertiser=advertiser, link__startswith=f"{url}/")
+    if not links.exists():  # the first start, or another port
         yield "Importing 24 products and cutting them out"
-        catalog_import_file(advertiser=advertiser, path=DATA / "feed.jsonl", images_dir=DATA)
+        _catalogue_import(advertiser, url)
     if not Shopper.objects.filter(advertiser=advertiser, is_simulated=True).exists():
         yield "Adding 500 consented shoppers with their browsing histories"
         _shoppers_add(advertiser, now)
@@ -120,6 +127,17 @@ def _advertiser_ensure() -> Advertiser:
     return advertiser
 
 
+def _catalogue_import(advertiser: Advertiser, url: str) -> None:
+    rows = [json.loads(line) for line in (DATA / "feed.jsonl").read_text("utf-8").splitlines()]
+    for row in rows:
+        row["link"] = f"{url}/storefront/{SLUG}/products/{row['id']}/"
+    content = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows).encode()
+    images = FolderImages(DATA)
+    preview = catalog_preview(advertiser=advertiser, source_name="feed.jsonl", content=content, images=images)
+    catalog_apply(catalog_import=preview, images=images)
+
+
+@transaction.atomic
 def _shoppers_add(advertiser: Advertiser, now: datetime) -> None:
     behaviours: list[BehaviourInput] = []
     for person in people(now, random.Random(SEED)):

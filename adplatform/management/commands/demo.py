@@ -28,7 +28,7 @@ class Command(serve.Command):
     def prepare(self, host: str, port: int) -> None:
         super().prepare(host, port)
         self.stdout.write("Preparing the demo shop")
-        for line in shop.demo_shop_ensure(timezone.now()):
+        for line in shop.demo_shop_ensure(timezone.now(), f"http://{host}:{port}"):
             self.stdout.write(f"  {line}")
 
     def children(self, host: str, port: int, web_workers: int) -> list[Child]:
