@@ -37,7 +37,7 @@
     const styles = getComputedStyle(document.documentElement);
     const figure = resolve(JSON.parse(source.textContent), styles);
     figure.layout.font = { ...figure.layout.font, family: getComputedStyle(document.body).fontFamily };
-    if (element.clientWidth < 520) narrow(figure.layout);
+    if (element.clientWidth < 380) narrow(figure.layout);
     element.style.minHeight = `${figure.layout.height}px`;
     window.Plotly.react(element, figure.data, figure.layout, { displayModeBar: false, responsive: true });
   };
