@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,7 @@ class Entry:
 
     @property
     def url(self) -> str:
-        try:
-            return reverse(self.url_name)
-        except NoReverseMatch:
-            return "#"
+        return reverse(self.url_name)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -41,7 +38,7 @@ NAVIGATION = (
             Entry(
                 "Catalogue",
                 "product-list",
-                ("product-detail", "catalog-import-list", "catalog-import-detail"),
+                ("product-detail", "catalog-import", "catalog-import-detail"),
             ),
             Entry("Segments", "segment-list", ("segment-detail", "segment-create", "segment-edit")),
             Entry("Shoppers", "shopper-list"),
