@@ -201,8 +201,8 @@ class Lettering:
         )
         paint.paste(self.canvas, palette.shadow, paint.blurred(drop, height * 0.16), 0.30)
         paint.paste(self.canvas, palette.action, pill)
-        optical = 0.04 * block.size if not has_cjk(text) else 0.0
-        y = top + (height - block.height) / 2 - optical
+        # Centred by the letters' bodies, not by a line box with room for descenders.
+        y = top + height / 2 - (0.51 if has_cjk(text) else 0.445) * block.size
         x = left + (width - total) / 2
         bounds = (left, top, left + width, top + height)
         self._ink("action", block, palette.action_ink, x, y, block.width, "left", bounds, may_plate=False)
@@ -228,7 +228,7 @@ class Lettering:
         paint.paste(self.canvas, self.palette.action, seal)
         side = width * 0.74
         block = text_fit(text, "strong", side, height, max_size=round(width * 0.36), min_size=7)
-        y = top + (height - block.height) / 2
+        y = top + height / 2 - 0.445 * block.size
         bounds = (left, top, left + width, top + height)
         self._ink("badge", block, self.palette.action_ink, left, y, width, "centre", bounds, may_plate=False)
 

@@ -9,7 +9,8 @@ from PIL import Image
 
 from generation.composition import paint
 
-ALPHA_LOW, ALPHA_HIGH = 40, 215  # below is air, above is solid: a hazy outline looks like a mistake
+ALPHA_LOW, ALPHA_HIGH = 64, 192  # below is air, above is solid: a hazy outline looks like a mistake
+SMOOTHING = 0.006  # of the side: a jagged outline is rounded before it is made firm
 SPECK_SHARE = 0.03  # of the largest part; smaller islands are specks
 GRID = 64
 
@@ -17,9 +18,9 @@ GRID = 64
 def motif_prepare(motif: Image.Image) -> Image.Image:
     """The motif as composition uses it; one with nothing in it is returned unchanged."""
     ready = motif.convert("RGBA")
-    alpha = ready.getchannel("A").point(
-        [round(min(max((v - ALPHA_LOW) / (ALPHA_HIGH - ALPHA_LOW), 0), 1) * 255) for v in range(256)]
-    )
+    rounded = paint.blurred(ready.getchannel("A"), SMOOTHING * max(ready.size))
+    firm = ((v - ALPHA_LOW) / (ALPHA_HIGH - ALPHA_LOW) for v in range(256))
+    alpha = rounded.point([round(min(max(v, 0), 1) * 255) for v in firm])
     keep = _parts_kept(np.asarray(alpha.resize((GRID, GRID), Image.Resampling.BOX)) > 30)
     if keep is None:
         return motif

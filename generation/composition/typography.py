@@ -19,6 +19,7 @@ from generation.renderers.base import RenderError
 
 _SPACES = re.compile(r"[^\S\u2009]+")  # the thin space stays: wordmarks are spaced with it
 REFERENCE = 100
+SMALL = 24  # pixels; below it, text is oversampled
 ASCENT, DESCENT = 0.80, 0.26  # of the size: room above and below the baseline for our faces
 ASCENT_CJK, DESCENT_CJK = 0.89, 0.14
 # Kinsoku: a line may not start with closing punctuation nor end with an opening bracket or currency sign.
@@ -101,7 +102,14 @@ def _reference_width(text: str, face: str, language: str) -> float:
 
 def measured_width(text: str, face: str, size: int, language: str = "en") -> float:
     """The advance width of a line as it will be drawn."""
-    return sum(font_open(name, size).getlength(run) for name, run in runs_of(text, face, language))
+    scale = _oversampling(size)
+    runs = runs_of(text, face, language)
+    return sum(font_open(name, size * scale).getlength(run) for name, run in runs) / scale
+
+
+def _oversampling(size: int) -> int:
+    """Small text is drawn larger and averaged down: whole-pixel advances would space it unevenly."""
+    return 4 if size < SMALL else 1
 
 
 def pieces_of(text: str) -> list[str]:
@@ -263,15 +271,21 @@ def text_mask(
     block: TextBlock, canvas: tuple[int, int], x: float, y: float, width: float, align: str
 ) -> Image.Image:
     """The block's ink as a mask of the canvas: its top left at (x, y), aligned within ``width``."""
-    mask = Image.new("L", canvas, 0)
-    draw = ImageDraw.Draw(mask)
+    scale = _oversampling(block.size)
+    margin = block.size  # ink may stand a little outside its advance and its line
+    left, top = round(x) - margin, round(y) - margin
+    size = round(width) + 2 * margin, block.height + 2 * margin
+    ink = Image.new("L", (size[0] * scale, size[1] * scale), 0)
+    draw = ImageDraw.Draw(ink)
     for index, line in enumerate(block.lines):
         length = measured_width(line, block.face, block.size, block.language)
         slack = {"left": 0.0, "centre": (width - length) / 2, "right": width - length}[align]
-        left: float = round(x + slack)
-        baseline = round(y + block.ascent + index * block.leading * block.size)
+        pen: float = round((margin + slack) * scale)
+        baseline = (round(y + block.ascent + index * block.leading * block.size) - top) * scale
         for name, run in runs_of(line, block.face, block.language):
-            font = font_open(name, block.size)
-            draw.text((left, baseline), run, fill=255, font=font, anchor="ls")
-            left += font.getlength(run)
+            font = font_open(name, block.size * scale)
+            draw.text((pen, baseline), run, fill=255, font=font, anchor="ls")
+            pen += font.getlength(run)
+    mask = Image.new("L", canvas, 0)
+    mask.paste(ink.reduce(scale) if scale > 1 else ink, (left, top))
     return mask
