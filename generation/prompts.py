@@ -80,8 +80,8 @@ def literal(text: str, limit: int = MAX_LITERAL) -> str:
 
 
 def seed_of(fingerprint: str) -> int:
-    """A positive 63-bit seed: equal briefs draw equal pictures."""
-    return int.from_bytes(hashlib.sha256(fingerprint.encode()).digest()[:8]) >> 1 or 1
+    """A positive seed: equal briefs draw equal pictures. 53 bits, so that JSON clients keep it exact."""
+    return int.from_bytes(hashlib.sha256(fingerprint.encode()).digest()[:8]) >> 11 or 1
 
 
 def colour_name(colour: str) -> str:

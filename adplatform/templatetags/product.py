@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from adplatform.lib import media
+from adplatform.lib.money import money_text
 from adplatform.navigation import NAVIGATION, Group
 
 register = template.Library()
@@ -33,10 +34,7 @@ def media_url(name: str) -> str:
 @register.filter
 def money(cents: int | None, currency: str) -> str:
     """``{{ product.price_cents|money:product.currency }}`` -> ``89.90 EUR``"""
-    if cents is None:
-        return "–"
-    exponent = 0 if currency in {"JPY", "KRW", "VND", "CLP"} else 2
-    return f"{cents / 10**exponent:,.{exponent}f} {currency}"
+    return "–" if cents is None else money_text(cents, currency)
 
 
 @register.filter

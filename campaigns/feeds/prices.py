@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from decimal import Decimal
+
+from adplatform.lib.money import exponent_of
 
 # ISO 4217 codes in use; the digits after the decimal point are 2 unless named below.
 _CODES = """
@@ -17,11 +18,6 @@ QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL 
 TWD TZS UAH UGX USD UYU UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW
 """
 CURRENCIES = frozenset(_CODES.split())
-WITHOUT_DECIMALS = frozenset(
-    {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV"}
-    | {"XAF", "XOF", "XPF"}
-)
-WITH_THREE_DECIMALS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 # The longest first. A yen sign alone is decided by the shop's own currency.
 SYMBOLS = {
     "US$": "USD", "HK$": "HKD", "NT$": "TWD", "CA$": "CAD", "AU$": "AUD", "CN¥": "CNY", "JP¥": "JPY",
@@ -48,11 +44,6 @@ class PriceError(ValueError):
         self.code = code
 
 
-def exponent_of(currency: str) -> int:
-    """How many digits a currency has after its decimal point."""
-    return 0 if currency in WITHOUT_DECIMALS else 3 if currency in WITH_THREE_DECIMALS else 2
-
-
 def parse_price(text: str, *, default_currency: str = "") -> Price:
     """ "12.50 EUR", "EUR 12.50", "1,299.00 CNY", "¥1299", "12,50 €". Raises PriceError.
 
@@ -71,12 +62,6 @@ def parse_price(text: str, *, default_currency: str = "") -> Price:
     if cents > MAX_MINOR_UNITS:
         raise PriceError("price_too_large", f"{_short(text)} is too large for a price.")
     return Price(cents, currency)
-
-
-def format_price(price: Price) -> str:
-    """As Google writes it: "12.50 EUR"."""
-    exponent = exponent_of(price.currency)
-    return f"{Decimal(price.cents).scaleb(-exponent):.{exponent}f} {price.currency}"
 
 
 def _split(text: str, default_currency: str) -> tuple[str, str]:

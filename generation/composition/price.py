@@ -4,20 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adplatform.lib.money import exponent_of
 from generation.briefs import BriefProduct
 
-MINOR_DIGITS = {
-    "JPY": 0,
-    "KRW": 0,
-    "VND": 0,
-    "CLP": 0,
-    "ISK": 0,
-    "KWD": 3,
-    "BHD": 3,
-    "OMR": 3,
-    "JOD": 3,
-    "TND": 3,
-}
 SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "CNY": "¥", "JPY": "¥", "AUD": "A$", "CAD": "C$", "HKD": "HK$",
            "SGD": "S$", "NZD": "NZ$", "BRL": "R$"}  # fmt: skip
 
@@ -40,7 +29,7 @@ class PriceText:
 
 def amount_text(cents: int, currency: str, language: str) -> str:
     """``8990, "EUR"`` -> ``€89.90``; whole amounts drop their zeros, unknown currencies keep their code."""
-    digits = MINOR_DIGITS.get(currency, 2)
+    digits = exponent_of(currency)
     whole, rest = divmod(cents, 10**digits)
     number = f"{whole:,}" + (f".{rest:0{digits}d}" if rest else "")
     symbol = SYMBOLS.get(currency)
