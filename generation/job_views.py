@@ -101,6 +101,7 @@ def _list_context(request: MemberRequest) -> dict[str, Any]:
         "page_obj": page,
         "status": status,
         "statuses": RenderJob.Status.choices,
+        "status_label": RenderJob.Status(status).label if status else "",
         "retryable": services.RETRYABLE,
         # Buttons come back to this page with its filter, from the polled part too.
         "back": f"{reverse('render-job-list')}?{request.GET.urlencode()}",
