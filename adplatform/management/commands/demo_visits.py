@@ -59,8 +59,11 @@ class Command(BaseCommand):
                     seconds = time.monotonic() - started
                     self.stdout.write(f"  {shown} of {total} pictures rendered ({seconds:.0f} s)")
             if open_jobs == 0:
-                return
+                break
             time.sleep(1)
+        failed = jobs.exclude(status=RenderJob.Status.SUCCEEDED)
+        if failed.count() == total:
+            raise CommandError(f"No picture could be rendered: {failed.first().error_message}")  # type: ignore[union-attr]
 
     def _creatives_approve(self, advertiser: Advertiser) -> None:
         reviewer = User.objects.get(username=shop.REVIEWER)
