@@ -17,7 +17,7 @@ READABLE = timedelta(days=3650)
 class DecisionToken(msgspec.Struct, frozen=True, rename={
     "decision_id": "d", "advertiser_id": "a", "campaign_id": "c", "variant_id": "v", "creative_id": "cr",
     "placement_id": "p", "segment_id": "s", "propensity": "pr", "shopper_pseudonym": "u",
-    "is_simulated": "sim",
+    "is_simulated": "sim", "experiment_id": "x", "arm": "xa",
 }):  # fmt: skip
     """The payload under readable names; its short keys are the contract with serving."""
 
@@ -31,6 +31,8 @@ class DecisionToken(msgspec.Struct, frozen=True, rename={
     propensity: float | None = None
     shopper_pseudonym: str = ""
     is_simulated: bool = False
+    experiment_id: UUID | None = None
+    arm: str = ""
 
 
 def decision_token_read(token: str, *, purpose: str) -> DecisionToken:

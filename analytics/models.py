@@ -44,6 +44,8 @@ class Event(TenantModel):
     value_cents = models.BigIntegerField(null=True, blank=True)
     currency = models.CharField(max_length=3, blank=True)
     is_simulated = models.BooleanField(default=False)
+    experiment_id = models.UUIDField(null=True, blank=True)  # the shopper's draw decided this creative
+    arm = models.CharField(max_length=20, blank=True)
 
     class Meta:
         constraints = [
@@ -63,6 +65,12 @@ class Event(TenantModel):
         indexes = [
             models.Index(fields=["advertiser", "occurred_at"], name="event_by_time"),
             models.Index(fields=["advertiser", "shopper_pseudonym", "occurred_at"], name="event_by_shopper"),
+            # Partial: the many events outside experiments do not pay for it.
+            models.Index(
+                fields=["experiment_id", "occurred_at"],
+                condition=models.Q(experiment_id__isnull=False),
+                name="event_by_experiment",
+            ),
         ]
 
 
@@ -115,3 +123,12 @@ class DailyInvalid(TenantModel):
 
     class Meta:
         indexes = [models.Index(fields=["advertiser", "day"], name="daily_invalid_by_day")]
+
+
+class ExperimentReport(TenantModel):
+    """The newest figures of an experiment, computed in a worker; a request only reads them."""
+
+    experiment = models.OneToOneField("campaigns.Experiment", on_delete=models.CASCADE, related_name="report")
+    content = models.JSONField()
+    computed_at = models.DateTimeField()
+    requested_at = models.DateTimeField(null=True, blank=True)  # somebody waits for a newer one

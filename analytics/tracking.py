@@ -83,6 +83,8 @@ class IncomingEvent:
     order_id: str = ""
     value_cents: int | None = None
     currency: str = ""
+    experiment_id: UUID | None = None
+    arm: str = ""
 
 
 # --- who sent it

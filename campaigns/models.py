@@ -188,3 +188,95 @@ class ServingVersion(models.Model):
         "accounts.Advertiser", on_delete=models.CASCADE, primary_key=True, related_name="+"
     )
     number = models.PositiveBigIntegerField(default=0)
+
+
+class Experiment(TenantModel):
+    """Shoppers of one campaign split at random, to learn which picture of the same product works better.
+
+    Once it runs nothing of its design changes: a changed split or metric would make its figures lie.
+    """
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        RUNNING = "running", "Running"
+        STOPPED = "stopped", "Stopped"
+        DECIDED = "decided", "Decided"
+
+    class Metric(models.TextChoices):
+        CLICK_RATE = "click_rate", "Clicks by impression"
+        CONVERSION_RATE = "conversion_rate", "Shoppers who order"
+        REVENUE_CENTS = "revenue_cents", "Revenue by shopper"
+
+    class Outcome(models.TextChoices):
+        SHIP = "ship", "Ship"
+        ROLL_BACK = "roll_back", "Roll back"
+        NO_CHANGE = "no_change", "Leave as it is"
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="experiments")
+    name = models.CharField(max_length=120)
+    hypothesis = models.CharField(max_length=1000)
+    status = models.CharField(max_length=8, choices=Status, default=Status.DRAFT)
+    primary_metric = models.CharField(max_length=16, choices=Metric, default=Metric.CLICK_RATE)
+    # [{"metric": "revenue_cents", "margin_rate": 0.05}]: may fall by 5 % at the most
+    guardrails = models.JSONField(default=list)
+    min_effect_rate = models.FloatField()  # the smallest lift worth finding
+    planned_shoppers = models.PositiveIntegerField()  # in all arms together; also tunes the intervals
+    planned_days = models.PositiveSmallIntegerField()
+    traffic_rate = models.FloatField(default=1.0)  # share of shoppers who take part; the rest is held out
+    salt = models.CharField(max_length=32)
+    started_at = models.DateTimeField(null=True, blank=True)
+    planned_end_at = models.DateTimeField(null=True, blank=True)
+    stopped_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=9, choices=Outcome, blank=True)
+    decided_arm = models.CharField(max_length=20, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decision_report = models.JSONField(null=True, blank=True)  # the report as the person saw it
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            # Experiments of one campaign exclude each other, so none disturbs another's figures.
+            models.UniqueConstraint(
+                fields=["campaign"], condition=models.Q(status="running"), name="experiment_runs_alone"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ExperimentArm(TenantModel):
+    """One of the pictures that are compared, and its share of the shoppers. Position 0 is the control."""
+
+    class Rule(models.TextChoices):
+        OWN_SEGMENT = "own_segment", "Creative of the shopper's own segment"
+        GENERIC = "generic", "Generic creative"
+        OTHER_SEGMENT = "other_segment", "Creative of another segment"
+
+    experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="arms")
+    position = models.PositiveSmallIntegerField()
+    key = models.SlugField(max_length=20)
+    rule = models.CharField(max_length=13, choices=Rule)
+    weight = models.FloatField(validators=[MinValueValidator(0.0)])
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["experiment", "key"], name="arm_key_once"),
+            models.UniqueConstraint(fields=["experiment", "position"], name="arm_position_once"),
+        ]
+
+
+class ExperimentRecord(TenantModel):
+    """The decision log: who did what, when and why. Append-only."""
+
+    experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="records")
+    action = models.CharField(max_length=20)
+    comment = models.CharField(max_length=1000, blank=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        ordering = ["created_at", "id"]

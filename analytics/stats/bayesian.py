@@ -53,8 +53,7 @@ def _normal(control: Sums, treatment: Sums) -> Belief:
     error = math.hypot(control.standard_error or 0.0, treatment.standard_error or 0.0)
     if error <= 0 or not math.isfinite(error):
         return Belief()
-    assert control.value is not None and treatment.value is not None  # noqa: S101
-    z = (treatment.value - control.value) / error
+    z = ((treatment.value or 0.0) - (control.value or 0.0)) / error
     normal = NormalDist()
     # E[max(0, -D)] of D ~ N(d, s²) is s (φ(z) - z Φ(-z)).
     loss = error * (normal.pdf(z) - z * normal.cdf(-z))

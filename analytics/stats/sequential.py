@@ -8,10 +8,10 @@ with the boundary of equation (5): after n shoppers the estimate lies, at all n 
     se · sqrt( 2 (nρ² + 1)/(nρ²) · log( sqrt(nρ² + 1)/α ) )
 
 of the truth, se being its ordinary standard error. It is the normal-mixture boundary of S. R. Howard,
-A. Ramdas, J. McAuliffe, J. Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals
-of Statistics 49 (2021), with the variance estimated. ρ decides at which n it is tightest; their appendix B.2
-gives ρ = sqrt((-2 log α + log(-2 log α + 1)) / N*). N* is the planned sample, fixed before the start: choosing
-it after seeing data would break the promise.
+A. Ramdas, J. McAuliffe, J. Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences",
+Annals of Statistics 49 (2021), with the variance estimated. ρ decides at which n it is tightest; their
+appendix B.2 gives ρ = sqrt((-2 log α + log(-2 log α + 1)) / N*). N* is the planned sample, fixed before the
+start: choosing it after seeing data would break the promise.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Order: the placement's candidates by the fallback chain (best segment, next segment, generic); in the first
 link with an eligible candidate the campaigns of the smallest priority number; among those a weighted draw,
-which for a known shopper is a fixed point for the day.
+which for a known shopper is a fixed point for the day. An experiment of the drawn campaign has the last word.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from uuid import UUID
 from campaigns.serving.assignment import bucket, day_salt
 from campaigns.serving.context import ServeContext
 from campaigns.serving.eligibility import PROGRESS, dynamic_reason, eligible_now
+from campaigns.serving.experiments import Arm, RunningExperiment, experiment_apply
 from campaigns.serving.policies import Pick, fallback_chain, first_priority, propensities, weighted_pick
 from campaigns.serving.reasons import Reason
 from campaigns.serving.snapshot import Candidate, Slot, Snapshot, SnapshotCreative
@@ -30,6 +31,8 @@ class SlotDecision:
     creative: SnapshotCreative | None = None
     propensity: float = 0.0
     reason: Reason | None = None
+    experiment: RunningExperiment | None = None  # it had a say in this answer
+    arm: Arm | None = None  # the shopper takes part: exposure is recorded with the events
     products_before: frozenset[UUID] = frozenset()  # on the page when this placement was decided
 
     @property
@@ -94,6 +97,22 @@ def _slot_decide(
     else:
         point = rng.random()
     pick: Pick = weighted_pick(draw, point)
+    outcome = (
+        experiment_apply(snapshot.experiments, pick.candidate, pick.propensity, slot, context)
+        if snapshot.experiments
+        else None
+    )
+    if outcome is not None:
+        return SlotDecision(
+            code,
+            slot,
+            candidate=outcome.candidate,
+            creative=outcome.candidate.creatives[slot.size],
+            propensity=outcome.propensity,
+            experiment=outcome.experiment,
+            arm=outcome.arm,
+            products_before=before,
+        )
     return SlotDecision(
         code,
         slot,
@@ -137,13 +156,16 @@ def explain(context: ServeContext, answer: SlotDecision) -> tuple[Explanation, .
             reason = dynamic_reason(candidate, context, answer.products_before)
             if reason is None and candidate is not answer.candidate:
                 reason = _outranked(candidate, answer, shares)
-            found.append(Explanation(candidate, reason, shares.get(candidate.variant_id, 0.0)))
+            share = shares.get(candidate.variant_id, 0.0)
+            found.append(Explanation(candidate, reason, answer.propensity if reason is None else share))
     found.extend(Explanation(candidate, reason, 0.0) for candidate, reason in slot.refused)
     found.sort(key=lambda line: (line.reason is not None, -line.propensity, line.candidate.variant_id))
     return tuple(found)
 
 
 def _outranked(candidate: Candidate, answer: SlotDecision, shares: dict[UUID, float]) -> Reason:
+    if answer.experiment is not None and candidate.campaign_id == answer.experiment.campaign_id:
+        return Reason.EXPERIMENT
     if candidate.variant_id in shares:
         return Reason.NOT_PICKED
     if answer.candidate is not None and candidate.segment_id == answer.candidate.segment_id:

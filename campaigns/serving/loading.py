@@ -1,4 +1,4 @@
-"""Reads an advertiser's snapshot from the database: four queries, however much there is."""
+"""Reads an advertiser's snapshot from the database: five queries, and one for the arms of experiments."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, OuterRef, Subquery, Value
+from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from accounts.models import Advertiser
-from campaigns.models import Campaign, Placement, Product, ServingVersion, Variant
+from campaigns.models import Campaign, Experiment, Placement, Product, ServingVersion, Variant
+from campaigns.serving.experiments import Arm, RunningExperiment
 from campaigns.serving.snapshot import (
     Candidate,
     Size,
@@ -27,6 +28,9 @@ from generation.models import Creative, ReviewRecord
 BUYABLE = frozenset(
     {Product.Availability.IN_STOCK, Product.Availability.PREORDER, Product.Availability.BACKORDER}
 )
+
+# A decision that says what everybody sees from now on; a roll-back undoes an earlier shipping.
+SETTLING = (Experiment.Outcome.SHIP, Experiment.Outcome.ROLL_BACK)
 
 Version = tuple[Any, ...]
 
@@ -110,7 +114,39 @@ def snapshot_load(advertiser_id: UUID) -> Snapshot:
             )
             for row in variants
         ],
+        _experiments(advertiser_id),
     )
+
+
+def _experiments(advertiser_id: UUID) -> list[RunningExperiment]:
+    """Running ones; for a campaign without one, the newest decided one, if an arm of it was shipped."""
+    found: dict[UUID, RunningExperiment] = {}
+    is_running = Q(status=Experiment.Status.RUNNING)
+    rows = (
+        Experiment.objects.filter(advertiser_id=advertiser_id, campaign__advertiser_id=advertiser_id)
+        .filter(is_running | Q(status=Experiment.Status.DECIDED, outcome__in=SETTLING))
+        .exclude(campaign__status=Campaign.Status.ENDED)
+        .prefetch_related("arms")
+        .order_by(Case(When(is_running, then=1), default=0), "decided_at")
+    )
+    for row in rows:
+        is_shipped = row.status != Experiment.Status.RUNNING
+        arms = [arm for arm in row.arms.all() if not is_shipped or arm.key == row.decided_arm]
+        total = sum(arm.weight for arm in arms)
+        if total <= 0:
+            found.pop(row.campaign_id, None)
+            continue
+        found[row.campaign_id] = RunningExperiment(
+            id=row.pk,
+            campaign_id=row.campaign_id,
+            salt=row.salt,
+            arms=tuple(Arm(arm.key, arm.rule, arm.weight / total) for arm in arms),
+            traffic_rate=row.traffic_rate,
+            starts_at=row.decided_at if is_shipped else row.started_at,
+            ends_at=None if is_shipped else row.planned_end_at,
+            is_shipped=is_shipped,
+        )
+    return list(found.values())
 
 
 def _creatives(

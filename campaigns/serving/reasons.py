@@ -29,6 +29,7 @@ class Reason(StrEnum):
     OUTRANKED_BY_SEGMENT = "outranked_by_segment"
     OUTRANKED_BY_PRIORITY = "outranked_by_priority"
     NOT_PICKED = "not_picked"
+    EXPERIMENT = "experiment"
 
 
 # IAB OpenRTB 2.6, list "No-Bid Reason Codes": 2 invalid request, 8 unmatched user; 500+ is for own codes.
@@ -51,6 +52,7 @@ NUMBERS: dict[Reason, int] = {
     Reason.OUTRANKED_BY_SEGMENT: 513,
     Reason.OUTRANKED_BY_PRIORITY: 514,
     Reason.NOT_PICKED: 515,
+    Reason.EXPERIMENT: 516,
 }
 
 SENTENCES: dict[Reason, str] = {
@@ -72,4 +74,5 @@ SENTENCES: dict[Reason, str] = {
     Reason.OUTRANKED_BY_SEGMENT: "A variant that fits the shopper better was shown.",
     Reason.OUTRANKED_BY_PRIORITY: "A campaign with a smaller priority number was shown.",
     Reason.NOT_PICKED: "It was in the draw and another variant won it.",
+    Reason.EXPERIMENT: "An experiment decides which creative of this campaign the shopper sees.",
 }

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 from campaigns.serving.eligibility import static_reason
+from campaigns.serving.experiments import RunningExperiment
 from campaigns.serving.reasons import Reason
 
 Size = tuple[int, int]
@@ -94,10 +95,14 @@ class Snapshot:
     creatives: Mapping[UUID, SnapshotCreative] = field(default_factory=dict)
     product_of_creative: Mapping[UUID, UUID] = field(default_factory=dict)
     product_of_external_id: Mapping[str, UUID] = field(default_factory=dict)
+    experiments: Mapping[UUID, RunningExperiment] = field(default_factory=dict)  # by campaign
 
 
 def snapshot_make(
-    advertiser_id: UUID, placements: Iterable[SlotFacts], candidates: Iterable[Candidate]
+    advertiser_id: UUID,
+    placements: Iterable[SlotFacts],
+    candidates: Iterable[Candidate],
+    experiments: Iterable[RunningExperiment] = (),
 ) -> Snapshot:
     """Sort candidates into placements; the order is the variants' own, equal in every process."""
     ordered = sorted(candidates, key=lambda candidate: candidate.variant_id)
@@ -112,6 +117,7 @@ def snapshot_make(
         creatives=MappingProxyType(creatives),
         product_of_creative=MappingProxyType(products),
         product_of_external_id=MappingProxyType({c.product_external_id: c.product_id for c in ordered}),
+        experiments=MappingProxyType({experiment.campaign_id: experiment for experiment in experiments}),
     )
 
 

@@ -18,7 +18,7 @@ def payload_make(decision_id: UUID, context: ServeContext, answer: SlotDecision)
     if answer.slot is None or answer.candidate is None or answer.creative is None:
         raise ValueError("an empty placement has no token")
     segment_id = answer.candidate.segment_id
-    return {
+    payload: dict[str, Any] = {
         "d": str(decision_id),
         "a": str(context.advertiser_id),
         "c": str(answer.candidate.campaign_id),
@@ -30,6 +30,9 @@ def payload_make(decision_id: UUID, context: ServeContext, answer: SlotDecision)
         "u": context.pseudonym,
         "sim": context.is_simulated,
     }
+    if answer.experiment is not None and answer.arm is not None:
+        payload |= {"x": str(answer.experiment.id), "xa": answer.arm.key}
+    return payload
 
 
 def tokens_make(payload: dict[str, Any]) -> tuple[str, str]:

@@ -76,11 +76,11 @@ def test_stock_and_price_keep_a_creative_back(shop):
     }
 
 
-def test_a_snapshot_costs_four_queries_however_much_there_is(shop, django_assert_num_queries):
+def test_a_snapshot_costs_five_queries_however_much_there_is(shop, django_assert_num_queries):
     campaign, placement = make_live(shop)
     for _ in range(5):
         make_variant(campaign, placement)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         snapshot_load(shop.pk)
     with django_assert_num_queries(1):
         version_read(shop.pk)

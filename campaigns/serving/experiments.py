@@ -1,0 +1,132 @@
+"""Experiments in a decision: which arm a shopper is in, and which creative that arm shows; pure.
+
+An experiment acts at one point only: when the ordinary draw has chosen a creative made for the shopper's
+segment and the same product has a creative for every arm. Whether that point is reached does not depend on
+the arm, so all arms reach it equally often (no sample-ratio mismatch), and the arms differ in the picture
+alone: product, placement and moment are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from campaigns.serving.assignment import bucket
+from campaigns.serving.context import ServeContext
+
+if TYPE_CHECKING:
+    from campaigns.serving.snapshot import Candidate, Slot
+
+OWN_SEGMENT = "own_segment"
+GENERIC = "generic"
+OTHER_SEGMENT = "other_segment"
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One arm: its key, its share of the shoppers who take part, and what it shows."""
+
+    key: str
+    rule: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunningExperiment:
+    """A running experiment; or, ``is_shipped``, a decided one whose only arm everybody gets, unrecorded."""
+
+    id: UUID
+    campaign_id: UUID
+    salt: str
+    arms: tuple[Arm, ...]
+    traffic_rate: float = 1.0
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    is_shipped: bool = False
+
+    def is_on(self, now: datetime) -> bool:
+        return (self.starts_at is None or self.starts_at <= now) and (
+            self.ends_at is None or now < self.ends_at
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an experiment made of a draw. Without an ``arm`` the shopper was held out or it was shipped."""
+
+    experiment: RunningExperiment
+    arm: Arm | None
+    candidate: Candidate
+    propensity: float
+
+
+def arm_of(experiment: RunningExperiment, pseudonym: str) -> Arm | None:
+    """The shopper's arm, the same on every visit and machine; None for those held out."""
+    point = bucket(experiment.salt, pseudonym)
+    if point >= experiment.traffic_rate:
+        return None
+    reached = 0.0
+    for arm in experiment.arms:
+        reached += arm.share * experiment.traffic_rate
+        if point < reached:
+            return arm
+    return experiment.arms[-1]  # rounding left a gap below the last arm's end
+
+
+def experiment_apply(
+    experiments: Mapping[UUID, RunningExperiment],
+    picked: Candidate,
+    share: float,
+    slot: Slot,
+    context: ServeContext,
+) -> Outcome | None:
+    """What an experiment shows in place of ``picked``; None when none has a say in this draw."""
+    experiment = experiments.get(picked.campaign_id)
+    if experiment is None or picked.segment_id is None or not context.pseudonym:
+        return None
+    if not experiment.is_on(context.now):
+        return None
+    choices = {arm.key: _choices(arm.rule, picked, slot, context) for arm in experiment.arms}
+    if not all(choices.values()):
+        return None
+    if experiment.is_shipped:
+        shown = choices[experiment.arms[0].key][0]
+        return Outcome(experiment, None, shown, share)
+    arm = arm_of(experiment, context.pseudonym)
+    if arm is None:
+        return Outcome(experiment, None, picked, share * _own_share(experiment))
+    found = choices[arm.key]
+    shown = found[int(bucket(f"{experiment.salt}:{slot.placement_id.hex}", context.pseudonym) * len(found))]
+    if shown is picked:
+        return Outcome(experiment, arm, shown, share * _own_share(experiment))
+    return Outcome(experiment, arm, shown, share * experiment.traffic_rate * arm.share / len(found))
+
+
+def _own_share(experiment: RunningExperiment) -> float:
+    """The chance that a shopper keeps the draw's own pick: held out, or in the arm that shows it."""
+    own = sum(arm.share for arm in experiment.arms if arm.rule == OWN_SEGMENT)
+    return 1 - experiment.traffic_rate + experiment.traffic_rate * own
+
+
+def _choices(rule: str, picked: Candidate, slot: Slot, context: ServeContext) -> list[Candidate]:
+    """What an arm can show of the picked product; the same campaign, so it may run as long as ``picked``."""
+    if rule == OWN_SEGMENT:
+        return [picked]
+    if rule == GENERIC:
+        return _same_product(slot.by_segment.get(None, ()), picked)
+    found = []
+    for segment_id, candidates in slot.by_segment.items():
+        if segment_id is not None and segment_id not in context.segment_ids:
+            found += _same_product(candidates, picked)
+    return sorted(found, key=lambda candidate: candidate.variant_id)
+
+
+def _same_product(candidates: tuple[Candidate, ...], picked: Candidate) -> list[Candidate]:
+    return [
+        candidate
+        for candidate in candidates
+        if candidate.product_id == picked.product_id and candidate.campaign_id == picked.campaign_id
+    ]
