@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from adplatform.lib.media import media_view
 from adplatform.views import healthz, readyz
@@ -13,7 +13,7 @@ urlpatterns = [
     path("media/<path:name>", media_view, name="media"),
     path("admin/", admin.site.urls),
     path("api/v1/schema", SpectacularAPIView.as_view(), name="api-schema"),
-    path("api/v1/docs", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
+    path("api/v1/docs", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
     path("api/v1/", include("profiles.api_urls")),
     path("api/v1/", include("generation.api_urls")),
     path("api/v1/", include("campaigns.api_urls")),

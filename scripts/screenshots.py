@@ -20,8 +20,8 @@ from selenium.webdriver.remote.webdriver import WebDriver
 
 PAGES = {
     "overview": "/",
-    "catalogue": "/catalogue/",
-    "catalogue-import": "/catalogue/import/",
+    "catalogue": "/catalog/",
+    "catalogue-import": "/catalog/imports/",
     "segments": "/segments/",
     "segment-new": "/segments/new/",
     "shoppers": "/shoppers/",
@@ -40,7 +40,7 @@ PAGES = {
 }
 # Pages behind the first link of a list: name -> (list, CSS of the link).
 DETAILS = {
-    "product": ("/catalogue/", "a.picture-card"),
+    "product": ("/catalog/", "a.picture-card"),
     "segment": ("/segments/", "main table a, main .card a"),
     "campaign": ("/campaigns/", "main table a, main .card a"),
     "render-job": ("/render-jobs/", "main table a"),

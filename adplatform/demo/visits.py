@@ -19,10 +19,10 @@ from urllib.parse import urlsplit
 from adplatform.demo.people import Person
 
 VIEWABLE_RATE = 0.72
-CLICK_RATE = 0.012  # of a creative that has nothing to do with the shopper
+CLICK_RATE = 0.018  # of a creative that has nothing to do with the shopper
 OWN_THEME_FACTOR = 2.5
 OWN_SEGMENT_FACTOR = 1.8
-BUY_RATE = 0.16  # of clicks
+BUY_RATE = 0.25  # of clicks
 EVENTS_A_REQUEST = 200
 
 # What a page of the storefront shows, by device; each device with the user agent of a common browser.
