@@ -116,5 +116,8 @@ def api_key_create(
 
 
 def api_key_revoke(*, advertiser: Advertiser, key_id: str) -> None:
-    """Refuse the key from the next request on; revoking twice changes nothing."""
-    ApiKey.objects.filter(advertiser=advertiser, pk=key_id, revoked_at=None).update(revoked_at=timezone.now())
+    """Refuse the key from the next request on; revoking twice changes nothing. Raises NotFound."""
+    found = ApiKey.objects.filter(advertiser=advertiser, pk=key_id)
+    if not found.exists():
+        raise NotFound("key")
+    found.filter(revoked_at=None).update(revoked_at=timezone.now())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
@@ -11,7 +11,7 @@ from accounts import services
 from accounts.middleware import SESSION_KEY
 from accounts.models import ApiKey, Membership
 from accounts.permissions import MemberRequest, Role, member_required
-from adplatform.lib.errors import DomainError
+from adplatform.lib.errors import DomainError, NotFound
 
 ADMIN_ONLY = frozenset({Role.ADMIN})
 
@@ -51,7 +51,10 @@ def api_key_list(request: MemberRequest) -> HttpResponse:
 @require_POST
 @member_required(roles=ADMIN_ONLY)
 def api_key_revoke(request: MemberRequest, key_id: str) -> HttpResponse:
-    services.api_key_revoke(advertiser=request.advertiser, key_id=key_id)
+    try:
+        services.api_key_revoke(advertiser=request.advertiser, key_id=key_id)
+    except NotFound:
+        raise Http404 from None
     messages.success(request, "The key is revoked: the next request with it is refused.")
     return redirect("api-key-list")
 
@@ -93,6 +96,8 @@ def member_remove(request: MemberRequest, membership_id: str) -> HttpResponse:
     try:
         services.member_remove(advertiser=request.advertiser, membership_id=membership_id)
         messages.success(request, "Removed.")
+    except NotFound:
+        raise Http404 from None
     except DomainError as error:
         messages.error(request, error.message)
     return redirect("member-list")

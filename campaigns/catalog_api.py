@@ -6,11 +6,12 @@ from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from adplatform.lib.errors import DomainError
+from adplatform.lib.json_bodies import StrictJSONParser
 from campaigns.api import TenantApi
 from campaigns.catalog_selectors import (
     catalog_import_get,
@@ -121,7 +122,7 @@ class CatalogImportApplyApi(TenantApi):
     """Turns a preview into products."""
 
     serializer_class = CatalogImportDetailOutput
-    parser_classes = [JSONParser, MultiPartParser]
+    parser_classes = [StrictJSONParser, MultiPartParser]
 
     @extend_schema(
         operation_id="apply_catalog_import",

@@ -29,6 +29,9 @@ class ProductOutput(serializers.ModelSerializer[Product]):
     image_url = serializers.SerializerMethodField()
     cutout_url = serializers.SerializerMethodField()
     palette = serializers.ListField(child=serializers.CharField(), read_only=True)
+    cutout_kind = serializers.ChoiceField(
+        choices=Product.CutoutKind.choices, allow_blank=True, read_only=True
+    )
 
     class Meta:
         model = Product
@@ -94,6 +97,10 @@ class CatalogProblemOutput(serializers.Serializer[Any]):
 
 class CatalogImportOutput(serializers.ModelSerializer[CatalogImport]):
     """An import in a list."""
+
+    format: serializers.Field[Any, Any, Any, Any] = serializers.ChoiceField(
+        choices=CatalogImport.Format.choices, allow_blank=True, read_only=True
+    )
 
     class Meta:
         model = CatalogImport

@@ -26,7 +26,12 @@ class CreativeOutput(serializers.ModelSerializer[Creative]):
 
     image_url = serializers.SerializerMethodField()
     job_id = serializers.UUIDField(read_only=True)
-    reviewed_by = serializers.CharField(source="reviewed_by.username", default=None, read_only=True)
+    reject_reason = serializers.ChoiceField(
+        choices=Creative.RejectReason.choices, allow_blank=True, read_only=True
+    )
+    reviewed_by = serializers.CharField(
+        source="reviewed_by.username", default=None, allow_null=True, read_only=True
+    )
 
     class Meta:
         model = Creative

@@ -15,7 +15,6 @@ from accounts.models import ApiKey
 from adplatform.lib.errors import DomainError
 from profiles import services
 from profiles.behaviours import BATCH_LIMIT, ItemRefused, behaviour_parse
-from profiles.parsing import StrictJSONParser
 from profiles.selectors import profile_get
 from profiles.serializers import (
     BehaviourBatchSerializer,
@@ -44,7 +43,6 @@ class BehaviourListApi(APIView):
     """What shoppers did. Publishable keys may send, nobody may read."""
 
     scopes = {"POST": Scope.TRACK}
-    parser_classes = [StrictJSONParser]
 
     @extend_schema(
         operation_id="behaviours_record",
@@ -94,7 +92,6 @@ class ConsentListApi(APIView):
     """The consent ledger, append-only."""
 
     scopes = {"POST": Scope.TRACK}
-    parser_classes = [StrictJSONParser]
 
     @extend_schema(
         operation_id="consent_record",
@@ -130,7 +127,6 @@ class InterestMapApi(APIView):
     """Free text to interests, without storing anything."""
 
     scopes = {"POST": Scope.READ}
-    parser_classes = [StrictJSONParser]
 
     @extend_schema(
         operation_id="interests_map",

@@ -15,7 +15,6 @@ from rest_framework.views import APIView
 from accounts.models import ApiKey
 from profiles import services
 from profiles.models import Segment
-from profiles.parsing import StrictJSONParser
 from profiles.segment_services import rule_checked
 from profiles.selectors import rule_size, segment_get, segment_list
 from profiles.serializers import (
@@ -33,12 +32,16 @@ SEARCH = OpenApiParameter("search", str, description="Part of the name.")
 class SegmentListApi(GenericAPIView[Segment]):
     """Segments of the advertiser."""
 
-    parser_classes = [StrictJSONParser]
     queryset = Segment.objects.none()
     serializer_class = SegmentSerializer
     filter_backends: list[Any] = []
 
-    @extend_schema(operation_id="segments_list", tags=["segments"], parameters=[KIND, SEARCH])
+    @extend_schema(
+        operation_id="segments_list",
+        tags=["segments"],
+        parameters=[KIND, SEARCH],
+        responses=SegmentSerializer(many=True),
+    )
     def get(self, request: Request) -> Response:
         """Segments by name, with their sizes."""
         found = segment_list(
@@ -68,8 +71,6 @@ class SegmentListApi(GenericAPIView[Segment]):
 
 class SegmentDetailApi(APIView):
     """One segment."""
-
-    parser_classes = [StrictJSONParser]
 
     @extend_schema(operation_id="segment_get", tags=["segments"], responses={200: SegmentSerializer})
     def get(self, request: Request, segment_id: UUID) -> Response:
@@ -110,7 +111,6 @@ class SegmentPreviewApi(APIView):
     """The size a rule would have."""
 
     scopes = {"POST": ApiKey.Scope.READ}
-    parser_classes = [StrictJSONParser]
 
     @extend_schema(
         operation_id="segment_preview",

@@ -17,11 +17,6 @@ def decisions_document(result: dict[str, Any], generator: Any, request: Any, pub
     _, components = msgspec.json.schema_components([DecisionRequest, DecisionAnswer], ref_template=REFERENCE)
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
     schemas.update({name: _openapi_30(schema) for name, schema in components.items()})
-    schemas["Problem"] = {
-        "type": "object",
-        "properties": {name: {"type": "string"} for name in ("type", "title", "detail", "code")}
-        | {"status": {"type": "integer"}},
-    }
     codes = "\n".join(f"* `{reason}` ({NUMBERS[reason]}): {SENTENCES[reason]}" for reason in SENTENCES)
     problem = {
         "content": {"application/problem+json": {"schema": {"$ref": REFERENCE.format(name="Problem")}}}

@@ -1,0 +1,89 @@
+"""Adds ``POST /api/v1/events`` to the OpenAPI schema; the view itself is none of DRF's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analytics.tracking import Refusal
+
+_KINDS = ["impression", "viewable", "click", "conversion"]
+
+
+def _text(description: str = "", **more: Any) -> dict[str, Any]:
+    return {"type": "string", **({"description": description} if description else {}), **more}
+
+
+_EVENT = {
+    "type": "object",
+    "required": ["event_id", "kind"],
+    "properties": {
+        "event_id": _text("Your own id: sending it twice counts once.", minLength=1, maxLength=64),
+        "kind": _text(enum=_KINDS),
+        "token": _text("impression and viewable: the impression token; click: that of the click URL."),
+        "occurred_at": _text("ISO 8601; missing means now.", nullable=True),
+        "order_id": _text("conversion only: an order converts once.", maxLength=64),
+        "value_cents": {"type": "integer", "minimum": 0, "nullable": True},
+        "currency": _text("conversion only, such as EUR."),
+        "shopper": _text("conversion only: your key of the shopper."),
+        "user_agent": _text("The shopper's, when a server speaks for their browser."),
+    },
+}
+_BATCH = {
+    "type": "object",
+    "required": ["events"],
+    "properties": {
+        "events": {
+            "type": "array",
+            "maxItems": 500,
+            "items": {"$ref": "#/components/schemas/EventInput"},
+        },
+        "sent_at": _text("The sender's clock, to correct `occurred_at` by.", nullable=True),
+    },
+}
+_RESULT = {
+    "type": "object",
+    "description": "The counts add up to the batch's length; what is accepted is on disk.",
+    "required": ["accepted", "duplicates", "rejected"],
+    "properties": {
+        "accepted": {"type": "integer"},
+        "duplicates": {"type": "integer"},
+        "rejected": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["index", "code"],
+                "properties": {
+                    "index": {"type": "integer"},
+                    "code": _text(enum=sorted(str(refusal) for refusal in Refusal)),
+                },
+            },
+        },
+    },
+}
+
+
+def events_document(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """A drf-spectacular postprocessing hook."""
+    schemas = result.setdefault("components", {}).setdefault("schemas", {})
+    schemas |= {"EventInput": _EVENT, "EventBatch": _BATCH, "EventResult": _RESULT}
+    batch = {"schema": {"$ref": "#/components/schemas/EventBatch"}}
+    unavailable = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    result["paths"]["/api/v1/events"] = {
+        "post": {
+            "operationId": "events_record",
+            "summary": "Record impressions, views, clicks and conversions",
+            "description": "Impressions, views and clicks need no key: their signed token is the authority. "
+            "Conversions need a secret key. Bad items are refused one by one; the others are kept.",
+            "tags": ["events"],
+            "security": [{"apiKey": []}, {}],
+            "requestBody": {"required": True, "content": {"application/json": batch, "text/plain": batch}},
+            "responses": {
+                "202": {
+                    "description": "What became of each event",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/EventResult"}}},
+                },
+                "503": {"description": "try_again: send the same batch again", "content": unavailable},
+            },
+        }
+    }
+    return result

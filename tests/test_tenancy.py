@@ -1,0 +1,424 @@
+"""Every route x method x foreign id: another advertiser's record answers exactly like one that never was.
+
+The routes come from the URL table and from the OpenAPI schema, so a new one is tested without an entry
+here; one that is public, or names a record of a new kind, fails until it says so below.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.serializers.json import DjangoJSONEncoder
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from drf_spectacular.generators import SchemaGenerator
+from rest_framework.test import APIClient
+
+from accounts.models import ApiKey, Membership
+from adplatform.lib.media import media_url
+from campaigns.catalog_services import catalog_preview
+from campaigns.models import Variant
+from profiles.services import consent_record
+from tests import factories
+
+# Route name -> why anybody may call it.
+PUBLIC = {
+    "healthz": "tells a load balancer that the process answers",
+    "readyz": "tells a load balancer that the database answers",
+    "media": "the link itself is a signed capability that expires",
+    "api-schema": "documentation, holds no data",
+    "api-docs": "documentation, holds no data",
+    "login": "signing in",
+    "logout": "signing out",
+    "click": "the signed token is the authority",
+    "creative-media": "pictures that a person approved for showing to everybody",
+    "product-photo": "demo storefront only: photos of products on sale",
+    "storefront-demo": "demo storefront only",
+    "storefront-product": "demo storefront only",
+    "api-events": "the signed token of each event is the authority; conversions need a key",
+}
+# Route name -> what a publishable key, which every shopper can read, may still do there.
+PUBLISHABLE = {"api-behaviour-list", "api-consent-list", "decision-decide", "api-events"}
+# POSTs that change no record of the advertiser, so that every role may send them.
+READING_POSTS = {
+    "api-interest-map": "maps a text, stores nothing",
+    "api-segment-preview": "counts, stores nothing",
+    "api-campaign-plan": "a dry run",
+    "shopper-text-try": "maps a text, stores nothing",
+    "advertiser-switch": "chooses among one's own advertisers",
+    "password-change": "one's own password",
+}
+# What a reviewer may change besides: approving and rejecting is the role.
+REVIEWING = {
+    "creatives-approve",
+    "creative-review-decide",
+    "creative-move",
+    "api-creative-approve",
+    "api-creative-reject",
+    "api-creative-withdraw",
+}
+# Answers the same 204 for every key, so that it tells nothing about who is a shopper.
+ALWAYS_ERASED = {("api-shopper-detail", "DELETE")}
+# A body that gets past validation, where an empty one does not.
+BODIES: dict[str, dict[str, Any]] = {
+    "api-creative-reject": {"reason": "other", "comment": "no"},
+    "segment-edit": {"name": "Taken over"},
+    "creative-review-decide": {"verb": "approve", "decision": "approve"},
+}
+MARK = "Zebrafish"  # in every text of the shop, in none of the other's
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+OUR_APPS = ("accounts", "profiles", "generation", "campaigns", "analytics")
+
+
+@dataclass(frozen=True)
+class Route:
+    """One line of the URL table."""
+
+    name: str
+    pattern: str
+    parameters: tuple[str, ...] = field(default=())
+
+    @property
+    def is_api(self) -> bool:
+        return self.pattern.startswith("api/v1/")
+
+    def url(self, values: dict[str, Any]) -> str:
+        return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(values[found[1]]), self.pattern)
+
+
+def _routes(patterns: list[Any], prefix: str = "") -> Iterator[Route]:
+    for entry in patterns:
+        pattern = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            if entry.app_name != "admin":  # for the operator's staff; tests/test_login.py
+                yield from _routes(entry.url_patterns, pattern)
+        elif isinstance(entry, URLPattern):
+            yield Route(entry.name or pattern, pattern, tuple(re.findall(r"<(?:\w+:)?(\w+)>", pattern)))
+
+
+ROUTES = list(_routes(get_resolver().url_patterns))
+TENANT_ROUTES = [route for route in ROUTES if route.name not in PUBLIC]
+ID_ROUTES = [route for route in TENANT_ROUTES if route.parameters]
+LIST_ROUTES = [route for route in TENANT_ROUTES if not route.parameters]
+
+
+@pytest.fixture
+def rows(shop, alice) -> dict[str, Any]:
+    """One row of everything that a path can name, all of the shop and all marked."""
+    product = factories.make_product(shop, f"{MARK}-1", title=f"{MARK} shoe", brand=MARK)
+    segment = factories.make_segment(
+        shop, slug="zebrafish-friends", name=f"{MARK} friends", interests=("outdoor_hiking",)
+    )
+    placement = factories.make_placement(shop, "zebrafish-slot")
+    job = factories.make_render_job(shop, product=product)
+    creative = factories.make_creative(job)
+    type(creative).objects.filter(pk=creative.pk).update(headline=f"{MARK} headline")
+    campaign = factories.make_campaign(
+        shop, name=f"{MARK} campaign", products=[product], segments=[segment], placements=[placement]
+    )
+    variant = Variant.objects.create(
+        advertiser=shop, campaign=campaign, product=product, segment=segment, job=job
+    )
+    feed = f"id\ttitle\tlink\tprice\nA1\t{MARK} mug\thttps://shop.example/a1\t9.90 EUR\n"
+    record = catalog_preview(advertiser=shop, source_name=f"{MARK}.tsv", content=feed.encode())
+    factories.make_brand_kit(shop, name=MARK)
+    consent_record(
+        advertiser=shop, shopper_key="zebrafish-shopper", personalisation=True, text_version="1", source="t"
+    )
+    factories.make_key(shop)
+    ApiKey.objects.filter(advertiser=shop).update(name=MARK)
+    return {
+        "product_id": product.pk,
+        "segment_id": segment.pk,
+        "placement_id": placement.pk,
+        "job_id": job.pk,
+        "creative_id": creative.pk,
+        "campaign_id": campaign.pk,
+        "variant_id": variant.pk,
+        "import_id": record.pk,
+        "key_id": ApiKey.objects.filter(advertiser=shop).latest("created_at").pk,
+        "membership_id": Membership.objects.get(user=alice).pk,
+        "shopper_key": "zebrafish-shopper",
+    }
+
+
+FIXED = {"verb": "withdraw"}  # parameters that name no record
+
+
+def random_ids() -> dict[str, Any]:
+    return {"shopper_key": "nobody-at-all"} | {
+        name: uuid.uuid4()
+        for name in (
+            "product_id", "segment_id", "placement_id", "job_id", "creative_id", "campaign_id",
+            "variant_id", "import_id", "key_id", "membership_id",
+        )
+    }  # fmt: skip
+
+
+def fingerprint(advertiser: Any) -> str:
+    """Of every row of the advertiser, so that a change anywhere shows."""
+    digest = hashlib.sha256()
+    for model in apps.get_models():
+        if model._meta.app_label not in OUR_APPS:
+            continue
+        names = {f.name for f in model._meta.get_fields()}
+        if model._meta.label == "accounts.Advertiser":
+            found = model.objects.filter(pk=advertiser.pk)
+        elif "advertiser" in names:
+            found = model.objects.filter(advertiser=advertiser)
+        else:
+            continue
+        values = [
+            {key: value for key, value in row.items() if key != "last_used_at"}
+            for row in found.order_by("pk").values()
+        ]
+        digest.update(json.dumps([model._meta.label, values], cls=DjangoJSONEncoder).encode())
+    return digest.hexdigest()
+
+
+def neutral(response: Any, values: dict[str, Any]) -> str:
+    """The body without what differs by nature: the id that was asked for, and CSRF tokens."""
+    if response.streaming:
+        return ""
+    text = response.content.decode()
+    for value in values.values():
+        text = text.replace(str(value), "ID")
+    text = re.sub(r'(name="csrfmiddlewaretoken" value|"X-CSRFToken")(=|: )"\w+"', "", text)
+    return f"{response.get('Location', '')}\n{text}"
+
+
+def call(client: Client, method: str, url: str, body: dict[str, Any] | None = None) -> Any:
+    if url.startswith("/api/"):
+        data = json.dumps(body or {})
+        return client.generic(method, url, data, content_type="application/json")
+    if method == "POST":
+        return client.post(url, body or {})
+    return client.generic(method, url)
+
+
+def keyed(advertiser: Any, kind: str = ApiKey.Kind.SECRET) -> APIClient:
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {factories.make_key(advertiser, kind)}")
+    return client
+
+
+def signed_in(advertiser: Any, role: str) -> Client:
+    client = Client()
+    client.force_login(factories.make_member(advertiser, role))
+    return client
+
+
+def test_every_route_of_the_schema_is_in_the_url_table_and_the_other_way_round() -> None:
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    documented = {path.lstrip("/").replace("{", "<").replace("}", ">") for path in schema["paths"]}
+    table = {re.sub(r"<\w+:", "<", route.pattern) for route in ROUTES if route.is_api}
+    assert documented == table - {"api/v1/schema", "api/v1/docs"}
+
+
+def test_the_tables_name_only_routes_that_exist() -> None:
+    names = {route.name for route in ROUTES}
+    listed = {
+        *PUBLIC,
+        *PUBLISHABLE,
+        *READING_POSTS,
+        *REVIEWING,
+        *BODIES,
+        *(name for name, _ in ALWAYS_ERASED),
+    }
+    assert listed <= names
+
+
+def test_every_id_in_a_path_is_of_a_known_kind(rows) -> None:
+    for route in ID_ROUTES:
+        unknown = set(route.parameters) - rows.keys() - FIXED.keys()
+        assert not unknown, f"{route.name} names a record of a new kind: add {unknown} to the fixture 'rows'"
+
+
+def test_anothers_id_answers_like_a_random_one_and_changes_nothing(
+    rows, shop, other_shop, mallory_client
+) -> None:
+    before, other_api = fingerprint(shop), keyed(other_shop)
+    problems = []
+    for route, method in itertools.product(ID_ROUTES, METHODS):
+        for client in (mallory_client, other_api) if route.is_api else (mallory_client,):
+            answers = []
+            for values in (rows | FIXED, random_ids() | FIXED):
+                response = call(client, method, route.url(values), BODIES.get(route.name))
+                answers.append((response.status_code, neutral(response, values)))
+            foreign, random = answers
+            allowed = {404, 405}
+            if (route.name, method) in ALWAYS_ERASED:
+                allowed = {204}
+            elif route.name == "api-creative-approve" and client is other_api:
+                allowed |= {403}  # a key approves nothing, its own creatives included
+            if foreign != random or foreign[0] not in allowed:
+                problems.append((route.name, method, foreign, random))
+    assert not problems
+    assert fingerprint(shop) == before
+
+
+def test_no_list_shows_anything_of_another_advertiser(rows, shop, other_shop, mallory_client) -> None:
+    before, other_api = fingerprint(shop), keyed(other_shop)
+    queries = ["", f"?search={MARK}&q={MARK}&page_size=200", f"?table=creatives&size=300x250&search={MARK}"]
+    queries.append("?" + "&".join(f"{name.removesuffix('_id')}={value}" for name, value in rows.items()))
+    problems = []
+    for route, query in itertools.product(LIST_ROUTES, queries):
+        for client in (mallory_client, other_api) if route.is_api else (mallory_client,):
+            response = call(client, "GET", route.url({}) + query)
+            # What was asked for may be repeated in the answer; nothing else of the shop may appear.
+            text = neutral(response, {"asked": MARK} | rows if query else {}).lower()
+            seen = [str(value) for name, value in rows.items() if name != "shopper_key"] + [MARK.lower()]
+            leaked = [value for value in seen if value in text]
+            if leaked or response.status_code >= 500:
+                problems.append((route.name, query, response.status_code, leaked))
+    assert not problems
+    assert fingerprint(shop) == before
+
+
+def test_nobody_gets_in_without_signing_in_or_a_key(rows, shop, client) -> None:
+    before = fingerprint(shop)
+    problems = []
+    for route, method in itertools.product(TENANT_ROUTES, METHODS):
+        response = call(client, method, route.url(rows | FIXED))
+        if route.is_api:
+            refused = response.status_code in (401, 403, 405)
+        else:
+            to_login = response.status_code == 302 and response["Location"].startswith("/login/")
+            refused = to_login or response.status_code == 405
+        if not refused:
+            problems.append((route.name, method, response.status_code))
+    assert not problems
+    assert fingerprint(shop) == before
+
+
+def test_a_publishable_key_reads_and_changes_nothing(rows, shop) -> None:
+    client = keyed(shop, ApiKey.Kind.PUBLISHABLE)
+    before = fingerprint(shop)
+    problems = []
+    for route, method in itertools.product([route for route in TENANT_ROUTES if route.is_api], METHODS):
+        response = call(client, method, route.url(rows | FIXED))
+        # Where it may: past the permission, stopped by its empty body.
+        allowed = {400} if method == "POST" and route.name in PUBLISHABLE else {403, 405}
+        if response.status_code not in allowed:
+            problems.append((route.name, method, response.status_code))
+    assert not problems
+    assert fingerprint(shop) == before
+
+
+@pytest.mark.parametrize("role", [Membership.Role.REPORTER, Membership.Role.REVIEWER])
+def test_reporters_write_nothing_and_reviewers_only_reviews(role, rows, shop) -> None:
+    client = signed_in(shop, role)
+    may = set(READING_POSTS) | (REVIEWING if role == Membership.Role.REVIEWER else set())
+    before = fingerprint(shop)
+    problems = []
+    for route, method in itertools.product(TENANT_ROUTES, METHODS[1:]):
+        if route.name in may:
+            continue
+        response = call(client, method, route.url(rows | FIXED), BODIES.get(route.name))
+        # A page that only shows does not look at the method; decisions know no session (401).
+        shows = not route.is_api and response.status_code == 200
+        if not shows and response.status_code not in (401, 403, 405):
+            problems.append((route.name, method, response.status_code))
+    assert not problems
+    assert fingerprint(shop) == before
+
+
+def test_the_posts_that_every_role_may_send_change_nothing(rows, shop) -> None:
+    client = signed_in(shop, Membership.Role.REPORTER)
+    before = fingerprint(shop)
+    for route in TENANT_ROUTES:
+        if route.name in READING_POSTS:
+            body = {"text": "hiking", "rule": {"any": [{"interest": "outdoor_hiking"}]}}
+            assert call(client, "POST", route.url(rows), body).status_code < 500, route.name
+    assert fingerprint(shop) == before
+
+
+# --- what a body names
+
+
+@pytest.mark.parametrize("noun", ["products", "segments", "placements"])
+def test_a_campaign_cannot_be_made_of_anothers_records(noun, rows, other_shop) -> None:
+    client = keyed(other_shop)
+    mine = factories.make_campaign(other_shop, products=[factories.make_product(other_shop)])
+    for url, method in (("/api/v1/campaigns", "POST"), (f"/api/v1/campaigns/{mine.pk}", "PATCH")):
+        answers = []
+        for value in (rows[f"{noun.removesuffix('s')}_id"], uuid.uuid4()):
+            response = call(client, method, url, {"name": "Mine", "style": "soft_3d", noun: [str(value)]})
+            answers.append((response.status_code, neutral(response, {"asked": value})))
+        assert answers[0] == answers[1]
+        assert answers[0][0] in (400, 404), answers
+    assert not getattr(mine, noun).filter(advertiser=other_shop).exclude(advertiser=other_shop).exists()
+    assert not getattr(mine, noun).exclude(advertiser=other_shop).exists()
+
+
+def test_nobody_switches_to_an_advertiser_they_do_not_belong_to(shop, rows, mallory_client) -> None:
+    mallory_client.post("/advertiser/", {"advertiser": str(shop.pk)})
+    assert MARK not in mallory_client.get("/campaigns/").content.decode()
+
+
+PROTECTED = {
+    "id": str(uuid.uuid4()),
+    "status": "live",
+    "state": "approved",
+    "kind": "top_interest",
+    "slug": "taken-over",
+    "size": 10_000,
+    "created_at": "2001-01-01T00:00:00Z",
+    "created_by": 1,
+    "is_staff": True,
+    "is_superuser": True,
+    "role": "admin",
+    "scopes": ["write"],
+    "approved_sha256": "0" * 64,
+    "refreshed_at": "2001-01-01T00:00:00Z",
+    "weight": 99,
+    "spend_cents": 0,
+}
+# Route name -> a body that is accepted; the new or changed row comes back in the answer.
+WRITES = {
+    "api-campaign-list": ("POST", {"name": "Mine", "style": "soft_3d"}),
+    "api-campaign": ("PATCH", {"name": "Mine"}),
+    "api-placement-list": ("POST", {"name": "Mine", "code": "mine", "width": 300, "height": 250}),
+    "api-placement": ("PATCH", {"name": "Mine"}),
+    "api-segment-list": ("POST", {"name": "Mine", "rule": {"any": [{"interest": "outdoor_hiking"}]}}),
+    "api-segment-detail": ("PATCH", {"name": "Mine"}),
+    "api-consent-list": ("POST", {"shopper": "s", "personalisation": True, "text_version": "1"}),
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_a_body_sets_only_the_fields_that_are_its_to_set(name, rows, shop, other_shop) -> None:
+    method, body = WRITES[name]
+    route = next(route for route in ROUTES if route.name == name)
+    extra = PROTECTED | {"advertiser": str(other_shop.pk), "advertiser_id": str(other_shop.pk)}
+    others = fingerprint(other_shop)
+    response = call(keyed(shop), method, route.url(rows), extra | body)
+    assert response.status_code in (200, 201), response.content
+    answer = response.json()
+    kept = [key for key, value in extra.items() if answer.get(key) == value]
+    assert not kept
+    assert fingerprint(other_shop) == others
+
+
+def test_pictures_in_review_have_no_public_address(rows, shop, client) -> None:
+    from generation.models import Creative
+
+    creative = Creative.objects.get(pk=rows["creative_id"])
+    name = f"{creative.pk}/{creative.sha256[:16]}.{creative.file.rpartition('.')[2]}"
+    for status in ("in_review", "rejected", "withdrawn"):
+        Creative.objects.filter(pk=creative.pk).update(status=status)
+        assert client.get(f"/m/{name}").status_code == 404, status
+    assert client.get(f"/media/{creative.file}").status_code == 404
+    assert client.get(f"/media/{creative.file}?s=forged").status_code == 404
+    link = media_url(creative.file)
+    assert client.get(link).status_code == 200  # handed out only by pages of the shop
+    assert client.get(link.replace(creative.file, creative.file[:-5] + "0.png")).status_code == 404
