@@ -14,4 +14,8 @@ app.conf.beat_schedule = {
     "render_sweep": {"task": "generation.tasks.render_sweep", "schedule": 10.0},
     "segments_refresh": {"task": "profiles.tasks.segments_refresh", "schedule": 60.0},
     "rollups_refresh": {"task": "analytics.tasks.rollups_refresh", "schedule": 10.0},
+    "experiment_reports_refresh": {
+        "task": "analytics.tasks.experiment_reports_refresh",
+        "schedule": 300.0,
+    },
 }

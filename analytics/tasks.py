@@ -9,3 +9,26 @@ from analytics import rollups
 def rollups_refresh() -> None:
     """Every few seconds: rebuild what events made dirty. Running twice at once is harmless."""
     rollups.rollups_refresh()
+
+
+# The statistics' libraries cost 150 MB and seconds to import, so the tasks bring them in themselves: the web
+# imports this module for its names.
+@shared_task(ignore_result=True)
+def experiment_reports_refresh() -> None:
+    """Every few minutes: fresh figures for running experiments, and an end for those that are over."""
+    from analytics.experiment_services import experiments_due
+
+    if experiments_due().exists():
+        from analytics import experiment_reports
+
+        experiment_reports.reports_refresh()
+
+
+@shared_task(ignore_result=True)
+def experiment_report_refresh(experiment_id: str) -> None:
+    """Somebody asked for it on the page. A lost message is caught up by the sweep above."""
+    from uuid import UUID
+
+    from analytics import experiment_reports
+
+    experiment_reports.report_refresh(experiment_id=UUID(experiment_id))

@@ -1,0 +1,168 @@
+"""What pages and API do with experiments beyond campaigns' own services: reports, planning, decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet, Sum
+
+from accounts.models import Advertiser, User
+from adplatform.lib.commit import queue_on_commit
+from adplatform.lib.errors import DomainError
+from analytics.models import Event, ExperimentReport
+from analytics.stats.samplecheck import days_needed, sample_needed
+from analytics.stats.statistics import Sums
+from analytics.verdict import Code
+from campaigns import experiment_services as campaigns_services
+from campaigns.experiment_selectors import experiment_get
+from campaigns.models import Experiment
+
+PLANNING_DAYS = 14
+DEFAULT_SHOPPERS = 10_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long an experiment would take, from the campaign's own traffic of the last two weeks."""
+
+    shoppers_seen: int
+    shoppers_a_day: float
+    value: float | None
+    needed: int | None  # None: the traffic does not tell
+    days: int | None
+
+
+def experiments_due() -> QuerySet[Experiment]:
+    """Those whose figures a worker should compute now."""
+    return Experiment.objects.filter(
+        Q(status=Experiment.Status.RUNNING)
+        | Q(report__requested_at__isnull=False)
+        | Q(status=Experiment.Status.STOPPED, report__isnull=True)
+    )
+
+
+def report_find(*, experiment: Experiment) -> ExperimentReport | None:
+    """The newest stored report."""
+    return ExperimentReport.objects.filter(
+        advertiser_id=experiment.advertiser_id, experiment=experiment
+    ).first()
+
+
+def report_request(*, advertiser: Advertiser, experiment_id: UUID, now: datetime) -> ExperimentReport:
+    """Ask a worker for fresh figures. Raises DomainError before the start."""
+    from analytics.tasks import experiment_report_refresh
+
+    experiment = experiment_get(advertiser_id=advertiser.pk, experiment_id=experiment_id)
+    if experiment.started_at is None:
+        raise DomainError("experiment_not_started", "A draft has no figures; start it first.", status=409)
+    report, _ = ExperimentReport.objects.update_or_create(
+        experiment=experiment,
+        defaults={"requested_at": now},
+        create_defaults={
+            "advertiser": advertiser,
+            "content": {},
+            "computed_at": experiment.started_at,
+            "requested_at": now,
+        },
+    )
+    queue_on_commit(experiment_report_refresh, str(experiment.pk))
+    return report
+
+
+def experiment_decide(
+    *,
+    advertiser: Advertiser,
+    experiment_id: UUID,
+    outcome: str,
+    comment: str,
+    now: datetime,
+    arm: str = "",
+    user: User | None = None,
+) -> Experiment:
+    """Decide with the stored report frozen beside it; an unhealthy experiment ships nothing."""
+    experiment = experiment_get(advertiser_id=advertiser.pk, experiment_id=experiment_id)
+    report = report_find(experiment=experiment)
+    content = report.content if report is not None and report.content else None
+    if outcome == Experiment.Outcome.SHIP:
+        if content is None:
+            raise DomainError(
+                "experiment_without_report", "There are no figures yet: compute them first.", status=409
+            )
+        if content["verdict"]["code"] == Code.UNHEALTHY:
+            raise DomainError(
+                "experiment_unhealthy", "An experiment that is not healthy cannot ship anything.", status=409
+            )
+    return campaigns_services.experiment_decide(
+        advertiser=advertiser,
+        experiment_id=experiment_id,
+        outcome=outcome,
+        comment=comment,
+        now=now,
+        arm=arm,
+        report=content,
+        user=user,
+    )
+
+
+def plan_make(
+    *,
+    advertiser: Advertiser,
+    campaign_id: UUID,
+    metric: str,
+    effect: float,
+    weights: list[float],
+    now: datetime,
+    traffic_rate: float = 1.0,
+) -> Plan:
+    """The sample that finds ``effect``, and the days until so many shoppers have come.
+
+    Only shoppers who were shown a creative of their segment count: the others would not take part.
+    """
+    baseline = _baseline(advertiser, campaign_id, metric, now - timedelta(days=PLANNING_DAYS), now)
+    needed = sample_needed(baseline, effect=effect, weights=weights)
+    daily = baseline.n / PLANNING_DAYS * traffic_rate
+    return Plan(
+        shoppers_seen=baseline.n,
+        shoppers_a_day=daily,
+        value=baseline.value,
+        needed=needed,
+        days=days_needed(needed, shoppers_a_day=daily),
+    )
+
+
+def _baseline(advertiser: Advertiser, campaign_id: UUID, metric: str, start: datetime, end: datetime) -> Sums:
+    """Per-shopper sums of the last two weeks, exposures being impressions of segment creatives."""
+    events = Event.objects.filter(
+        advertiser=advertiser, occurred_at__gte=start, occurred_at__lt=end, validity=Event.Validity.VALID
+    ).exclude(shopper_pseudonym="")
+    shown = (
+        events.filter(
+            campaign_id=campaign_id,
+            segment_id__isnull=False,
+            kind__in=(Event.Kind.IMPRESSION, Event.Kind.CLICK),
+        )
+        .order_by()
+        .values_list("shopper_pseudonym")
+        .annotate(
+            impressions=Count("pk", filter=Q(kind=Event.Kind.IMPRESSION)),
+            clicks=Count("pk", filter=Q(kind=Event.Kind.CLICK)),
+        )
+    )
+    people = {shopper: (impressions, clicks) for shopper, impressions, clicks in shown if impressions}
+    if metric == Experiment.Metric.CLICK_RATE:
+        return Sums.of_pairs([c for _, c in people.values()], [i for i, _ in people.values()])
+    orders: dict[str, tuple[int, Any]] = {
+        shopper: (count, cents)
+        for shopper, count, cents in events.filter(kind=Event.Kind.CONVERSION)
+        .order_by()
+        .values_list("shopper_pseudonym")
+        .annotate(
+            count=Count("pk"), cents=Sum("value_cents", filter=Q(currency=advertiser.currency), default=0)
+        )
+    }
+    if metric == Experiment.Metric.CONVERSION_RATE:
+        return Sums.of_values([1.0 if shopper in orders else 0.0 for shopper in people])
+    return Sums.of_values([float(orders.get(shopper, (0, 0))[1]) for shopper in people])
