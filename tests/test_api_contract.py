@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import schemathesis
+from django.core import signals
+from django.db import close_old_connections
 from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
@@ -31,7 +34,17 @@ _ids: dict[str, str] = {}  # path parameter -> the id of a row that exists
 
 
 @pytest.fixture
-def key(shop) -> str:
+def one_connection() -> Iterator[None]:
+    """Requests stay inside the test's transaction, as with Django's own test client."""
+    for signal in (signals.request_started, signals.request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (signals.request_started, signals.request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def key(shop, one_connection) -> str:
     """The shop's secret key; there is one row of everything that a path can name."""
     product = factories.make_product(shop)
     segment = factories.make_segment(shop, interests=("outdoor_hiking",))
