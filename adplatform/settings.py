@@ -335,7 +335,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "default"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # It warns at each connection that a broker on a folder has no host name.
-    "loggers": {"kombu.connection": {"level": "ERROR"}},
+    "loggers": {"kombu.connection": {"level": "ERROR"}, "axes": {"level": "WARNING"}},
 }
 
 # --- storefronts

@@ -11,41 +11,31 @@ import itertools
 import json
 import re
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.core.serializers.json import DjangoJSONEncoder
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
 from accounts.models import ApiKey, Membership
 from adplatform.lib.media import media_url
-from campaigns.catalog_services import catalog_preview
-from campaigns.models import Variant
-from profiles.services import consent_record
 from tests import factories
+from tests.routes import (
+    FIXED,
+    ID_ROUTES,
+    LIST_ROUTES,
+    MARK,
+    PUBLIC,
+    ROUTES,
+    TENANT_ROUTES,
+    call,
+    random_ids,
+    rows_make,
+)
 
-# Route name -> why anybody may call it.
-PUBLIC = {
-    "healthz": "tells a load balancer that the process answers",
-    "readyz": "tells a load balancer that the database answers",
-    "media": "the link itself is a signed capability that expires",
-    "api-schema": "documentation, holds no data",
-    "api-docs": "documentation, holds no data",
-    "login": "signing in",
-    "logout": "signing out",
-    "click": "the signed token is the authority",
-    "creative-media": "pictures that a person approved for showing to everybody",
-    "product-photo": "demo storefront only: photos of products on sale",
-    "storefront-demo": "demo storefront only",
-    "storefront-product": "demo storefront only",
-    "api-events": "the signed token of each event is the authority; conversions need a key",
-}
 # Route name -> what a publishable key, which every shopper can read, may still do there.
 PUBLISHABLE = {"api-behaviour-list", "api-consent-list", "decision-decide", "api-events"}
 # POSTs that change no record of the advertiser, so that every role may send them.
@@ -74,94 +64,14 @@ BODIES: dict[str, dict[str, Any]] = {
     "segment-edit": {"name": "Taken over"},
     "creative-review-decide": {"verb": "approve", "decision": "approve"},
 }
-MARK = "Zebrafish"  # in every text of the shop, in none of the other's
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 OUR_APPS = ("accounts", "profiles", "generation", "campaigns", "analytics")
-
-
-@dataclass(frozen=True)
-class Route:
-    """One line of the URL table."""
-
-    name: str
-    pattern: str
-    parameters: tuple[str, ...] = field(default=())
-
-    @property
-    def is_api(self) -> bool:
-        return self.pattern.startswith("api/v1/")
-
-    def url(self, values: dict[str, Any]) -> str:
-        return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(values[found[1]]), self.pattern)
-
-
-def _routes(patterns: list[Any], prefix: str = "") -> Iterator[Route]:
-    for entry in patterns:
-        pattern = prefix + str(entry.pattern)
-        if isinstance(entry, URLResolver):
-            if entry.app_name != "admin":  # for the operator's staff; tests/test_login.py
-                yield from _routes(entry.url_patterns, pattern)
-        elif isinstance(entry, URLPattern):
-            yield Route(entry.name or pattern, pattern, tuple(re.findall(r"<(?:\w+:)?(\w+)>", pattern)))
-
-
-ROUTES = list(_routes(get_resolver().url_patterns))
-TENANT_ROUTES = [route for route in ROUTES if route.name not in PUBLIC]
-ID_ROUTES = [route for route in TENANT_ROUTES if route.parameters]
-LIST_ROUTES = [route for route in TENANT_ROUTES if not route.parameters]
 
 
 @pytest.fixture
 def rows(shop, alice) -> dict[str, Any]:
     """One row of everything that a path can name, all of the shop and all marked."""
-    product = factories.make_product(shop, f"{MARK}-1", title=f"{MARK} shoe", brand=MARK)
-    segment = factories.make_segment(
-        shop, slug="zebrafish-friends", name=f"{MARK} friends", interests=("outdoor_hiking",)
-    )
-    placement = factories.make_placement(shop, "zebrafish-slot")
-    job = factories.make_render_job(shop, product=product)
-    creative = factories.make_creative(job)
-    type(creative).objects.filter(pk=creative.pk).update(headline=f"{MARK} headline")
-    campaign = factories.make_campaign(
-        shop, name=f"{MARK} campaign", products=[product], segments=[segment], placements=[placement]
-    )
-    variant = Variant.objects.create(
-        advertiser=shop, campaign=campaign, product=product, segment=segment, job=job
-    )
-    feed = f"id\ttitle\tlink\tprice\nA1\t{MARK} mug\thttps://shop.example/a1\t9.90 EUR\n"
-    record = catalog_preview(advertiser=shop, source_name=f"{MARK}.tsv", content=feed.encode())
-    factories.make_brand_kit(shop, name=MARK)
-    consent_record(
-        advertiser=shop, shopper_key="zebrafish-shopper", personalisation=True, text_version="1", source="t"
-    )
-    factories.make_key(shop)
-    ApiKey.objects.filter(advertiser=shop).update(name=MARK)
-    return {
-        "product_id": product.pk,
-        "segment_id": segment.pk,
-        "placement_id": placement.pk,
-        "job_id": job.pk,
-        "creative_id": creative.pk,
-        "campaign_id": campaign.pk,
-        "variant_id": variant.pk,
-        "import_id": record.pk,
-        "key_id": ApiKey.objects.filter(advertiser=shop).latest("created_at").pk,
-        "membership_id": Membership.objects.get(user=alice).pk,
-        "shopper_key": "zebrafish-shopper",
-    }
-
-
-FIXED = {"verb": "withdraw"}  # parameters that name no record
-
-
-def random_ids() -> dict[str, Any]:
-    return {"shopper_key": "nobody-at-all"} | {
-        name: uuid.uuid4()
-        for name in (
-            "product_id", "segment_id", "placement_id", "job_id", "creative_id", "campaign_id",
-            "variant_id", "import_id", "key_id", "membership_id",
-        )
-    }  # fmt: skip
+    return rows_make(shop, alice, MARK)
 
 
 def fingerprint(advertiser: Any) -> str:
@@ -194,15 +104,6 @@ def neutral(response: Any, values: dict[str, Any]) -> str:
         text = text.replace(str(value), "ID")
     text = re.sub(r'(name="csrfmiddlewaretoken" value|"X-CSRFToken")(=|: )"\w+"', "", text)
     return f"{response.get('Location', '')}\n{text}"
-
-
-def call(client: Client, method: str, url: str, body: dict[str, Any] | None = None) -> Any:
-    if url.startswith("/api/"):
-        data = json.dumps(body or {})
-        return client.generic(method, url, data, content_type="application/json")
-    if method == "POST":
-        return client.post(url, body or {})
-    return client.generic(method, url)
 
 
 def keyed(advertiser: Any, kind: str = ApiKey.Kind.SECRET) -> APIClient:
@@ -240,7 +141,7 @@ def test_the_tables_name_only_routes_that_exist() -> None:
 def test_every_id_in_a_path_is_of_a_known_kind(rows) -> None:
     for route in ID_ROUTES:
         unknown = set(route.parameters) - rows.keys() - FIXED.keys()
-        assert not unknown, f"{route.name} names a record of a new kind: add {unknown} to the fixture 'rows'"
+        assert not unknown, f"{route.name} names a record of a new kind: add {unknown} to tests/routes.py"
 
 
 def test_anothers_id_answers_like_a_random_one_and_changes_nothing(

@@ -32,6 +32,7 @@ _SHARED = {
 }
 _BY_ID = {"404": "No such record, or another advertiser's: the two look the same"}
 _WRITING = {
+    **_BY_ID,  # a body may name records too
     "409": "Does not go with the record's present state",
     "413": "Too large",
     "415": "Not in a media type that is taken here",
