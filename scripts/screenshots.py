@@ -16,7 +16,6 @@ from pathlib import Path
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webdriver import WebDriver
 
 PAGES = {
     "overview": "/",
@@ -50,7 +49,7 @@ WIDTHS = {"wide": 1280, "phone": 390}
 MAX_HEIGHT = 2400
 
 
-def browser_start() -> WebDriver:
+def browser_start() -> webdriver.Chrome:
     options = webdriver.ChromeOptions()
     for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run",
                  "--disable-background-networking", "--disable-component-update"):  # fmt: skip
@@ -58,14 +57,14 @@ def browser_start() -> WebDriver:
     return webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
 
 
-def sign_in(browser: WebDriver, url: str) -> None:
+def sign_in(browser: webdriver.Chrome, url: str) -> None:
     browser.get(f"{url}/login/")
     browser.find_element(By.NAME, "username").send_keys("demo")
     browser.find_element(By.NAME, "password").send_keys("demo")
     browser.find_element(By.CSS_SELECTOR, "button.button-primary").click()
 
 
-def resize(browser: WebDriver, width: int, height: int) -> None:
+def resize(browser: webdriver.Chrome, width: int, height: int) -> None:
     """Set the page's width exactly: a headless window is never narrower than 500 px by itself."""
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
@@ -73,7 +72,7 @@ def resize(browser: WebDriver, width: int, height: int) -> None:
     )
 
 
-def shoot(browser: WebDriver, width: int, target: Path) -> None:
+def shoot(browser: webdriver.Chrome, width: int, target: Path) -> None:
     resize(browser, width, 900)
     time.sleep(1.2)  # charts and lazy pictures
     height = browser.execute_script("return document.documentElement.scrollHeight")
@@ -109,7 +108,7 @@ def main() -> None:
                     if not links:
                         print(f"  {name}: nothing to open on {path}")
                         continue
-                    browser.get(links[0].get_attribute("href"))
+                    browser.get(links[0].get_attribute("href") or "")
                 shoot(browser, width, arguments.out / f"{name}-{label}.{arguments.format}")
                 problems = [
                     entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"
