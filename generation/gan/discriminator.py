@@ -60,22 +60,23 @@ class MultiScaleDiscriminator(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """Large picture beside the enlarged small one (B, 8, H, W) -> score map (B, 1, H/8, W/8)."""
+    """Large picture (B, 4, H, W) -> score map (B, 1, H/4, W/4): is each neighbourhood crisp as a real one?
 
-    def __init__(self, base: int = 32) -> None:
+    It does not see the small input, so it cannot tell a generator's picture by what is drawn in it.
+    """
+
+    def __init__(self, base: int = 24) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(8, base, 4, stride=2, padding=1),
+            nn.Conv2d(4, base, 4, stride=2, padding=1),
             nn.LeakyReLU(SLOPE),
             nn.Conv2d(base, 2 * base, 4, stride=2, padding=1),
             nn.LeakyReLU(SLOPE),
-            nn.Conv2d(2 * base, 4 * base, 4, stride=2, padding=1),
+            nn.Conv2d(2 * base, 2 * base, 3, padding=1),
             nn.LeakyReLU(SLOPE),
-            nn.Conv2d(4 * base, 1, 3, padding=1),
+            nn.Conv2d(2 * base, 1, 1),
         )
 
-    def forward(self, large: Tensor, small: Tensor) -> Tensor:
-        """large: (B, 4, 4h, 4w); small: (B, 4, h, w), its input."""
-        enlarged = F.interpolate(small, scale_factor=4, mode="nearest")
-        x = torch.cat((large, enlarged), dim=1).contiguous(memory_format=torch.channels_last)
-        return self.body(x)
+    def forward(self, large: Tensor) -> Tensor:
+        """Scores, high for real."""
+        return self.body(large.contiguous(memory_format=torch.channels_last))

@@ -16,15 +16,14 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.nn import functional as F
 
+from generation.gan.anchors import KEYS_FILE, NAMES_FILE, Anchors
 from generation.gan.networks import STYLES, MotifGenerator
 from generation.gan.upscaler import MotifUpscaler
 
 INDEX = "model_index.json"
 ANCHORS = "anchors"
 WEIGHTS = "diffusion_pytorch_model.safetensors"
-ANCHOR_WEIGHTS = "anchors.safetensors"
 
 
 class ModelMissing(Exception):
@@ -51,15 +50,14 @@ class MotifGanPipeline:
         self,
         generator: MotifGenerator,
         upscaler: MotifUpscaler,
-        anchors: Tensor,
-        anchor_names: list[str],
+        anchors: Anchors,
         *,
         anchor_share: float = 0.0,
-        anchor_temperature: float = 0.05,
+        anchor_temperature: float = 0.01,
         truncation: float = 0.7,
     ) -> None:
         self.generator, self.upscaler = generator.eval(), upscaler.eval()
-        self.anchors, self.anchor_names = anchors, anchor_names  # (A, 384) unit vectors
+        self.anchors = anchors
         self.anchor_share = anchor_share
         self.anchor_temperature = anchor_temperature
         self.truncation = truncation
@@ -73,10 +71,7 @@ class MotifGanPipeline:
             network.save_config(part)
             tensors = {key: value.to(dtype).contiguous() for key, value in network.state_dict().items()}
             save_file(tensors, part / WEIGHTS, metadata={"format": "pt"})
-        (folder / ANCHORS).mkdir(exist_ok=True)
-        save_file({"vectors": self.anchors.to(dtype).contiguous()}, folder / ANCHORS / ANCHOR_WEIGHTS)
-        names = json.dumps(self.anchor_names, ensure_ascii=False, indent=0)
-        (folder / ANCHORS / "names.json").write_text(names + "\n", encoding="utf-8")
+        self.anchors.save(folder / ANCHORS)
         index = {
             "_class_name": type(self).__name__,
             "generator": ["generation.gan.networks", "MotifGenerator"],
@@ -87,11 +82,13 @@ class MotifGanPipeline:
             "truncation": self.truncation,
         }
         (folder / INDEX).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+        for path in folder.rglob("*.safetensors"):
+            path.chmod(0o644)  # safetensors writes 0600, and another user runs the worker
 
     @classmethod
     def load(cls, folder: Path) -> MotifGanPipeline:
         """Read a folder written by ``save``; computes in float32 whatever the files hold."""
-        files = [INDEX, f"{ANCHORS}/{ANCHOR_WEIGHTS}", f"{ANCHORS}/names.json"]
+        files = [INDEX, f"{ANCHORS}/{KEYS_FILE}", f"{ANCHORS}/{NAMES_FILE}"]
         files += [f"{part}/{name}" for part in ("generator", "upscaler") for name in ("config.json", WEIGHTS)]
         for name in files:
             if not (folder / name).is_file():
@@ -100,16 +97,13 @@ class MotifGanPipeline:
             index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
             generator = cls._network(MotifGenerator, folder / "generator")
             upscaler = cls._network(MotifUpscaler, folder / "upscaler")
-            anchors = F.normalize(load_file(folder / ANCHORS / ANCHOR_WEIGHTS)["vectors"].float(), dim=1)
-            names = json.loads((folder / ANCHORS / "names.json").read_text(encoding="utf-8"))
-            if len(names) != len(anchors):
-                raise ValueError(f"{len(names)} anchor names for {len(anchors)} vectors")
+            anchors = Anchors.load(folder / ANCHORS)
             settings = {
                 key: float(index[key]) for key in ("anchor_share", "anchor_temperature", "truncation")
             }
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             raise ModelBroken(f"the model in {folder} cannot be loaded: {error}") from error
-        return cls(generator, upscaler, anchors, names, **settings)
+        return cls(generator, upscaler, anchors, **settings)
 
     @staticmethod
     def _network(kind: type, folder: Path) -> MotifGenerator | MotifUpscaler:
@@ -120,31 +114,14 @@ class MotifGanPipeline:
             raise ValueError(f"{folder / WEIGHTS} holds NaN or infinite weights")
         return network.requires_grad_(False).to(memory_format=torch.channels_last).eval()
 
-    def nearest(self, text: Tensor) -> tuple[str, float]:
-        """The trained name nearest to one text vector (384,), and their cosine."""
-        similarity, row = (self.anchors @ text).max(dim=0)
-        return self.anchor_names[int(row)], float(similarity)
-
-    def condition(self, text: Tensor) -> Tensor:
-        """Pull text vectors (B, 384) towards the trained names around them.
-
-        Between two trained names the generator can only blend two pictures; near a name it draws
-        one. ``anchor_share`` 0 leaves the text as it is, 1 uses nothing but trained names.
-        """
-        if self.anchor_share <= 0.0 or not len(self.anchors):
-            return text
-        weights = torch.softmax(text @ self.anchors.T / self.anchor_temperature, dim=1)
-        pulled = F.normalize(weights @ self.anchors, dim=1)
-        return F.normalize(text * (1.0 - self.anchor_share) + pulled * self.anchor_share, dim=1)
-
     @torch.inference_mode()
     def draw(self, text: Tensor, style: str, seed: int) -> Tensor:
         """One small picture: text (384,) -> (1, 4, 64, 64). The same seed gives the same picture."""
         choice = torch.zeros(1, len(STYLES))
         choice[0, STYLES.index(style)] = 1.0
-        condition = self.condition(text[None])
-        mean, log_variance = self.generator.latent_prior(condition, choice)
         random = torch.Generator().manual_seed(seed % 2**63)
+        condition = self.anchors.pull(text, self.anchor_share, self.anchor_temperature, random)[None]
+        mean, log_variance = self.generator.latent_prior(condition, choice)
         noise = torch.randn(mean.shape, generator=random)
         return self.generator(condition, choice, mean + self.truncation * noise * (0.5 * log_variance).exp())
 
@@ -159,11 +136,11 @@ class MotifGanPipeline:
 def straight_rgba(premultiplied: Tensor) -> np.ndarray:
     """(4, H, W) premultiplied in [0, 1] -> uint8 (H, W, 4) with straight alpha, as PIL wants it.
 
-    Alpha is stretched from [0.04, 0.96] to [0, 1]: a generator trained with L1 leaves a haze of 1-3 %
-    around a motif and a body that is not quite opaque, and both show once a scene lies behind.
+    Alpha is stretched from [0.2, 0.8] to [0, 1]: a small generator leaves a haze around a motif, a body
+    that is not quite opaque and an edge several pixels wide, and all three show once a scene lies behind.
     """
     alpha = premultiplied[3:]
     colour = premultiplied[:3] / alpha.clamp(min=1 / 255)
-    stretched = ((alpha - 0.04) / 0.92).clamp(0.0, 1.0)
+    stretched = ((alpha - 0.2) / 0.6).clamp(0.0, 1.0)
     rgba = torch.cat((colour.clamp(0.0, 1.0) * (stretched > 0), stretched))
     return (rgba * 255.0).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()

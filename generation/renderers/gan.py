@@ -107,7 +107,7 @@ class GanRenderer:
         large = self._pipeline.enlarge(small, style)
         image = Image.fromarray(straight_rgba(large[0]), "RGBA")
         on_step(3, STAGES)
-        nearest, similarity = self._pipeline.nearest(vector)
+        nearest, similarity = self._pipeline.anchors.nearest(vector)
         return RenderResult(
             image=image,
             model=self.name,

@@ -42,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sampling", choices=SAMPLINGS)
     parser.add_argument("--emphasise", type=Path, help="file of object names, one a line, to show more often")
     parser.add_argument("--emphasis", type=int, default=3, help="how often in each pass over the pictures")
+    parser.add_argument("--crop", type=int, help="side of the upscaler's small crops")
+    parser.add_argument("--jitter", type=float, help="length of the noise on text vectors (they have 1)")
+    parser.add_argument("--text-only-rate", type=float, help="share drawn without the picture's own latent")
     parser.add_argument("--threads", type=int, help="torch threads; 1 is often fastest for small layers")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--checkpoint-seconds", type=float)
@@ -63,6 +66,8 @@ def config_of(options: argparse.Namespace) -> TrainConfig:
             "batch",
             "lr",
             "lr_schedule",
+            "jitter",
+            "text_only_rate",
             "sampling",
             "threads",
             "seed",
@@ -120,7 +125,8 @@ def run(options: argparse.Namespace, say: Callable[[str], None] = print) -> None
         objects, size, options.out.parent, emphasised=emphasised, emphasis=options.emphasis
     )
     if options.network == "upscaler":
-        names = ("samples", "batch", "lr", "threads", "seed", "checkpoint_seconds", "adversarial_weight")
+        names = ("samples", "batch", "lr", "threads", "seed", "crop", "checkpoint_seconds")
+        names += ("adversarial_weight", "adversarial_start")
         given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
         train_upscaler(
             data,

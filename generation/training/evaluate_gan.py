@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from generation.gan.pipeline import MotifGanPipeline
-from generation.text_encoder import TextEncoder
+from generation.training.gan_data import encode_captions
 from generation.training.pictures import STYLES, load_pictures, read_objects
 
 FEATURE_SIZE = 16
@@ -47,11 +47,12 @@ def ranks(made: Tensor, real: Tensor, own: Tensor) -> Tensor:
     return (similarity > mine).sum(dim=1)
 
 
-def evaluate(pipeline: MotifGanPipeline, data: Path, *, seeds: int = 1) -> dict[str, dict[str, float]]:
+def evaluate(
+    pipeline: MotifGanPipeline, data: Path, cache_folder: Path, *, seeds: int = 1
+) -> dict[str, dict[str, float]]:
     """L1 and retrieval for each style, for trained and for held-out objects."""
     objects = read_objects(data)
-    encoder = TextEncoder()
-    text = encoder.encode([item.name for item in objects])
+    text = encode_captions([[item.name for item in objects]], cache_folder)
     table: dict[str, dict[str, float]] = {}
     for style in STYLES:
         chosen = [index for index, item in enumerate(objects) if style in item.files]
@@ -100,6 +101,7 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, default=Path("var/training"), help="for text vectors")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--anchor-share", type=float, help="in place of the folder's own")
     arguments = parser.parse_args()
@@ -107,7 +109,7 @@ def main() -> None:
     pipeline = MotifGanPipeline.load(arguments.folder)
     if arguments.anchor_share is not None:
         pipeline.anchor_share = arguments.anchor_share
-    print(json.dumps(evaluate(pipeline, arguments.data, seeds=arguments.seeds), indent=2))
+    print(json.dumps(evaluate(pipeline, arguments.data, arguments.cache, seeds=arguments.seeds), indent=2))
     print(f"seconds a picture: {seconds_per_picture(arguments.folder, print):.3f}")
 
 

@@ -8,22 +8,36 @@ from pathlib import Path
 
 import torch
 
+from generation.gan.anchors import Anchors
 from generation.gan.pipeline import MotifGanPipeline, weights_hash
 from generation.gan.upscaler import MotifUpscaler
-from generation.training.captions import captions_of, keyword_counts
+from generation.training.captions import RARE_KEYWORD_OBJECTS, keyword_counts
 from generation.training.gan_data import encode_captions
 from generation.training.gan_loop import averaged_generator, read_checkpoint
 from generation.training.pictures import PictureObject, read_objects
 
+ALIASES = Path(__file__).resolve().parents[1] / "data" / "motif_aliases.tsv"
 
-def trained_names(objects: Sequence[PictureObject], cache_folder: Path) -> tuple[torch.Tensor, list[str]]:
-    """Vectors (A, 384) and texts of the trained objects' bare names; held-out objects are not in it."""
+
+def read_aliases(path: Path = ALIASES) -> list[tuple[str, str]]:
+    """Shop words and the trained name that each means, from a two-column table."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    pairs = [line.split("\t") for line in lines if line.strip() and not line.startswith("#")]
+    return [(word.strip(), name.strip()) for word, name in pairs]
+
+
+def build_anchors(objects: Sequence[PictureObject], cache_folder: Path) -> Anchors:
+    """Names, rare keywords and shop words of the trained objects; held-out objects are not in it."""
     counts = keyword_counts(objects)
     trained = [item for item in objects if not item.held_out]
-    captions = [captions_of(item, counts) for item in trained]
-    vectors = encode_captions(captions, cache_folder)
-    starts = torch.tensor([0, *(len(texts) for texts in captions)]).cumsum(0)[:-1]
-    return vectors[starts], [item.name for item in trained]
+    row = {item.name: index for index, item in enumerate(trained)}
+    texts = [(item.name, index) for index, item in enumerate(trained)]
+    for index, item in enumerate(trained):
+        rare = [word for word in item.keywords if counts[word] <= RARE_KEYWORD_OBJECTS and word not in row]
+        texts += [(word, index) for word in sorted(rare, key=lambda word: (counts[word], word))[:5]]
+    texts += [(word, row[name]) for word, name in read_aliases() if name in row]
+    keys = encode_captions([[text for text, _ in texts]], cache_folder)
+    return Anchors(keys, torch.tensor([index for _, index in texts]), [item.name for item in trained])
 
 
 def build_pipeline(
@@ -39,8 +53,7 @@ def build_pipeline(
     upscaler_config = upscaler_state["config"]
     upscaler = MotifUpscaler(upscaler_config["channels"], upscaler_config["blocks"])
     upscaler.load_state_dict(upscaler_state["ema"])
-    anchors, names = trained_names(objects, cache_folder)
-    return MotifGanPipeline(generator, upscaler, anchors, names, **settings)
+    return MotifGanPipeline(generator, upscaler, build_anchors(objects, cache_folder), **settings)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,12 +62,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--generator", type=Path, required=True, help="its checkpoint.pt")
     parser.add_argument("--upscaler", type=Path, required=True, help="its checkpoint.pt")
     parser.add_argument("--out", type=Path, required=True, help="the folder to write")
-    parser.add_argument("--anchor-share", type=float, default=0.5, help="pull towards trained names, 0 to 1")
+    parser.add_argument("--anchor-share", type=float, default=0.8, help="pull towards trained names, 0 to 1")
     parser.add_argument("--truncation", type=float, default=0.7, help="spread of the latent, 0 to 1")
 
 
 def run(options: argparse.Namespace, say: Callable[[str], None] = print) -> None:
     """Write the folder and say its hash."""
+    torch.set_num_threads(1)  # on a busy machine two threads wait for each other: minutes, not seconds
     pipeline = build_pipeline(
         options.generator,
         options.upscaler,

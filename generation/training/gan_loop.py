@@ -53,6 +53,9 @@ class TrainConfig:
     warmup_steps: int = 200
     ema: float = 0.998
     jitter: float = 0.15
+    # Share of the pictures whose caption names them that are drawn from the text alone, as a renderer
+    # draws; the rest get the free latent of their picture, which is what teaches fastest at the start.
+    text_only_rate: float = 0.5
     gradient_weight: float = 1.0
     kl_weight: float = 5e-4
     # Samples after which the discriminator joins: before that there is no shape for it to judge.
@@ -168,9 +171,8 @@ class Trainer:
         batch = self.data.draw(self.next_rows(), self.random, config.jitter)
         mean, log_variance = self.codes(batch.row).chunk(2, dim=1)
         prior_mean, prior_log_variance = self.generator.latent_prior(batch.text, batch.style)
-        # Where the caption names the object, half the latents come from the text alone: what the
-        # renderer will have. The rest come from the picture's own code.
-        from_text = batch.names_object & (torch.rand(len(batch.row), generator=self.random) < 0.5)
+        alone = torch.rand(len(batch.row), generator=self.random) < config.text_only_rate
+        from_text = batch.names_object & alone
         pick = from_text[:, None]
         noise = torch.randn(mean.shape, generator=self.random)
         latent = (

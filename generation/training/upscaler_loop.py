@@ -1,5 +1,8 @@
 """Training of the motif upscaler on crops: real pictures made small and blurred, and the generator's own.
 
+A blurred real picture has a true large one to learn from. A generator's picture has none (its errors are
+not blur), so there the result must only shrink back to the input and look crisp to the discriminator.
+
 ``manage.py train_gan --network upscaler --generator CHECKPOINT`` calls ``train_upscaler``.
 """
 
@@ -32,14 +35,15 @@ class UpscalerConfig:
 
     channels: int = 48
     blocks: int = 4
-    batch: int = 8
-    crop: int = 32  # side of the small crop; the large one is four times that
+    batch: int = 4
+    crop: int = 16  # side of the small crop; the large one is four times that
     samples: int = 200_000
     lr: float = 1e-3
     gradient_weight: float = 1.0
     adversarial_weight: float = 0.01
-    adversarial_start: int = 16_000  # samples; before that the residual is still near zero
-    generated_share: float = 0.6  # of the inputs; the rest are degraded real pictures
+    adversarial_start: int = 4_000  # samples; before that the residual is still near zero
+    generated_share: float = 0.4  # of the inputs; the rest are degraded real pictures
+    consistency_weight: float = 2.0
     ema: float = 0.998
     threads: int = 1
     seed: int = 0
@@ -49,12 +53,14 @@ class UpscalerConfig:
 def degrade(large: Tensor, random: torch.Generator) -> Tensor:
     """Real pictures (B, 4, 4h, 4w) made small, blurred by a random amount: (B, 4, h, w)."""
     small = F.avg_pool2d(large, FACTOR)
-    # A binomial blur by shares: 0 keeps the picture, 1 is about one pixel wide, as the generator's.
+    # Binomial blur by shares, twice: 0 keeps the picture, 1 is about as soft as the generator's.
     kernel = torch.tensor([0.25, 0.5, 0.25])
     weight = (kernel[:, None] * kernel[None, :]).expand(small.shape[1], 1, 3, 3)
-    blurred = F.conv2d(small, weight, padding=1, groups=small.shape[1])
-    share = torch.rand(len(small), 1, 1, 1, generator=random)
-    return small + (blurred - small) * share
+    for _ in range(2):
+        blurred = F.conv2d(small, weight, padding=1, groups=small.shape[1])
+        share = torch.rand(len(small), 1, 1, 1, generator=random)
+        small = small + (blurred - small) * share
+    return small
 
 
 def crop_pairs(large: Tensor, small: Tensor, side: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -84,12 +90,13 @@ class UpscalerTrainer:
         self.random = torch.Generator().manual_seed(config.seed)
         self.step = 0
 
-    def draw(self) -> tuple[Tensor, Tensor, Tensor]:
-        """One batch: large (B, 4, 4c, 4c), small (B, 4, c, c), style (B, S)."""
+    def draw(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """large (B, 4, 4c, 4c), small (B, 4, c, c), style (B, S), which small ones are generated (B,)."""
         config = self.config
         rows = torch.randint(len(self.data), (config.batch,), generator=self.random)
         batch = self.data.draw(rows, self.random, jitter=0.0)
         small = degrade(batch.real, self.random)
+        made = torch.zeros(len(rows), dtype=torch.bool)
         if self.generator is not None:
             made = torch.rand(len(rows), generator=self.random) < config.generated_share
             if made.any():
@@ -102,19 +109,23 @@ class UpscalerTrainer:
         large, small = crop_pairs(batch.real, small, config.crop, self.random)
         if torch.rand((), generator=self.random) < 0.5:
             large, small = large.flip(3), small.flip(3)
-        return large, small, batch.style
+        return large, small, batch.style, made
 
     def train_step(self) -> dict[str, float]:
         """One update of the upscaler and, once it has started, of its judge."""
         config = self.config
-        large, small, style = self.draw()
+        large, small, style, generated = self.draw()
         made = self.upscaler(small, style)
-        l1 = (made - large).abs().mean()
-        edges = gradient_loss(made, large)
-        loss = l1 + config.gradient_weight * edges
+        l1 = edges = consistency = made.new_zeros(())
+        if not generated.all():
+            l1 = (made - large)[~generated].abs().mean()
+            edges = gradient_loss(made[~generated], large[~generated])
+        if generated.any():
+            consistency = (F.avg_pool2d(made, FACTOR) - small)[generated].abs().mean()
+        loss = l1 + config.gradient_weight * edges + config.consistency_weight * consistency
         adversarial = self.step * config.batch >= config.adversarial_start
         if adversarial:
-            loss = loss - config.adversarial_weight * self.judge(made, small).mean()
+            loss = loss - config.adversarial_weight * self.judge(made).mean()
         if not torch.isfinite(loss):
             raise TrainingDiverged(f"the upscaler's loss is {loss.item()} at step {self.step}; lower lr")
         done = min(1.0, self.step * config.batch / config.samples)
@@ -126,8 +137,8 @@ class UpscalerTrainer:
         self.optimizer.step()
         judged = 0.0
         if adversarial:
-            real_score = self.judge(large, small)
-            made_score = self.judge(made.detach(), small)
+            real_score = self.judge(large)
+            made_score = self.judge(made.detach())
             judge_loss = F.relu(1.0 - real_score).mean() + F.relu(1.0 + made_score).mean()
             self.judge_optimizer.zero_grad(set_to_none=True)
             judge_loss.backward()
@@ -137,7 +148,13 @@ class UpscalerTrainer:
         keep = min(config.ema, (self.step + 1) / (self.step + 10))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.ema.parameters()), list(self.upscaler.parameters()), 1.0 - keep)
-        return {"loss": loss.item(), "l1": l1.item(), "edges": edges.item(), "judge": judged}
+        return {
+            "loss": loss.item(),
+            "l1": l1.item(),
+            "edges": edges.item(),
+            "consistency": consistency.item(),
+            "judge": judged,
+        }
 
     def save(self, path: Path) -> None:
         """Atomic: written beside and renamed."""

@@ -193,12 +193,30 @@ def test_from_pictures_to_renderer(pictures: Path, data: TrainingSet, tmp_path: 
     checkpoint = tmp_path / "generator" / "checkpoint.pt"
     upscaled = train_upscaler(large, tmp_path / "upscaler", config, checkpoint, say=quiet)
     assert upscaled.step == 3
-    pipeline = build_pipeline(
-        checkpoint, tmp_path / "upscaler" / "checkpoint.pt", objects, pictures / "cache", anchor_share=0.5
-    )
+    upscaler = tmp_path / "upscaler" / "checkpoint.pt"
+    pipeline = build_pipeline(checkpoint, upscaler, objects, pictures / "cache", anchor_share=0.5)
     pipeline.save(tmp_path / "model")
     renderer = GanRenderer(tmp_path / "model")
     request = RenderRequest(prompt="red thing", motif="red thing", seed=1, width=64, height=64)
     image = renderer.render(request, lambda done, total: None).image
     assert image.mode == "RGBA"
     assert image.size == (64, 64)  # 16 pixels, four times enlarged
+
+
+def test_anchors_pull_a_keyword_to_its_name(tmp_path: Path) -> None:
+    from generation.gan.anchors import Anchors
+
+    keys = torch.nn.functional.normalize(
+        torch.randn(4, 384, generator=torch.Generator().manual_seed(0)), dim=1
+    )
+    # Keys 0 and 1 are the names themselves, 2 and 3 further words of the second name.
+    Anchors(keys, torch.tensor([0, 1, 1, 1]), ["boot", "mug"]).save(tmp_path)
+    anchors = Anchors.load(tmp_path)
+    assert torch.allclose(anchors.keys, keys, atol=0.002)
+    assert anchors.nearest(keys[3]) == ("mug", pytest.approx(1.0, abs=0.01))
+    random = torch.Generator().manual_seed(0)
+    pulled = anchors.pull(keys[3], 1.0, 0.03, random)
+    assert float(pulled @ keys[1]) > 0.99
+    assert torch.equal(anchors.pull(keys[3], 0.0, 0.03, random), keys[3])
+    with pytest.raises(ValueError, match="do not fit"):
+        Anchors(keys, torch.tensor([0, 1, 2, 3]), ["boot"])
