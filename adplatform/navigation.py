@@ -64,7 +64,13 @@ NAVIGATION = (
             Entry("Review", "creative-review"),
         ),
     ),
-    Group("Learn", (Entry("Performance", "performance"),)),
+    Group(
+        "Learn",
+        (
+            Entry("Performance", "performance"),
+            Entry("Experiments", "experiment-list", ("experiment-create", "experiment-detail")),
+        ),
+    ),
     Group(
         "Set up",
         (

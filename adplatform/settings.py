@@ -235,6 +235,8 @@ SPECTACULAR_SETTINGS = {
         "CreativeStatus": "generation.models.Creative.Status",
         "CreativeRejectReason": "generation.models.Creative.RejectReason",
         "CampaignStatus": "campaigns.models.Campaign.Status",
+        "ExperimentStatus": "campaigns.models.Experiment.Status",
+        "ExperimentMetric": "campaigns.models.Experiment.Metric",
         "CatalogImportStatus": "campaigns.models.CatalogImport.Status",
     },
 }

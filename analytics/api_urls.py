@@ -2,10 +2,33 @@
 
 from django.urls import path
 
+from analytics import experiments_api
 from analytics.api import PerformanceReportApi
 from analytics.events_api import events
 
 urlpatterns = [
     path("events", events, name="api-events"),
     path("reports/performance", PerformanceReportApi.as_view(), name="api-performance-report"),
+    path("experiments", experiments_api.ExperimentListApi.as_view(), name="api-experiment-list"),
+    path("experiments/<uuid:experiment_id>", experiments_api.ExperimentApi.as_view(), name="api-experiment"),
+    path(
+        "experiments/<uuid:experiment_id>/start",
+        experiments_api.ExperimentStartApi.as_view(),
+        name="api-experiment-start",
+    ),
+    path(
+        "experiments/<uuid:experiment_id>/stop",
+        experiments_api.ExperimentStopApi.as_view(),
+        name="api-experiment-stop",
+    ),
+    path(
+        "experiments/<uuid:experiment_id>/decide",
+        experiments_api.ExperimentDecideApi.as_view(),
+        name="api-experiment-decide",
+    ),
+    path(
+        "experiments/<uuid:experiment_id>/report",
+        experiments_api.ExperimentReportApi.as_view(),
+        name="api-experiment-report",
+    ),
 ]

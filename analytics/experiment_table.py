@@ -1,7 +1,7 @@
 """Shopper by shopper what happened in an experiment, and per-arm sums of it; pure.
 
-A shopper's exposure is their first impression in the experiment; nothing before it counts. Shoppers who
-were seen in two arms are left out and counted.
+A shopper's exposure is their first impression in the experiment (a click whose impression was lost or bears
+the same time proves one); nothing before it counts. Shoppers seen in two arms are left out and counted.
 """
 
 from __future__ import annotations
@@ -138,8 +138,6 @@ def table_make(
         table.last_at = touch.occurred_at
         shopper = people.get(touch.shopper)
         if shopper is None:
-            if touch.is_click:
-                continue  # its impression was lost or comes later: not exposed yet
             shopper = _Shopper(len(people), touch.arm, touch.occurred_at, touch.device)
             people[touch.shopper] = shopper
         elif shopper.arm != touch.arm:

@@ -2,11 +2,34 @@
 
 from django.urls import path
 
-from analytics import beacons, views
+from analytics import beacons, experiment_views, views
 
 urlpatterns = [
     path("", views.overview, name="overview"),
     path("performance/", views.performance, name="performance"),
     path("performance/export.csv", views.performance_export, name="performance-export"),
+    path("experiments/", experiment_views.experiment_list_view, name="experiment-list"),
+    path("experiments/new/", experiment_views.experiment_create, name="experiment-create"),
+    path("experiments/plan/", experiment_views.experiment_plan, name="experiment-plan"),
+    path("experiments/<uuid:experiment_id>/", experiment_views.experiment_detail, name="experiment-detail"),
+    path(
+        "experiments/<uuid:experiment_id>/start/", experiment_views.experiment_start, name="experiment-start"
+    ),
+    path("experiments/<uuid:experiment_id>/stop/", experiment_views.experiment_stop, name="experiment-stop"),
+    path(
+        "experiments/<uuid:experiment_id>/decide/",
+        experiment_views.experiment_decide,
+        name="experiment-decide",
+    ),
+    path(
+        "experiments/<uuid:experiment_id>/refresh/",
+        experiment_views.experiment_refresh,
+        name="experiment-refresh",
+    ),
+    path(
+        "experiments/<uuid:experiment_id>/waiting/",
+        experiment_views.experiment_waiting,
+        name="experiment-waiting",
+    ),
     path("c/<str:token>", beacons.click, name="click"),
 ]

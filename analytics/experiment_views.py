@@ -1,0 +1,233 @@
+"""Pages of experiments: list, wizard, review."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.permissions import WRITING_ROLES, MemberRequest, member_required
+from adplatform.lib.errors import DomainError, NotFound
+from analytics import experiment_services
+from analytics.experiment_forms import DESIGNS, ExperimentForm, PlanForm
+from campaigns import experiment_services as campaigns_services
+from campaigns.experiment_selectors import experiment_get, experiment_list
+from campaigns.models import Experiment, ExperimentArm
+
+PAGE_SIZE = 25
+FIELDS = {"min_effect_rate": "effect_percent", "traffic_rate": "traffic_percent", "arms": "control_percent"}
+
+
+@member_required()
+@require_GET
+def experiment_list_view(request: MemberRequest) -> HttpResponse:
+    """All experiments, newest first."""
+    q, status = request.GET.get("q", "").replace("\x00", ""), request.GET.get("status", "")
+    found = experiment_list(advertiser_id=request.advertiser.pk, search=q, status=status)
+    page = Paginator(found.select_related("campaign", "report"), PAGE_SIZE).get_page(request.GET.get("page"))
+    return render(
+        request,
+        "experiments/experiment_list.html",
+        {
+            "page_obj": page,
+            "q": q,
+            "status": status,
+            "statuses": Experiment.Status.choices,
+            "may_write": _may_write(request),
+        },
+    )
+
+
+@member_required(roles=WRITING_ROLES)
+def experiment_create(request: MemberRequest) -> HttpResponse:
+    """The wizard: one page with a power calculation from the campaign's real traffic."""
+    form = ExperimentForm(
+        request.POST or None, advertiser=request.advertiser, initial={"campaign": request.GET.get("campaign")}
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            experiment = campaigns_services.experiment_create(
+                advertiser=request.advertiser, user=request.user, **form.plan()
+            )
+        except DomainError as error:
+            _add_errors(form, error)
+        else:
+            messages.success(request, "The experiment is a draft. Look it over, then start it.")
+            return redirect("experiment-detail", experiment.pk)
+    return render(
+        request,
+        "experiments/experiment_create.html",
+        {"form": form, "designs": DESIGNS, "design": form["design"].value() or "match"},
+    )
+
+
+@member_required(roles=WRITING_ROLES)
+@require_GET
+def experiment_plan(request: MemberRequest) -> HttpResponse:
+    """The power calculation, asked by the wizard whenever something changes."""
+    form = PlanForm(request.GET, advertiser=request.advertiser)
+    plan = None
+    if form.is_valid():
+        data = form.cleaned_data
+        plan = experiment_services.plan_make(
+            advertiser=request.advertiser,
+            campaign_id=data["campaign"].pk,
+            metric=data["primary_metric"],
+            effect=data["effect_percent"] / 100,
+            weights=[arm.weight for arm in form.arms()],
+            now=timezone.now(),
+            traffic_rate=data["traffic_percent"] / 100,
+        )
+    context = {"plan": plan, "form": form, "metric": form["primary_metric"].value()}
+    return render(request, "experiments/_plan.html", context)
+
+
+@member_required()
+@require_GET
+def experiment_detail(request: MemberRequest, experiment_id: UUID) -> HttpResponse:
+    """The review page: health, numbers, trend, exploration, verdict, log."""
+    return render(request, "experiments/experiment_detail.html", _detail_context(request, experiment_id))
+
+
+@member_required(roles=WRITING_ROLES)
+@require_POST
+def experiment_start(request: MemberRequest, experiment_id: UUID) -> HttpResponse:
+    """Begin to split shoppers."""
+    return _act(
+        request,
+        experiment_id,
+        "Running: new visits are split from now on.",
+        lambda: campaigns_services.experiment_start(
+            advertiser=request.advertiser, experiment_id=experiment_id, now=timezone.now(), user=request.user
+        ),
+    )
+
+
+@member_required(roles=WRITING_ROLES)
+@require_POST
+def experiment_stop(request: MemberRequest, experiment_id: UUID) -> HttpResponse:
+    """End the split before its planned end."""
+    return _act(
+        request,
+        experiment_id,
+        "Stopped. Its figures stay.",
+        lambda: campaigns_services.experiment_stop(
+            advertiser=request.advertiser,
+            experiment_id=experiment_id,
+            now=timezone.now(),
+            comment=request.POST.get("comment", "")[:1000],
+            user=request.user,
+        ),
+    )
+
+
+@member_required(roles=WRITING_ROLES)
+@require_POST
+def experiment_decide(request: MemberRequest, experiment_id: UUID) -> HttpResponse:
+    """``choice`` is ``ship:<arm>``, ``roll_back`` or ``no_change``."""
+    outcome, _, arm = request.POST.get("choice", "").partition(":")
+    return _act(
+        request,
+        experiment_id,
+        "Decided. The figures you saw are kept with the decision.",
+        lambda: experiment_services.experiment_decide(
+            advertiser=request.advertiser,
+            experiment_id=experiment_id,
+            outcome=outcome,
+            arm=arm,
+            comment=request.POST.get("comment", ""),
+            now=timezone.now(),
+            user=request.user,
+        ),
+    )
+
+
+@member_required()
+@require_POST
+def experiment_refresh(request: MemberRequest, experiment_id: UUID) -> HttpResponse:
+    """Ask a worker for fresh figures; the page looks again until they are there."""
+    return _act(
+        request,
+        experiment_id,
+        "Fresh figures are being computed.",
+        lambda: experiment_services.report_request(
+            advertiser=request.advertiser, experiment_id=experiment_id, now=timezone.now()
+        ),
+    )
+
+
+@member_required()
+@require_GET
+def experiment_waiting(request: MemberRequest, experiment_id: UUID) -> HttpResponse:
+    """Polled while a worker computes: once the figures are there the page reloads itself."""
+    experiment = _experiment(request, experiment_id)
+    report = experiment_services.report_find(experiment=experiment)
+    if report is not None and report.requested_at is None:
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    return render(request, "experiments/_waiting.html", {"experiment": experiment})
+
+
+def _experiment(request: MemberRequest, experiment_id: UUID) -> Experiment:
+    try:
+        return experiment_get(advertiser_id=request.advertiser.pk, experiment_id=experiment_id)
+    except NotFound:
+        raise Http404 from None
+
+
+def _detail_context(request: MemberRequest, experiment_id: UUID) -> dict[str, Any]:
+    experiment = _experiment(request, experiment_id)
+    report = experiment_services.report_find(experiment=experiment)
+    content = report.content if report is not None else {}
+    if experiment.decision_report:  # what the person saw, not what arrived since
+        content = experiment.decision_report
+    charts: dict[str, Any] = {}
+    if content:
+        from analytics.experiment_charts import charts_make  # plotly: only this page pays for it
+
+        charts = charts_make(content)
+    arms = list(experiment.arms.all())
+    total = sum(arm.weight for arm in arms)
+    return {
+        "experiment": experiment,
+        "arms": [(arm, arm.weight / total) for arm in arms],
+        "report": report,
+        "content": content,
+        "charts": charts,
+        "currency": request.advertiser.currency,
+        "guardrails": [
+            (Experiment.Metric(rail["metric"]).label, rail["margin_rate"]) for rail in experiment.guardrails
+        ],
+        "may_write": _may_write(request),
+        "shippable": [arm for arm in arms if arm.rule != ExperimentArm.Rule.OTHER_SEGMENT],
+        "is_waiting": report is not None and report.requested_at is not None,
+    }
+
+
+def _act(request: MemberRequest, experiment_id: UUID, done: str, action: Any) -> HttpResponse:
+    _experiment(request, experiment_id)
+    try:
+        action()
+    except DomainError as error:
+        sentences = [sentence for found in error.errors.values() for sentence in found]
+        messages.error(request, " ".join(sentences) or error.message)
+    else:
+        messages.success(request, done)
+    return redirect("experiment-detail", experiment_id)
+
+
+def _add_errors(form: ExperimentForm, error: DomainError) -> None:
+    for field, sentences in error.errors.items():
+        name = FIELDS.get(field, field)
+        form.add_error(name if name in form.fields else None, sentences)
+    if not error.errors:
+        form.add_error(None, error.message)
+
+
+def _may_write(request: HttpRequest) -> bool:
+    return request.membership.role in WRITING_ROLES  # type: ignore[attr-defined]

@@ -1,0 +1,105 @@
+"""How an experiment's figures are written. ``{% load experiments %}``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from adplatform.lib.money import money_text
+from analytics.words import chance_words, lift_words, probability_words
+
+register = template.Library()
+
+register.filter("chance", chance_words)
+register.filter("lift", lift_words)
+
+_LEVELS = {
+    "ok": ("good", "OK"),
+    "warn": ("warn", "Look"),
+    "fail": ("bad", "Failed"),
+    "unknown": ("", "Too early"),
+}
+_VERDICTS = {
+    "ship": "success",
+    "roll_back": "error",
+    "unhealthy": "error",
+    "needs_review": "warning",
+    "inconclusive": "warning",
+}
+_STATUS = {"draft": "", "running": "info", "stopped": "warn", "decided": "good"}
+
+
+@register.filter
+def p_words(p: float | None) -> str:
+    """``0.031`` or ``< 0.001``: the column's head says p."""
+    return probability_words(p).removeprefix("p ").removeprefix("= ")
+
+
+@register.simple_tag
+def metric_value(value: float | None, metric: str, currency: str) -> str:
+    """A rate as a percentage, revenue as money; an en dash for nothing."""
+    if value is None:
+        return "–"
+    if metric == "revenue_cents":
+        return money_text(round(value), currency)
+    percent = value * 100
+    return f"{percent:.2f} %" if percent >= 0.005 or percent == 0 else "< 0.01 %"
+
+
+@register.simple_tag
+def level_badge(level: str) -> SafeString:
+    """The colour and word of a health check."""
+    tone, word = _LEVELS.get(level, ("", level))
+    return format_html('<span class="badge badge-{}">{}</span>', tone, word)
+
+
+@register.simple_tag
+def experiment_badge(experiment: Any) -> SafeString:
+    """An experiment's state."""
+    tone = _STATUS.get(experiment.status, "")
+    return format_html('<span class="badge badge-{}">{}</span>', tone, experiment.get_status_display())
+
+
+@register.filter
+def verdict_tone(code: str) -> str:
+    """The notice's colour."""
+    return _VERDICTS.get(code, "info")
+
+
+@register.filter
+def moment(text: str | None) -> datetime | None:
+    """A time out of the stored report."""
+    return datetime.fromisoformat(text) if text else None
+
+
+@register.simple_tag
+def interval_scale(metric: dict[str, Any]) -> float:
+    """How far the interval bars of a table reach to each side; at most a lift of 100 %."""
+    bounds = [abs(row[side]) for row in metric["rows"] for side in ("lift_low", "lift_high") if row.get(side)]
+    return min(1.0, max(bounds, default=0.1) * 1.1)
+
+
+@register.simple_tag
+def interval_bar(row: dict[str, Any], scale: float) -> SafeString | str:
+    """The relative interval as a bar around zero; decoration beside the figures."""
+    low, high, lift = row.get("lift_low"), row.get("lift_high"), row.get("lift")
+    if low is None or high is None or lift is None:
+        return ""
+
+    def place(value: float) -> float:
+        return round(50 + 50 * max(-1.0, min(1.0, value / scale)), 2)
+
+    left, right = place(low), place(high)
+    tone = "good" if low > 0 else "bad" if high < 0 else "open"
+    return format_html(
+        '<span class="interval-bar interval-{}" aria-hidden="true"><span class="interval-range" '
+        'style="left: {}%; width: {}%"></span><span class="interval-point" style="left: {}%"></span></span>',
+        tone,
+        left,
+        max(1.0, right - left),
+        place(lift),
+    )

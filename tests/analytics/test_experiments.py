@@ -1,0 +1,363 @@
+"""Experiments from the design to the decision, through HTTP, and every way in which they refuse."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from adplatform.lib.errors import DomainError
+from analytics.experiment_reports import report_compute, report_refresh, reports_refresh
+from analytics.experiment_services import experiment_decide, plan_make
+from analytics.models import Event, ExperimentReport
+from campaigns.experiment_services import experiment_start, experiment_stop, experiments_finish
+from campaigns.models import Experiment, ExperimentRecord
+from campaigns.serving.loading import snapshot_load
+from campaigns.serving.store import snapshots
+from tests import factories
+from tests.analytics import experiment_cast as cast
+from tests.campaigns.serving_cast import make_live
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def no_stale_snapshot():
+    snapshots.clear()
+
+
+def numbers_in(value):
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [number for item in value for number in numbers_in(item)]
+    return [value] if isinstance(value, float) else []
+
+
+def test_the_whole_way_through_http(api, other_api, shop, settings):
+    settings.SERVING_SNAPSHOT_SECONDS = 0
+    campaign, segment = cast.make_storefront(shop)
+    created = api.post("/api/v1/experiments", {**cast.BODY, "campaign_id": str(campaign.pk)}, format="json")
+    assert created.status_code == 201, created.content
+    url = f"/api/v1/experiments/{created.json()['id']}"
+    assert api.get(f"{url}/report").json()["code"] == "report_not_ready"
+    assert api.post(f"{url}/start").json()["status"] == "running"
+    # Ten days of visits in a moment: the simulation's own clock reaches back, and so must the start.
+    now = timezone.now()
+    Experiment.objects.update(started_at=now - timedelta(days=10), planned_end_at=now + timedelta(days=4))
+    snapshots.clear()
+    rng = random.Random(3)
+    shown = {"segment": 0, "generic": 0}
+    for key in cast.make_shoppers(shop, segment, 60):
+        at = now - timedelta(days=rng.uniform(0.1, 9.5))
+        decision = cast.visit(api, key, at, click=rng.random() < 0.5, order=rng.random() < 0.2)
+        shown[decision["match"]] += 1
+        again = cast.visit(api, key, at + timedelta(minutes=30), click=False)
+        assert again["match"] == decision["match"]  # sticky
+    assert min(shown.values()) > 15
+    assert Event.objects.filter(experiment_id=created.json()["id"]).exclude(arm="").count() >= 120
+
+    assert api.post(f"{url}/report").status_code == 202
+    assert reports_refresh() == 1
+    report = api.get(f"{url}/report").json()
+    assert {arm["key"]: arm["shoppers"] for arm in report["arms"]} == {
+        "generic": shown["generic"],
+        "own_segment": shown["segment"],
+    }
+    assert report["interval_kind"] == "always_valid"
+    assert report["verdict"]["code"] == "collecting"
+    assert report["verdict"]["days_left"] in (4, 5)
+    # A number in the report equals the number in SQL over the raw events.
+    clicks = Event.objects.filter(kind="click", arm="generic", validity="valid").count()
+    assert report["arms"][0]["clicks"] == clicks
+    orders = Event.objects.filter(kind="conversion", validity="valid").count()
+    conversion = next(m for m in report["metrics"] if m["metric"] == "conversion_rate")
+    assert sum(row["numerator"] for row in conversion["rows"]) == orders
+
+    refused = api.post(f"{url}/decide", {"outcome": "ship", "comment": "no arm"}, format="json")
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid")
+    decision = {"outcome": "ship", "arm": "generic", "comment": "Cheaper to make."}
+    assert api.post(f"{url}/decide", decision, format="json").json()["status"] == "decided"
+    after = cast.visit(api, "visitor-1", now - timedelta(minutes=5), click=False)
+    assert after["match"] == "segment"  # before the decision
+    snapshots.clear()
+    fresh = api.post("/api/v1/decisions", {"shopper": "visitor-1", "placements": ["hero"]}, format="json")
+    assert fresh.json()["decisions"][0]["match"] == "generic"
+    experiment = Experiment.objects.get()
+    assert experiment.decision_report["verdict"]["code"] == "collecting"
+    assert [record.action for record in experiment.records.all()] == ["created", "started", "ship"]
+    for path in ("", "/report", "/start", "/stop", "/decide"):
+        method = other_api.get if path in ("", "/report") else other_api.post
+        body = decision if path == "/decide" else {}
+        assert method(url + path, body, format="json").status_code == 404, path
+
+
+def test_a_planted_lift_is_found_after_the_planned_end(shop):
+    experiment = cast.make_running(shop, days_ago=15, planned_shoppers=1200)
+    cast.make_touches(experiment, 1200, click_rates={"generic": 0.08, "own_segment": 0.14})
+    experiments_finish(now=timezone.now())
+    content = report_refresh(experiment_id=experiment.pk).content
+    assert content["interval_kind"] == "fixed"
+    row = content["metrics"][0]["rows"][1]
+    assert row["lift_low"] > 0.1
+    assert row["lift_high"] < 1.4
+    assert row["p_adjusted"] < 0.001
+    assert row["chance_to_beat"] > 0.999
+    assert (content["verdict"]["code"], content["verdict"]["arm"]) == ("ship", "own_segment")
+    assert {check["key"]: check["level"] for check in content["health"]}["split"] == "ok"
+    assert sum(sum(counts) for counts in content["trend"]["exposures"]) == 1200
+    assert all(math.isfinite(number) for number in numbers_in(content))
+    json.dumps(content, allow_nan=False)
+
+
+def test_missing_shoppers_of_one_arm_hide_the_verdict(shop):
+    experiment = cast.make_running(shop, days_ago=15)
+    cast.make_touches(
+        experiment,
+        1500,
+        click_rates={"generic": 0.05, "own_segment": 0.3},
+        skip=lambda number, arm: arm == "own_segment" and number % 4 == 0,
+    )
+    content = report_refresh(experiment_id=experiment.pk).content
+    assert content["verdict"]["code"] == "unhealthy"
+    assert "Split of the shoppers" in content["verdict"]["reasons"][0]
+    with pytest.raises(DomainError) as refused:
+        experiment_decide(
+            advertiser=shop, experiment_id=experiment.pk, outcome="ship", arm="own_segment", comment="x",
+            now=timezone.now(),
+        )  # fmt: skip
+    assert refused.value.code == "experiment_unhealthy"
+
+
+def test_shoppers_of_two_arms_are_left_out_and_counted(shop):
+    experiment = cast.make_running(shop)
+    cast.make_touches(experiment, 50, click_rates={"generic": 0.2, "own_segment": 0.2})
+    first = Event.objects.filter(shopper_pseudonym="shopper-3", kind="impression").first()
+    Event.objects.filter(pk=first.pk).update(arm="generic" if first.arm != "generic" else "own_segment")
+    content = report_compute(experiment, now=timezone.now())
+    assert (content["mixed_shoppers"], content["shoppers"]) == (1, 49)
+
+
+def test_only_what_follows_the_first_impression_counts(shop):
+    experiment = cast.make_running(shop)
+    cast.make_touches(experiment, 20, click_rates={"generic": 0, "own_segment": 0}, order_rate=1.0)
+    early = experiment.started_at + timedelta(seconds=1)
+    Event.objects.filter(kind="conversion", shopper_pseudonym="shopper-1").update(occurred_at=early)
+    content = report_compute(experiment, now=timezone.now())
+    conversion = next(m for m in content["metrics"] if m["metric"] == "conversion_rate")
+    assert sum(row["numerator"] for row in conversion["rows"]) == 19
+
+
+def test_nothing_after_the_planned_end_is_looked_at(shop):
+    experiment = cast.make_running(shop, days_ago=20)
+    cast.make_touches(experiment, 40, click_rates={"generic": 0.5, "own_segment": 0.5})
+    before = report_compute(experiment, now=timezone.now())
+    Event.objects.filter(kind="click").update(occurred_at=experiment.planned_end_at + timedelta(hours=1))
+    after = report_compute(experiment, now=timezone.now())
+    assert before["metrics"][0]["rows"][0]["numerator"] > 0
+    assert after["metrics"][0]["rows"][0]["numerator"] == 0
+
+
+@pytest.mark.parametrize(
+    ("clicks", "orders", "value"), [(0.0, 0.0, 1), (1.0, 1.0, 1), (0.0, 1.0, -500), (0.3, 0.5, 0)]
+)
+def test_hopeless_data_gives_a_verdict_and_no_nan(shop, clicks, orders, value):
+    experiment = cast.make_running(shop)
+    cast.make_touches(
+        experiment, 30, click_rates={"generic": clicks, "own_segment": clicks}, order_rate=orders,
+        value_cents=value,
+    )  # fmt: skip
+    content = report_compute(experiment, now=timezone.now())
+    json.dumps(content, allow_nan=False)
+    assert content["verdict"]["code"] in {"collecting", "unhealthy"}
+
+
+def test_an_experiment_without_an_event_says_so(shop):
+    content = report_compute(cast.make_running(shop), now=timezone.now())
+    assert content["verdict"]["code"] == "no_data"
+    json.dumps(content, allow_nan=False)
+
+
+# --- states and refusals
+def test_only_one_experiment_of_a_campaign_runs_at_a_time(shop):
+    first = cast.make_running(shop)
+    second = cast.make_experiment(shop, first.campaign)
+    with pytest.raises(DomainError, match="Another experiment"):
+        experiment_start(advertiser=shop, experiment_id=second.pk, now=timezone.now())
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Experiment.objects.filter(pk=second.pk).update(status="running")
+    experiment_stop(advertiser=shop, experiment_id=first.pk, now=timezone.now())
+    assert experiment_start(advertiser=shop, experiment_id=second.pk, now=timezone.now()).status == "running"
+
+
+def test_an_experiment_ends_by_itself_at_its_planned_end(shop):
+    experiment = cast.make_running(shop, days_ago=20)
+    assert reports_refresh() == 1
+    experiment.refresh_from_db()
+    assert (experiment.status, experiment.stopped_at) == ("stopped", experiment.planned_end_at)
+    assert experiments_finish(now=timezone.now()) == 0
+    assert ExperimentRecord.objects.filter(action="finished").count() == 1
+    assert reports_refresh() == 0  # computed once more after the end, and then no more
+
+
+def test_what_runs_cannot_be_started_again_and_what_is_decided_stays_so(shop):
+    experiment = cast.make_running(shop)
+    with pytest.raises(DomainError, match="Only a draft"):
+        experiment_start(advertiser=shop, experiment_id=experiment.pk, now=timezone.now())
+    decide = {
+        "advertiser": shop,
+        "experiment_id": experiment.pk,
+        "comment": "So be it",
+        "now": timezone.now(),
+    }
+    with pytest.raises(DomainError) as refused:
+        experiment_decide(**decide, outcome="ship", arm="own_segment")
+    assert refused.value.code == "experiment_without_report"
+    experiment_decide(**decide, outcome="roll_back")
+    with pytest.raises(DomainError, match="Only a started"):
+        experiment_decide(**decide, outcome="no_change")
+    assert snapshot_load(shop.pk).experiments[experiment.campaign_id].arms[0].key == "generic"
+
+
+def test_a_draft_campaign_cannot_be_experimented_with(shop):
+    experiment = cast.make_experiment(shop, factories.make_campaign(shop))
+    with pytest.raises(DomainError) as refused:
+        experiment_start(advertiser=shop, experiment_id=experiment.pk, now=timezone.now())
+    assert refused.value.code == "campaign_not_live"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"arms": [{"rule": "generic"}]}, "arms"),
+        ({"arms": []}, "arms"),
+        ({"arms": [{"rule": "generic", "weight": n} for n in range(50)]}, "arms"),
+        ({"arms": [{"rule": "generic"}, {"rule": "generic"}]}, "arms"),
+        ({"arms": [{"rule": "generic"}, {"rule": "other_segment"}]}, "arms"),
+        ({"arms": [{"rule": "generic", "weight": -1}, {"rule": "own_segment"}]}, "arms"),
+        ({"arms": [{"rule": "generic", "weight": "inf"}, {"rule": "own_segment"}]}, "arms"),
+        ({"arms": [{"rule": "generic", "weight": "nan"}, {"rule": "own_segment"}]}, "arms"),
+        ({"arms": [{"rule": "generic", "weight": 1e-9}, {"rule": "own_segment"}]}, "arms"),
+        ({"arms": "x"}, "arms"),
+        ({"name": ""}, "name"),
+        ({"name": "a\x00b"}, "name"),
+        ({"hypothesis": " "}, "hypothesis"),
+        ({"min_effect_rate": 0}, "min_effect_rate"),
+        ({"min_effect_rate": "nan"}, "min_effect_rate"),
+        ({"planned_shoppers": 0}, "planned_shoppers"),
+        ({"planned_shoppers": 10**30}, "planned_shoppers"),
+        ({"planned_days": 100_000}, "planned_days"),
+        ({"traffic_rate": 2}, "traffic_rate"),
+        ({"primary_metric": "happiness"}, "primary_metric"),
+        ({"guardrails": [{"metric": "click_rate", "margin_rate": 0.1}]}, "guardrails"),
+        ({"guardrails": [{"metric": "revenue_cents", "margin_rate": -1}]}, "guardrails"),
+        ({"campaign_id": "x"}, "campaign_id"),
+    ],
+)
+def test_a_bad_design_gets_a_sentence_for_its_field(api, shop, changes, field):
+    campaign, _ = make_live(shop)
+    body = {**cast.BODY, "campaign_id": str(campaign.pk), **changes}
+    answer = api.post("/api/v1/experiments", body, format="json")
+    assert answer.status_code == 400, answer.content
+    assert field in answer.json()["errors"]
+    assert not Experiment.objects.exists()
+
+
+def test_another_shops_campaign_looks_like_none(api, other_shop):
+    campaign, _ = make_live(other_shop)
+    answer = api.post("/api/v1/experiments", {**cast.BODY, "campaign_id": str(campaign.pk)}, format="json")
+    assert answer.status_code == 404
+
+
+def test_the_plan_comes_from_the_campaigns_own_shoppers(shop):
+    experiment = cast.make_running(shop, days_ago=10)
+    cast.make_touches(experiment, 280, click_rates={"generic": 0.1, "own_segment": 0.1})
+    arguments = {"advertiser": shop, "campaign_id": experiment.campaign_id, "metric": "click_rate"}
+    arguments |= {"effect": 0.2, "weights": [1, 1], "now": timezone.now()}
+    assert plan_make(**arguments).needed is None  # nobody saw a creative of a segment
+    Event.objects.update(segment_id=experiment.pk)
+    plan = plan_make(**arguments)
+    assert (plan.shoppers_seen, plan.shoppers_a_day) == (280, 20)
+    assert plan.value == pytest.approx(0.1, abs=0.03)
+    assert plan.days == math.ceil(plan.needed / 20)
+    assert plan_make(**{**arguments, "effect": 0.1}).needed > 3 * plan.needed
+
+
+# --- pages
+def test_the_pages_lead_from_the_wizard_to_the_decision(alice_client, alice, shop):
+    campaign, _ = cast.make_storefront(shop)
+    assert "No experiments yet" in alice_client.get(reverse("experiment-list")).content.decode()
+    page = alice_client.get(reverse("experiment-create"), {"campaign": campaign.pk})
+    assert page.status_code == 200
+    form = {
+        "campaign": campaign.pk, "name": "Mountains", "hypothesis": "They like them.", "design": "dividend",
+        "control_percent": 40, "traffic_percent": 90, "primary_metric": "click_rate", "effect_percent": 10,
+        "guardrail": "revenue_cents", "margin_percent": 5, "planned_shoppers": 900, "planned_days": 14,
+    }  # fmt: skip
+    bad = alice_client.post(reverse("experiment-create"), {**form, "effect_percent": "-3", "name": ""})
+    assert bad.status_code == 200
+    assert bad.content.decode().count("field-error") == 2
+    plan = alice_client.get(reverse("experiment-plan"), form).content.decode()
+    assert "0 shoppers saw" in plan
+    made = alice_client.post(reverse("experiment-create"), form, follow=True)
+    assert "Not started" in made.content.decode()
+    experiment = Experiment.objects.get()
+    assert [round(arm.weight) for arm in experiment.arms.all()] == [40, 30, 30]
+    detail = reverse("experiment-detail", args=[experiment.pk])
+    alice_client.post(reverse("experiment-start", args=[experiment.pk]))
+    assert "No figures yet" in alice_client.get(detail).content.decode()
+    now = timezone.now()
+    Experiment.objects.update(started_at=now - timedelta(days=20), planned_end_at=now - timedelta(days=6))
+    experiment.refresh_from_db()
+    rates = {"generic": 0.05, "own_segment": 0.12, "other_segment": 0.05}
+    cast.make_touches(experiment, 1500, click_rates=rates, order_rate=0.05)
+    alice_client.post(reverse("experiment-refresh", args=[experiment.pk]))
+    assert "being computed" in alice_client.get(detail).content.decode()
+    reports_refresh()
+    waiting = alice_client.get(reverse("experiment-waiting", args=[experiment.pk]))
+    assert waiting.headers["HX-Refresh"] == "true"
+    text = alice_client.get(detail).content.decode()
+    order = [
+        text.index(f"<h2>{title}") for title in ("Health", "Numbers", "Lift so far", "By device", "Verdict")
+    ]
+    assert order == sorted(order)
+    for never in ("nan", "inf ", "100.0 %", ">0.0 %", "None"):
+        assert never not in text, never
+    no_comment = alice_client.post(
+        reverse("experiment-decide", args=[experiment.pk]), {"choice": "roll_back"}, follow=True
+    )
+    assert "Say why" in no_comment.content.decode()
+    choice = {"choice": "ship:own_segment", "comment": "It sells."}
+    decided = alice_client.post(reverse("experiment-decide", args=[experiment.pk]), choice, follow=True)
+    assert "Decided on" in decided.content.decode()
+    assert experiment.records.last().user == alice
+    ExperimentReport.objects.all().delete()
+    assert "<h2>Verdict" in alice_client.get(detail).content.decode()  # the frozen figures
+    assert "Ship" in alice_client.get(reverse("experiment-list"), {"q": "mount"}).content.decode()
+
+
+def test_mallory_finds_nothing_and_rita_changes_nothing(mallory_client, rita_client, shop):
+    experiment = cast.make_running(shop)
+    names = ("detail", "waiting")
+    for name in names:
+        url = reverse(f"experiment-{name}", args=[experiment.pk])
+        assert mallory_client.get(url).status_code == 404
+        assert rita_client.get(url).status_code == 200
+    for name in ("start", "stop", "decide", "refresh"):
+        url = reverse(f"experiment-{name}", args=[experiment.pk])
+        assert mallory_client.post(url).status_code == 404, name
+    for name in ("start", "stop", "decide"):
+        assert rita_client.post(reverse(f"experiment-{name}", args=[experiment.pk])).status_code == 403
+    assert rita_client.get(reverse("experiment-create")).status_code == 403
+    assert "Own picture" not in mallory_client.get(reverse("experiment-list")).content.decode()
+    assert list(
+        mallory_client.get(reverse("experiment-plan"), {"campaign": experiment.campaign_id})
+        .context["form"]
+        .errors
+    )
