@@ -171,8 +171,10 @@ def _fill(table: Table, people: dict[str, _Shopper], rows: list, day_of) -> None
     table._first_day = np.array([day_of(shopper.first_at) for _, shopper in kept], int)
     table._device = np.array([shopper.device for _, shopper in kept], object)
     if len(kept) >= CAP_MIN_SHOPPERS:
-        cap = float(np.quantile(table._per_shopper(REVENUE, found), CAP_QUANTILE))
-        table.cap_cents = cap if cap > 0 else None
+        revenue = table._per_shopper(REVENUE, found)
+        cap = float(np.quantile(revenue, CAP_QUANTILE))
+        # Where fewer than one in a thousand buys at all, or nobody exceeds it, a cap would only lie.
+        table.cap_cents = cap if 0 < cap < revenue.max() else None
 
 
 def _sums_of(y: np.ndarray, x: np.ndarray) -> Sums:
