@@ -47,6 +47,8 @@ READING_POSTS = {
     "advertiser-switch": "chooses among one's own advertisers",
     "password-change": "one's own password",
 }
+# POSTs of every role that compute anew what is shown, and change nothing that a person decided.
+REFRESHING_POSTS = {"experiment-refresh"}
 # What a reviewer may change besides: approving and rejecting is the role.
 REVIEWING = {
     "creatives-approve",
@@ -62,6 +64,7 @@ ALWAYS_ERASED = {("api-shopper-detail", "DELETE")}
 BODIES: dict[str, dict[str, Any]] = {
     "api-creative-reject": {"reason": "other", "comment": "no"},
     "segment-edit": {"name": "Taken over"},
+    "api-experiment-decide": {"outcome": "ship", "decided_arm": "generic", "comment": "Mine now."},
     "creative-review-decide": {"verb": "approve", "decision": "approve"},
 }
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -131,6 +134,7 @@ def test_the_tables_name_only_routes_that_exist() -> None:
         *PUBLIC,
         *PUBLISHABLE,
         *READING_POSTS,
+        *REFRESHING_POSTS,
         *REVIEWING,
         *BODIES,
         *(name for name, _ in ALWAYS_ERASED),
@@ -218,7 +222,7 @@ def test_a_publishable_key_reads_and_changes_nothing(rows, shop) -> None:
 @pytest.mark.parametrize("role", [Membership.Role.REPORTER, Membership.Role.REVIEWER])
 def test_reporters_write_nothing_and_reviewers_only_reviews(role, rows, shop) -> None:
     client = signed_in(shop, role)
-    may = set(READING_POSTS) | (REVIEWING if role == Membership.Role.REVIEWER else set())
+    may = {*READING_POSTS, *REFRESHING_POSTS} | (REVIEWING if role == Membership.Role.REVIEWER else set())
     before = fingerprint(shop)
     problems = []
     for route, method in itertools.product(TENANT_ROUTES, METHODS[1:]):
