@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 
-.PHONY: help demo serve setup test lint types imports schema clean
+.PHONY: help demo serve setup test test-services lint types imports schema clean
 help:
 	@echo "make demo    set up, load the demo shop, start everything (PORT=8000, TORCH_INDEX=URL)"
 	@echo "make serve   set up and start without the demo shop"
 	@echo "make test    set up and run the tests"
+	@echo "make test-services    the same tests on PostgreSQL (SERVICES_DATABASE_URL=postgres://...)"
 	@echo "make lint types imports schema    what CI checks besides the tests"
 	@echo "make clean   delete .venv and var/"
 
@@ -37,6 +38,12 @@ serve: setup
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
+
+# The same tests on PostgreSQL (a database test_NAME is made and dropped): make test-services TESTS=tests/analytics
+SERVICES_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/adplatform
+TESTS ?= tests
+test-services: $(VENV)/.installed-dev
+	DATABASE_URL=$(SERVICES_DATABASE_URL) $(BIN)/python -m pytest -m "not browser" $(TESTS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -7,7 +7,21 @@ from collections.abc import Callable
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 
-from adplatform.views import bad_request
+from adplatform.views import bad_request, healthz, readyz
+
+
+class HealthMiddleware:
+    """Answers the health endpoints before anything can redirect to HTTPS or refuse the host name.
+
+    Who asks is a load balancer or our own supervisor, by address and without TLS.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        view = {"/healthz": healthz, "/readyz": readyz}.get(request.path_info)
+        return self.get_response(request) if view is None else view(request)
 
 
 class RefuseNulMiddleware:
