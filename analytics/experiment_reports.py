@@ -308,7 +308,8 @@ class _Computation:
             sums = self.table.sums(self.experiment.primary_metric, until=position)
             for line, other in zip(lines, sums[1:], strict=True):
                 found = compare_always_valid(sums[0], other, tuned_for=self.experiment.planned_shoppers)
-                line["lift"].append(found.lift)
+                # A lift without an interval (an arm without a single click) is noise on a first day.
+                line["lift"].append(found.lift if found.lift_low is not None else None)
                 line["low"].append(found.lift_low)
                 line["high"].append(found.lift_high)
         return {"days": days, "lines": lines, "exposures": self.table.exposures()}

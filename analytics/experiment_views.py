@@ -111,6 +111,20 @@ def experiment_start(request: MemberRequest, experiment_id: UUID) -> HttpRespons
 
 @member_required(roles=WRITING_ROLES)
 @require_POST
+def experiment_delete(request: MemberRequest, experiment_id: UUID) -> HttpResponse:
+    """Throw a draft away."""
+    _experiment(request, experiment_id)
+    try:
+        campaigns_services.experiment_delete(advertiser=request.advertiser, experiment_id=experiment_id)
+    except DomainError as error:
+        messages.error(request, error.message)
+        return redirect("experiment-detail", experiment_id)
+    messages.success(request, "The draft is gone.")
+    return redirect("experiment-list")
+
+
+@member_required(roles=WRITING_ROLES)
+@require_POST
 def experiment_stop(request: MemberRequest, experiment_id: UUID) -> HttpResponse:
     """End the split before its planned end."""
     return _act(
@@ -205,6 +219,11 @@ def _detail_context(request: MemberRequest, experiment_id: UUID) -> dict[str, An
         ],
         "may_write": _may_write(request),
         "shippable": [arm for arm in arms if arm.rule != ExperimentArm.Rule.OTHER_SEGMENT],
+        "coverage": (
+            campaigns_services.experiment_coverage(experiment)
+            if experiment.status == Experiment.Status.DRAFT
+            else None
+        ),
         "is_waiting": report is not None and report.requested_at is not None,
     }
 

@@ -170,6 +170,16 @@ class ExperimentApi(TenantApi):
     def get(self, request: Request, experiment_id: UUID) -> Response:
         return self.answer(experiment_id)
 
+    @extend_schema(
+        operation_id="delete_experiment",
+        summary="Delete a draft",
+        responses={204: None},
+        tags=["experiments"],
+    )
+    def delete(self, request: Request, experiment_id: UUID) -> Response:
+        campaigns_services.experiment_delete(advertiser=self.advertiser, experiment_id=experiment_id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
 
 class ExperimentStartApi(TenantApi):
     """Start."""

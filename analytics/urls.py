@@ -15,6 +15,11 @@ urlpatterns = [
     path(
         "experiments/<uuid:experiment_id>/start/", experiment_views.experiment_start, name="experiment-start"
     ),
+    path(
+        "experiments/<uuid:experiment_id>/delete/",
+        experiment_views.experiment_delete,
+        name="experiment-delete",
+    ),
     path("experiments/<uuid:experiment_id>/stop/", experiment_views.experiment_stop, name="experiment-stop"),
     path(
         "experiments/<uuid:experiment_id>/decide/",

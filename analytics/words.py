@@ -36,4 +36,6 @@ def lift_words(lift: float | None) -> str:
         return "–"
     if abs(lift) >= 10:
         return "> +999 %" if lift > 0 else "< −999 %"
+    if lift < -0.999:
+        return "< −99.9 %"
     return f"{lift * 100:+.1f} %".replace("-", "−")

@@ -17,6 +17,8 @@ from adplatform.lib.errors import DomainError
 from campaigns.experiment_selectors import experiment_get
 from campaigns.models import Campaign, Experiment, ExperimentArm, ExperimentRecord
 from campaigns.selectors import campaign_get
+from campaigns.serving.experiments import coverage
+from campaigns.serving.loading import snapshot_load
 from campaigns.serving_version import serving_version_bump
 
 Status = Experiment.Status
@@ -107,6 +109,10 @@ def experiment_start(
         raise DomainError(
             "campaign_not_live", "Launch the campaign first: nothing of it is shown.", status=409
         )
+    if experiment_coverage(experiment)[0] == 0:
+        raise DomainError(
+            "nothing_to_compare", "No product has an approved creative for every arm yet.", status=409
+        )
     experiments_finish(now=now, advertiser_id=advertiser.pk)
     experiment.status = Status.RUNNING
     experiment.started_at = now
@@ -121,6 +127,21 @@ def experiment_start(
     _record(experiment, "started", user, "")
     serving_version_bump(advertiser.pk)
     return experiment
+
+
+def experiment_coverage(experiment: Experiment) -> tuple[int, int]:
+    """Products with an approved creative for every arm, and all that can be shown."""
+    rules = [arm.rule for arm in experiment.arms.all()]
+    return coverage(snapshot_load(experiment.advertiser_id), experiment.campaign_id, rules)
+
+
+@transaction.atomic
+def experiment_delete(*, advertiser: Advertiser, experiment_id: UUID) -> None:
+    """Only a draft: what once ran is part of the record."""
+    experiment = _locked(advertiser, experiment_id)
+    if experiment.status != Status.DRAFT:
+        raise DomainError("experiment_not_draft", "Only a draft can be deleted.", status=409)
+    experiment.delete()
 
 
 @transaction.atomic

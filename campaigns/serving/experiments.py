@@ -8,7 +8,7 @@ alone: product, placement and moment are the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from campaigns.serving.assignment import bucket
 from campaigns.serving.context import ServeContext
 
 if TYPE_CHECKING:
-    from campaigns.serving.snapshot import Candidate, Slot
+    from campaigns.serving.snapshot import Candidate, Slot, Snapshot
 
 OWN_SEGMENT = "own_segment"
 GENERIC = "generic"
@@ -89,7 +89,8 @@ def experiment_apply(
         return None
     if not experiment.is_on(context.now):
         return None
-    choices = {arm.key: _choices(arm.rule, picked, slot, context) for arm in experiment.arms}
+    pictures = slot.by_product[picked.campaign_id, picked.product_id]
+    choices = {arm.key: _choices(arm.rule, picked, pictures, context) for arm in experiment.arms}
     if not all(choices.values()):
         return None
     if experiment.is_shipped:
@@ -99,10 +100,29 @@ def experiment_apply(
     if arm is None:
         return Outcome(experiment, None, picked, share * _own_share(experiment))
     found = choices[arm.key]
-    shown = found[int(bucket(f"{experiment.salt}:{slot.placement_id.hex}", context.pseudonym) * len(found))]
+    if len(found) == 1:
+        shown = found[0]
+    else:
+        point = bucket(f"{experiment.salt}:{slot.placement_id.hex}", context.pseudonym)
+        shown = found[int(point * len(found))]
     if shown is picked:
         return Outcome(experiment, arm, shown, share * _own_share(experiment))
     return Outcome(experiment, arm, shown, share * experiment.traffic_rate * arm.share / len(found))
+
+
+def coverage(snapshot: Snapshot, campaign_id: UUID, rules: Collection[str]) -> tuple[int, int]:
+    """How many of the campaign's products have a picture for every arm in some placement, and of how many."""
+    ready, seen = set(), set()
+    for slot in snapshot.slots.values():
+        for (campaign, product), pictures in slot.by_product.items():
+            if campaign != campaign_id:
+                continue
+            seen.add(product)
+            segments = sum(picture.segment_id is not None for picture in pictures)
+            needed = 2 if OTHER_SEGMENT in rules else 1
+            if segments >= needed and (GENERIC not in rules or segments < len(pictures)):
+                ready.add(product)
+    return len(ready), len(seen)
 
 
 def _own_share(experiment: RunningExperiment) -> float:
@@ -111,22 +131,13 @@ def _own_share(experiment: RunningExperiment) -> float:
     return 1 - experiment.traffic_rate + experiment.traffic_rate * own
 
 
-def _choices(rule: str, picked: Candidate, slot: Slot, context: ServeContext) -> list[Candidate]:
+def _choices(
+    rule: str, picked: Candidate, pictures: tuple[Candidate, ...], context: ServeContext
+) -> list[Candidate]:
     """What an arm can show of the picked product; the same campaign, so it may run as long as ``picked``."""
     if rule == OWN_SEGMENT:
         return [picked]
     if rule == GENERIC:
-        return _same_product(slot.by_segment.get(None, ()), picked)
-    found = []
-    for segment_id, candidates in slot.by_segment.items():
-        if segment_id is not None and segment_id not in context.segment_ids:
-            found += _same_product(candidates, picked)
-    return sorted(found, key=lambda candidate: candidate.variant_id)
-
-
-def _same_product(candidates: tuple[Candidate, ...], picked: Candidate) -> list[Candidate]:
-    return [
-        candidate
-        for candidate in candidates
-        if candidate.product_id == picked.product_id and candidate.campaign_id == picked.campaign_id
-    ]
+        return [picture for picture in pictures if picture.segment_id is None]
+    mine = context.segment_ids
+    return [p for p in pictures if p.segment_id is not None and p.segment_id not in mine]

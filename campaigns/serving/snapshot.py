@@ -69,6 +69,8 @@ class Slot:
     is_active: bool
     by_segment: Mapping[UUID | None, tuple[Candidate, ...]]
     refused: tuple[tuple[Candidate, Reason], ...]
+    # The pictures of one product in one campaign, by (campaign, product): what an experiment chooses among.
+    by_product: Mapping[tuple[UUID, UUID], tuple[Candidate, ...]] = field(default_factory=dict)
 
     @property
     def size(self) -> Size:
@@ -124,11 +126,13 @@ def snapshot_make(
 def _slot_make(facts: SlotFacts, candidates: list[Candidate]) -> Slot:
     size = (facts.width, facts.height)
     by_segment: dict[UUID | None, list[Candidate]] = {}
+    by_product: dict[tuple[UUID, UUID], list[Candidate]] = {}
     refused = []
     for candidate in candidates:
         reason = static_reason(candidate, facts.placement_id, size)
         if reason is None:
             by_segment.setdefault(candidate.segment_id, []).append(candidate)
+            by_product.setdefault((candidate.campaign_id, candidate.product_id), []).append(candidate)
         else:
             refused.append((candidate, reason))
     return Slot(
@@ -139,4 +143,5 @@ def _slot_make(facts: SlotFacts, candidates: list[Candidate]) -> Slot:
         is_active=facts.is_active,
         by_segment=MappingProxyType({key: tuple(found) for key, found in by_segment.items()}),
         refused=tuple(refused),
+        by_product=MappingProxyType({key: tuple(found) for key, found in by_product.items()}),
     )

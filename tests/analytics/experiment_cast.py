@@ -35,8 +35,12 @@ PLAN: dict[str, Any] = {**BODY, "arms": [ArmPlan("generic"), ArmPlan("own_segmen
 
 def make_experiment(advertiser: Any, campaign: Any = None, **changes: Any) -> Experiment:
     """A draft."""
-    campaign = campaign or make_live(advertiser)[0]
-    return experiment_create(advertiser=advertiser, campaign_id=campaign.pk, **{**PLAN, **changes})
+    campaign = campaign or make_storefront(advertiser)[0]
+    experiment = experiment_create(advertiser=advertiser, campaign_id=campaign.pk, **{**PLAN, **changes})
+    # Real ones are random; a test sees the same split on every run.
+    experiment.salt = "salt"
+    experiment.save()
+    return experiment
 
 
 def make_running(
@@ -83,7 +87,7 @@ def make_touches(
                 decision_id=decision,
                 campaign_id=experiment.campaign_id,
                 shopper_pseudonym=shopper,
-                device="mobile" if hash(shopper) % 2 else "desktop",
+                device="mobile" if int(shopper.partition("-")[2]) % 2 else "desktop",
                 experiment_id=experiment.pk,
                 arm=arm,
                 **more,
@@ -118,13 +122,15 @@ def make_touches(
     Event.objects.bulk_create(rows, batch_size=2000)
 
 
-def make_storefront(advertiser: Any) -> tuple[Any, Segment]:
-    """A live campaign whose product has an own and a generic creative, and its segment."""
-    segment = factories.make_segment(advertiser, "hikers", interests=("outdoor_hiking",))
-    campaign, placement = make_live(advertiser)
+def make_storefront(advertiser: Any, code: str = "hero") -> tuple[Any, Segment]:
+    """A live campaign whose product has a creative for two segments and for everybody; the first segment."""
+    segment = factories.make_segment(advertiser, f"hikers-{code}", interests=("outdoor_hiking",))
+    campaign, placement = make_live(advertiser, code)
     product = factories.make_product(advertiser)
     make_variant(campaign, placement, product=product, segment=segment)
     make_variant(campaign, placement, product=product)
+    other = factories.make_segment(advertiser, f"tea-{code}", interests=("food_tea",))
+    make_variant(campaign, placement, product=product, segment=other)
     return campaign, segment
 
 

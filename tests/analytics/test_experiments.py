@@ -22,7 +22,7 @@ from campaigns.serving.loading import snapshot_load
 from campaigns.serving.store import snapshots
 from tests import factories
 from tests.analytics import experiment_cast as cast
-from tests.campaigns.serving_cast import make_live
+from tests.campaigns.serving_cast import make_live, make_variant
 
 pytestmark = pytest.mark.django_db
 
@@ -232,6 +232,24 @@ def test_a_draft_campaign_cannot_be_experimented_with(shop):
     assert refused.value.code == "campaign_not_live"
 
 
+def test_without_a_picture_for_every_arm_nothing_starts(api, shop):
+    campaign, placement = make_live(shop)
+    make_variant(campaign, placement)  # generic only
+    experiment = cast.make_experiment(shop, campaign)
+    answer = api.post(f"/api/v1/experiments/{experiment.pk}/start")
+    assert (answer.status_code, answer.json()["code"]) == (409, "nothing_to_compare")
+
+
+def test_a_draft_can_be_thrown_away_and_what_ran_cannot(api, other_api, alice_client, shop):
+    draft = cast.make_experiment(shop)
+    running = cast.make_running(shop, draft.campaign)
+    assert other_api.delete(f"/api/v1/experiments/{draft.pk}").status_code == 404
+    assert api.delete(f"/api/v1/experiments/{draft.pk}").status_code == 204
+    assert api.delete(f"/api/v1/experiments/{running.pk}").json()["code"] == "experiment_not_draft"
+    url = reverse("experiment-delete", args=[running.pk])
+    assert "Only a draft" in alice_client.post(url, follow=True).content.decode()
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -306,7 +324,7 @@ def test_the_pages_lead_from_the_wizard_to_the_decision(alice_client, alice, sho
     plan = alice_client.get(reverse("experiment-plan"), form).content.decode()
     assert "0 shoppers saw" in plan
     made = alice_client.post(reverse("experiment-create"), form, follow=True)
-    assert "Not started" in made.content.decode()
+    assert "1 of 1 product" in made.content.decode()
     experiment = Experiment.objects.get()
     assert [round(arm.weight) for arm in experiment.arms.all()] == [40, 30, 30]
     detail = reverse("experiment-detail", args=[experiment.pk])
@@ -349,7 +367,7 @@ def test_mallory_finds_nothing_and_rita_changes_nothing(mallory_client, rita_cli
         url = reverse(f"experiment-{name}", args=[experiment.pk])
         assert mallory_client.get(url).status_code == 404
         assert rita_client.get(url).status_code == 200
-    for name in ("start", "stop", "decide", "refresh"):
+    for name in ("start", "stop", "decide", "refresh", "delete"):
         url = reverse(f"experiment-{name}", args=[experiment.pk])
         assert mallory_client.post(url).status_code == 404, name
     for name in ("start", "stop", "decide"):

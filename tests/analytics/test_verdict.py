@@ -87,4 +87,5 @@ def test_nothing_is_ever_said_to_be_certain():
         "p < 0.001", "p = 0.031", "p > 0.99",
     )  # fmt: skip
     assert (lift_words(0.042), lift_words(-0.05), lift_words(40.0)) == ("+4.2 %", "−5.0 %", "> +999 %")
+    assert lift_words(-1.0) == "< −99.9 %"
     assert (share_words(0), share_words(0.00001), share_words(1.0)) == ("none", "< 0.1 %", "all")
