@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
@@ -25,10 +26,10 @@ class HealthMiddleware:
 
 
 class RefuseNulMiddleware:
-    """400 for a NUL in the path or the query.
+    """400 for a NUL in the path, the query or a page's form.
 
-    No text of ours holds one, and PostgreSQL answers a comparison with one by an error: one check here
-    spares every filter and search box its own.
+    No text of ours holds one, and PostgreSQL answers it by an error: one check here spares every filter,
+    search box and text field its own. (The API's serializers refuse it field by field.)
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -38,3 +39,12 @@ class RefuseNulMiddleware:
         if "\x00" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
             return bad_request(request, SuspiciousOperation("NUL in the address"))
         return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., HttpResponse], args: Any, kwargs: Any
+    ) -> HttpResponse | None:
+        if request.method != "POST" or request.path_info.startswith("/api/"):
+            return None
+        if any("\x00" in text for texts in dict(request.POST.lists()).values() for text in texts):
+            return bad_request(request, SuspiciousOperation("NUL in a form"))
+        return None
