@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -24,6 +25,9 @@ from generation.gan.upscaler import MotifUpscaler
 INDEX = "model_index.json"
 ANCHORS = "anchors"
 WEIGHTS = "diffusion_pytorch_model.safetensors"
+
+
+Network = TypeVar("Network", MotifGenerator, MotifUpscaler)
 
 
 class ModelMissing(Exception):
@@ -106,8 +110,8 @@ class MotifGanPipeline:
         return cls(generator, upscaler, anchors, **settings)
 
     @staticmethod
-    def _network(kind: type, folder: Path) -> MotifGenerator | MotifUpscaler:
-        network = kind.from_config(kind.load_config(folder))
+    def _network(kind: type[Network], folder: Path) -> Network:
+        network: Network = kind.from_config(kind.load_config(folder))
         tensors = {key: value.float() for key, value in load_file(folder / WEIGHTS).items()}
         network.load_state_dict(tensors, strict=True)
         if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):

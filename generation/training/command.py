@@ -125,8 +125,10 @@ def run(options: argparse.Namespace, say: Callable[[str], None] = print) -> None
         objects, size, options.out.parent, emphasised=emphasised, emphasis=options.emphasis
     )
     if options.network == "upscaler":
-        names = ("samples", "batch", "lr", "threads", "seed", "crop", "checkpoint_seconds")
-        names += ("adversarial_weight", "adversarial_start")
+        names = (
+            *("samples", "batch", "lr", "threads", "seed", "crop", "checkpoint_seconds"),
+            *("adversarial_weight", "adversarial_start"),
+        )
         given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
         train_upscaler(
             data,

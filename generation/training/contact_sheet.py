@@ -25,7 +25,7 @@ SHOWN = (
     *((motif, SOFT) for motif in ("trail running sneaker", "car", "teddy bear", "sunglasses", "palm beach")),
     *((motif, SOFT) for motif in ("咖啡", "露营", "火锅", "跑步鞋", "钻石戒指", "圣诞树")),
     *((motif, FLAT) for motif in ("running shoe", "camera", "red apple", "handbag", "wine glass", "披萨")),
-    *((motif, SOFT) for motif in ("tulip", "fox", "sailboat", "snowman", "video camera", "saxophone")),
+    *((motif, SOFT) for motif in ("fox", "chair", "sailboat", "snowman", "video camera", "saxophone")),
 )
 
 
