@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -111,7 +111,7 @@ class MotifGanPipeline:
 
     @staticmethod
     def _network(kind: type[Network], folder: Path) -> Network:
-        network: Network = kind.from_config(kind.load_config(folder))
+        network: Any = kind.from_config(kind.load_config(folder))
         tensors = {key: value.float() for key, value in load_file(folder / WEIGHTS).items()}
         network.load_state_dict(tensors, strict=True)
         if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):

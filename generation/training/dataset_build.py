@@ -95,7 +95,7 @@ def caption_rows(names: Path, keywords: Path, annotations: Path) -> list[dict[st
 
 def picture_by_id(folder: Path) -> dict[str, Path]:
     """The package's pictures under ids without variation selectors."""
-    pictures = {}
+    pictures: dict[str, Path] = {}
     for path in sorted(folder.glob("*.webp")):
         codes = [code for code in path.stem.split("-") if code != "fe0f"]
         pictures.setdefault("-".join(codes), path)
