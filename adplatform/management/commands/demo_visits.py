@@ -16,8 +16,10 @@ from django.utils import timezone
 from accounts.models import Advertiser, ApiKey, User
 from accounts.services import api_key_create, api_key_revoke
 from adplatform.demo import shop
+from adplatform.demo.experiment import demo_experiment_ensure
 from adplatform.demo.people import people
 from adplatform.demo.visits import Client, visits_play
+from adplatform.lib.errors import DomainError
 from analytics.models import Event
 from campaigns.models import Campaign, Product
 from campaigns.services import campaign_launch
@@ -46,6 +48,7 @@ class Command(BaseCommand):
             if campaign.name in {plan["name"] for plan in shop.CAMPAIGNS}:
                 campaign_launch(advertiser=advertiser, campaign_id=campaign.pk)
         if Event.objects.filter(advertiser=advertiser, is_simulated=True).count() < ENOUGH_EVENTS:
+            self._experiment_start(advertiser, options["days"])
             self._play(advertiser, options["url"], options["visits"], options["days"])
 
     def _creatives_wait(self, advertiser: Advertiser) -> None:
@@ -79,6 +82,13 @@ class Command(BaseCommand):
             )
             approved += 1
         self.stdout.write(f"  {approved} creatives approved by the demo's reviewer; the rest wait for you")
+
+    def _experiment_start(self, advertiser: Advertiser, days: int) -> None:
+        try:
+            if demo_experiment_ensure(advertiser, now=timezone.now(), days=days) is not None:
+                self.stdout.write("  An experiment is running: own picture against generic")
+        except DomainError as error:  # no product has both pictures approved
+            self.stdout.write(f"  No experiment: {error.message}")
 
     def _play(self, advertiser: Advertiser, url: str, count: int, days: int) -> None:
         key, text = api_key_create(advertiser=advertiser, name="Demo visits", kind=ApiKey.Kind.SECRET)
