@@ -98,7 +98,7 @@ def test_products_are_searched_and_paged_on_the_page(alice_client, shop):
     assert "1 product found" in text(alice_client.get("/catalog/?q=a17"))
     nothing = text(alice_client.get("/catalog/?q=zebra"))
     assert "No product matches" in nothing
-    for odd in ("page=x", "page=-1", "availability=x", "picture=x", "type=%00", "q=%00"):
+    for odd in ("page=x", "page=-1", "availability=x", "picture=x", "type=%25", "q=%25"):
         assert alice_client.get(f"/catalog/?{odd}").status_code == 200
 
 
