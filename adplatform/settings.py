@@ -329,13 +329,19 @@ LOGGING = {
     "formatters": {
         "default": {
             "()": structlog.stdlib.ProcessorFormatter,
-            "processor": (
-                structlog.processors.JSONRenderer()
-                if PRODUCTION
-                else structlog.dev.ConsoleRenderer(
-                    colors=False, exception_formatter=structlog.dev.plain_traceback
-                )
-            ),
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *(
+                    # Without the first a traceback is written as "<traceback object>".
+                    [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+                    if PRODUCTION
+                    else [
+                        structlog.dev.ConsoleRenderer(
+                            colors=False, exception_formatter=structlog.dev.plain_traceback
+                        )
+                    ]
+                ),
+            ],
             "foreign_pre_chain": _shared_processors,
         }
     },

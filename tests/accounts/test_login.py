@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -128,3 +129,11 @@ def test_production_does_not_start_without_a_secret_key(tmp_path, environment) -
     assert done.returncode != 0
     assert "SECRET_KEY" in done.stderr
     assert not (tmp_path / "secret_key").exists()
+
+
+def test_the_log_of_production_holds_the_whole_traceback(tmp_path) -> None:
+    code = "import logging\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n    logging.exception('broke')"
+    done = manage(tmp_path, "shell", "-c", code, PRODUCTION="true", SECRET_KEY="x" * 60)
+    line = json.loads(done.stderr.splitlines()[-1])
+    assert line["event"] == "broke"
+    assert "ZeroDivisionError: division by zero" in line["exception"]
