@@ -225,18 +225,22 @@
         this.clock = 0;
         if (this.enough && d.visibilityState === "visible") {
           this.clock = setTimeout(function () {
+            note(slot.observer.takeRecords()); // a busy page may not have been told of the latest change
+            if (!slot.watcher.clock) return;
             forget(slot);
             report(slot, "viewable");
           }, SEEN_MS);
         }
       }
     };
-    slot.observer = new IntersectionObserver(function (entries) {
+    function note(entries) {
+      if (!slot.watcher || !entries.length) return;
       var enough = entries[entries.length - 1].intersectionRatio >= needed;
-      if (!slot.watcher || enough === slot.watcher.enough) return;
+      if (enough === slot.watcher.enough) return;
       slot.watcher.enough = enough;
       slot.watcher.check();
-    }, { threshold: [0, needed, 1] });
+    }
+    slot.observer = new IntersectionObserver(note, { threshold: [0, needed, 1] });
     slot.observer.observe(image);
     watched.push(slot);
   }

@@ -6,7 +6,6 @@ import dataclasses
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -66,17 +65,6 @@ def test_styles_differ(renderer: GanRenderer) -> None:
     flat = draw(renderer, request_for("guitar", prompt="guitar, flat illustration"))
     assert (soft.details["style"], flat.details["style"]) == ("volumetric", "flat")
     assert np.abs(pixels(soft) - pixels(flat)).mean() > 1
-
-
-def test_is_fast_when_warm(renderer: GanRenderer) -> None:
-    draw(renderer, request_for("coffee"))
-    seconds = []
-    for seed in range(5):
-        started = time.perf_counter()
-        draw(renderer, request_for("coffee", seed))
-        seconds.append(time.perf_counter() - started)
-    # 0.1 s on an idle core; the best of five, because other processes share the machine.
-    assert min(seconds) < 0.5
 
 
 def test_long_prompt(renderer: GanRenderer) -> None:
