@@ -86,6 +86,7 @@ MIDDLEWARE = [
     "adplatform.middleware.RefuseNulMiddleware",  # after those that its answer page needs
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "adplatform.middleware.AdminPolicyMiddleware",
     "axes.middleware.AxesMiddleware",  # last: it turns a refused sign-in into the locked page
 ]
 ROOT_URLCONF = "adplatform.urls"
@@ -190,12 +191,19 @@ WHITENOISE_SKIP_COMPRESS_EXTENSIONS = [
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
-# --- Content-Security-Policy: everything from here; Plotly needs inline styles and data: images
+# --- Content-Security-Policy: everything from here; Plotly needs data: images
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
         "script-src": ["'self'"],
-        "style-src": ["'self'", "'unsafe-inline'"],
+        "style-src": ["'self'"],
+        # By their hashes: the empty <style> that Plotly fills through the CSSOM, and Swagger's own.
+        "style-src-elem": [
+            "'self'",
+            "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",
+            "'sha256-MMpT0iDxyjALd9PdfepImGX3DBfJPXZ4IlDWdPAgtn0='",
+        ],
+        "style-src-attr": ["'unsafe-inline'"],  # the widths of bars; an attribute can select nothing
         "img-src": ["'self'", "data:", "blob:"],
         "object-src": ["'none'"],
         "base-uri": ["'none'"],
