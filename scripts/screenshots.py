@@ -30,6 +30,8 @@ PAGES = {
     "creatives": "/creatives/",
     "review": "/creatives/review",
     "performance": "/performance/",
+    "experiments": "/experiments/",
+    "experiment-new": "/experiments/new/",
     "placements": "/placements/",
     "brand-kit": "/brand/",
     "api-keys": "/keys/",
@@ -43,10 +45,11 @@ DETAILS = {
     "segment": ("/segments/", "main table a, main .card a"),
     "campaign": ("/campaigns/", "main table a, main .card a"),
     "render-job": ("/render-jobs/", "main table a"),
+    "experiment": ("/experiments/", "main table a, main .card a"),
     "creative": ("/creatives/", "a.picture-card, .picture-card a"),
 }
 WIDTHS = {"wide": 1280, "phone": 390}
-MAX_HEIGHT = 2400
+MAX_HEIGHT = 1900
 
 
 def browser_start() -> webdriver.Chrome:
@@ -82,7 +85,7 @@ def shoot(browser: webdriver.Chrome, width: int, target: Path) -> None:
     resize(browser, width, min(height, MAX_HEIGHT))
     time.sleep(0.4)
     picture = Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("RGB")
-    picture.save(target, quality=80)
+    picture.save(target, quality=72, method=6)
 
 
 def main() -> None:
