@@ -20,8 +20,9 @@ from adplatform.demo.experiment import demo_experiment_ensure
 from adplatform.demo.people import people
 from adplatform.demo.visits import Client, visits_play
 from adplatform.lib.errors import DomainError
+from analytics.experiment_services import report_request
 from analytics.models import Event
-from campaigns.models import Campaign, Product
+from campaigns.models import Campaign, Experiment, Product
 from campaigns.services import campaign_launch
 from generation.models import Creative, RenderJob
 from generation.review import creative_approve
@@ -50,6 +51,8 @@ class Command(BaseCommand):
         if Event.objects.filter(advertiser=advertiser, is_simulated=True).count() < ENOUGH_EVENTS:
             self._experiment_start(advertiser, options["days"])
             self._play(advertiser, options["url"], options["visits"], options["days"])
+            for experiment in Experiment.objects.filter(advertiser=advertiser):
+                report_request(advertiser=advertiser, experiment_id=experiment.pk, now=timezone.now())
 
     def _creatives_wait(self, advertiser: Advertiser) -> None:
         jobs = RenderJob.objects.filter(advertiser=advertiser)
