@@ -33,6 +33,7 @@ def test_pages_wizard_and_an_idle_worker_load_no_statistics_library(tmp_path):
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "adplatform.settings",
         "VAR_DIR": str(tmp_path),
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'light.sqlite3'}",
         "ALLOWED_HOSTS": "testserver",
     }
     done = subprocess.run(  # noqa: S603
