@@ -16,6 +16,7 @@ from accounts.permissions import WRITING_ROLES, MemberRequest, member_required
 from adplatform.lib.errors import DomainError, NotFound
 from analytics import experiment_services
 from analytics.experiment_forms import DESIGNS, ExperimentForm, PlanForm
+from analytics.simulated import has_simulated_exposure, has_simulated_traffic
 from campaigns import experiment_services as campaigns_services
 from campaigns.experiment_selectors import experiment_get, experiment_list
 from campaigns.models import Experiment, ExperimentArm
@@ -39,6 +40,7 @@ def experiment_list_view(request: MemberRequest) -> HttpResponse:
             "q": q,
             "status": status,
             "statuses": Experiment.Status.choices,
+            "has_simulated": has_simulated_exposure(experiment_ids=[row.pk for row in page]),
             "may_write": _may_write(request),
         },
     )
@@ -63,7 +65,12 @@ def experiment_create(request: MemberRequest) -> HttpResponse:
     return render(
         request,
         "experiments/experiment_create.html",
-        {"form": form, "designs": DESIGNS, "design": form["design"].value() or "match"},
+        {
+            "form": form,
+            "designs": DESIGNS,
+            "design": form["design"].value() or "match",
+            "has_simulated": has_simulated_traffic(advertiser_id=request.advertiser.pk),
+        },
     )
 
 
@@ -209,6 +216,7 @@ def _detail_context(request: MemberRequest, experiment_id: UUID) -> dict[str, An
     total = sum(arm.weight for arm in arms)
     return {
         "experiment": experiment,
+        "has_simulated": has_simulated_exposure(experiment_ids=[experiment.pk]),
         "arms": [(arm, arm.weight / total) for arm in arms],
         "report": report,
         "content": content,

@@ -379,3 +379,16 @@ def test_mallory_finds_nothing_and_rita_changes_nothing(mallory_client, rita_cli
         .context["form"]
         .errors
     )
+
+
+def test_made_up_shoppers_are_named_on_every_page_that_counts_them(alice_client, shop):
+    experiment = cast.make_running(shop)
+    cast.make_touches(experiment, 5, click_rates={"generic": 0.1, "own_segment": 0.1})
+    pages = [reverse("experiment-list"), reverse("experiment-detail", args=[experiment.pk])]
+
+    def marks() -> list[bool]:
+        return ["Simulated traffic" in alice_client.get(page).content.decode() for page in pages]
+
+    assert marks() == [False, False]
+    Event.objects.filter(experiment_id=experiment.pk).update(is_simulated=True)
+    assert marks() == [True, True]
