@@ -21,7 +21,6 @@ from campaigns.experiment_selectors import experiment_get
 from campaigns.models import Experiment
 
 PLANNING_DAYS = 14
-DEFAULT_SHOPPERS = 10_000
 
 
 @dataclass(frozen=True)

@@ -156,21 +156,6 @@ def catalog_apply(
     return record
 
 
-def catalog_import_file(
-    *,
-    advertiser: Advertiser,
-    path: Path,
-    images_dir: Path | None = None,
-    user: User | None = None,
-    progress: Progress | None = None,
-) -> CatalogImport:
-    """Preview and apply a feed of this machine, with its pictures from ``images_dir`` or beside it."""
-    record, images = catalog_preview_file(advertiser=advertiser, path=path, images_dir=images_dir, user=user)
-    if record.status == CatalogImport.Status.FAILED:
-        return record
-    return catalog_apply(catalog_import=record, images=images, progress=progress)
-
-
 def catalog_preview_file(
     *, advertiser: Advertiser, path: Path, images_dir: Path | None = None, user: User | None = None
 ) -> tuple[CatalogImport, ImageSource]:

@@ -15,19 +15,6 @@ Status = Creative.Status
 
 
 @dataclass(frozen=True)
-class ServableCreative:
-    """What serving needs of an approved creative."""
-
-    id: UUID
-    job_id: UUID
-    width: int
-    height: int
-    file: str
-    alt_text: str
-    headline: str
-
-
-@dataclass(frozen=True)
 class ReviewProgress:
     """How far the review is, counted in briefs (one decision each) and in creatives."""
 
@@ -41,15 +28,6 @@ class ReviewProgress:
         """Share of the reviewed that was approved; None before the first."""
         reviewed = self.approved + self.rejected
         return self.approved / reviewed if reviewed else None
-
-
-def creatives_servable(*, advertiser_id: UUID) -> list[ServableCreative]:
-    """Approved creatives whose bytes are the approved ones, newest first."""
-    rows = Creative.objects.filter(advertiser_id=advertiser_id, status=Status.APPROVED).order_by(
-        "-created_at"
-    )
-    fields = ("id", "job_id", "width", "height", "file", "alt_text", "headline", "sha256", "approved_sha256")
-    return [ServableCreative(*row[:7]) for row in rows.values_list(*fields) if row[7] == row[8]]
 
 
 def creative_list(

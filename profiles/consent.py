@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 
@@ -37,8 +35,3 @@ def refusal(state: ConsentState) -> Refusal | None:
 def allow(state: ConsentState) -> bool:
     """Whether a profile of this shopper may be made and used."""
     return refusal(state) is None
-
-
-def newest(records: Iterable[tuple[datetime, bool]]) -> bool:
-    """What a ledger of (time, personalisation) says now: its last line, no without one."""
-    return max(records, key=lambda record: record[0], default=(None, False))[1]

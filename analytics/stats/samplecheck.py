@@ -73,27 +73,6 @@ def sample_needed(
     return None if needed is None or needed > 1e12 else math.ceil(needed)
 
 
-def effect_detectable(
-    baseline: Sums,
-    *,
-    shoppers: int,
-    weights: Sequence[float] = (1.0, 1.0),
-    alpha: float = ALPHA,
-    power: float = POWER,
-) -> float | None:
-    """The smallest relative effect that so many shoppers find with this power; inverse of the above."""
-    if shoppers <= 0:
-        return None
-    low, high = 1e-6, 1e3
-    for _ in range(100):
-        middle = math.sqrt(low * high)
-        needed = sample_needed(baseline, effect=middle, weights=weights, alpha=alpha, power=power)
-        if needed is None and not baseline.value:
-            return None
-        low, high = (middle, high) if needed is None or needed > shoppers else (low, middle)
-    return finite(high) if high < 999 else None
-
-
 def days_needed(needed: int | None, *, shoppers_a_day: float) -> int | None:
     """Full days, at least one; None where no end is in sight."""
     if needed is None or shoppers_a_day <= 0:

@@ -38,10 +38,6 @@ def rgb_of(text: str) -> RGB:
     return value >> 16 & 255, value >> 8 & 255, value & 255
 
 
-def hex_of(rgb: RGB) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*rgb)
-
-
 def _linear(channel: float) -> float:
     value = channel / 255
     return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4

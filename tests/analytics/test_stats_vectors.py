@@ -10,7 +10,7 @@ import pytest
 from analytics.stats.bayesian import believe
 from analytics.stats.frequentist import compare
 from analytics.stats.multiplicity import holm
-from analytics.stats.samplecheck import days_needed, effect_detectable, sample_needed, split_check
+from analytics.stats.samplecheck import days_needed, sample_needed, split_check
 from analytics.stats.sequential import compare_always_valid, multiplier
 from analytics.stats.statistics import Sums
 
@@ -129,11 +129,9 @@ def test_the_sample_needed_finds_the_effect_it_was_made_for():
     needed = sample_needed(baseline, effect=0.1)
     # Two proportions, 5 % against 5.5 %: 31,234 an arm in the textbooks.
     assert needed == pytest.approx(2 * 31_234, rel=0.01)
-    assert effect_detectable(baseline, shoppers=needed) == pytest.approx(0.1, rel=1e-3)
     assert sample_needed(baseline, effect=0.1, weights=(0.9, 0.1)) > 2 * needed
     assert sample_needed(Sums(), effect=0.1) is None
     assert sample_needed(baseline, effect=0) is None
-    assert effect_detectable(Sums(), shoppers=100) is None
     assert days_needed(needed, shoppers_a_day=1000) == 63
     assert days_needed(needed, shoppers_a_day=0) is None
     assert days_needed(None, shoppers_a_day=10) is None

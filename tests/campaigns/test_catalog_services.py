@@ -22,8 +22,8 @@ from campaigns.catalog_pictures import PictureError, prepare_picture
 from campaigns.catalog_selectors import product_get, product_list, product_type_list
 from campaigns.catalog_services import (
     catalog_apply,
-    catalog_import_file,
     catalog_preview,
+    catalog_preview_file,
     catalog_preview_upload,
 )
 from campaigns.feeds.base import FeedError
@@ -468,7 +468,8 @@ def folder(tmp_path) -> Path:
 
 
 def test_a_feed_with_pictures_beside_it_is_imported_by_the_service(shop, folder):
-    record = catalog_import_file(advertiser=shop, path=folder / "feed.tsv")
+    preview, images = catalog_preview_file(advertiser=shop, path=folder / "feed.tsv")
+    record = catalog_apply(catalog_import=preview, images=images)
     assert counts(record) == (1, 0, 0, 1)
     assert Product.objects.get().cutout
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from datetime import UTC, datetime
 
 import pytest
 
-from profiles.consent import ConsentState, Refusal, allow, newest, refusal
+from profiles.consent import ConsentState, Refusal, allow, refusal
 from profiles.pseudonyms import pseudonym_of
 
 
@@ -25,13 +24,6 @@ def test_only_consent_of_an_adult_without_objection_opens_the_gate(state):
 
 def test_being_a_minor_outweighs_consent():
     assert refusal(ConsentState(personalisation=True, is_minor=True)) is Refusal.MINOR
-
-
-def test_the_newest_line_of_the_ledger_counts():
-    first, second = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
-    assert newest([(second, False), (first, True)]) is False
-    assert newest([(first, False), (second, True)]) is True
-    assert newest([]) is False
 
 
 def test_a_pseudonym_is_stable_at_one_shop_and_another_at_the_next():
