@@ -296,6 +296,13 @@ GENERATION_MODELS = {
 GENERATION_DEFAULT_MODEL = env.str("GENERATION_DEFAULT_MODEL", default="motif-gan")
 GENERATION_TORCH_THREADS = env.int("GENERATION_TORCH_THREADS", default=1)
 GENERATION_DTYPE = env.str("GENERATION_DTYPE", default="auto")  # auto | float32 | float16 | bfloat16
+# Each where the model's parts have it: faster after a long first picture; less memory for more time.
+GENERATION_COMPILE = env.bool("GENERATION_COMPILE", default=False)
+GENERATION_VAE_TILING = env.bool("GENERATION_VAE_TILING", default=False)
+GENERATION_VAE_SLICING = env.bool("GENERATION_VAE_SLICING", default=False)
+GENERATION_ATTENTION_SLICING = env.bool("GENERATION_ATTENTION_SLICING", default=False)
+# Holds one folder with one safetensors file for each style that a brand kit may name; empty: none.
+GENERATION_LORA_DIR = env.str("GENERATION_LORA_DIR", default="")
 GENERATION_LEASE_SECONDS = env.int("GENERATION_LEASE_SECONDS", default=30)
 GENERATION_STEP_DEADLINE_SECONDS = env.int("GENERATION_STEP_DEADLINE_SECONDS", default=120)
 GENERATION_LOAD_DEADLINE_SECONDS = env.int("GENERATION_LOAD_DEADLINE_SECONDS", default=300)

@@ -49,6 +49,7 @@ def brand_make(advertiser: Advertiser, language: str) -> BriefBrand:
         tone=kit.tone,
         call_to_action=kit.call_to_action_zh if is_chinese else kit.call_to_action_en,
         logo=kit.logo,
+        lora=kit.lora,
     )
 
 
@@ -80,6 +81,7 @@ def brief_make(
         model=campaign.model or settings.GENERATION_DEFAULT_MODEL,
         headline=campaign.headline,
         take=take,
+        keeps_product=campaign.keeps_product,
     )
 
 

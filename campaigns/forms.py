@@ -79,6 +79,11 @@ class CampaignSettingsForm(forms.Form):
         min_value=1, max_value=100, help_text="When two campaigns want a placement, the smaller number wins."
     )
     model = forms.ChoiceField(label="Image model", required=False)
+    keeps_product = forms.BooleanField(
+        label="Paint the scene around the product",
+        required=False,
+        help_text="For models that can inpaint. Otherwise the product is set into a finished scene.",
+    )
 
     def __init__(self, *args: Any, advertiser: Advertiser, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -94,7 +99,10 @@ class CampaignSettingsForm(forms.Form):
     @staticmethod
     def initial_of(campaign: Campaign) -> dict[str, Any]:
         """The campaign as the form shows it."""
-        names = ("name", "style", "language", "headline", "starts_at", "ends_at", "priority", "model")
+        names = (
+            "name", "style", "language", "headline", "starts_at", "ends_at", "priority", "model",
+            "keeps_product",
+        )  # fmt: skip
         return {name: getattr(campaign, name) for name in names} | {
             "placements": list(campaign.placements.values_list("pk", flat=True))
         }

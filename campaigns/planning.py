@@ -65,7 +65,7 @@ def changes_between(stored: dict[str, Any], current: Brief) -> tuple[Change, ...
         (Change.SEASON, ("season",)),
         (Change.LANGUAGE, ("language", "market")),
         (Change.SIZES, ("sizes",)),
-        (Change.MODEL, ("model",)),
+        (Change.MODEL, ("model", "keeps_product")),
         (Change.HEADLINE, ("headline",)),
     ]
     found += [change for change, names in pairs if any(stored.get(name) != now[name] for name in names)]

@@ -24,6 +24,9 @@ class CampaignInput(serializers.Serializer):
     model = serializers.CharField(
         max_length=80, required=False, allow_blank=True, help_text="Blank: the default image model."
     )
+    keeps_product = serializers.BooleanField(
+        required=False, help_text="The model paints the scene around the product; for models that inpaint."
+    )
     headline = serializers.CharField(
         max_length=60, required=False, allow_blank=True, help_text="Blank: written for each segment."
     )
@@ -63,6 +66,7 @@ class CampaignOutput(serializers.ModelSerializer):
             "language",
             "style",
             "model",
+            "keeps_product",
             "headline",
             "starts_at",
             "ends_at",

@@ -51,7 +51,9 @@ __all__ = [
     "variants_outdated",
 ]
 
-CAMPAIGN_FIELDS = ("name", "language", "style", "model", "headline", "starts_at", "ends_at", "priority")
+CAMPAIGN_FIELDS = (
+    "name", "language", "style", "model", "keeps_product", "headline", "starts_at", "ends_at", "priority",
+)  # fmt: skip
 CAMPAIGN_SETS = ("products", "segments", "placements")
 
 

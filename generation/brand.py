@@ -11,6 +11,7 @@ from accounts.models import Advertiser
 from adplatform.lib.errors import DomainError
 from adplatform.lib.files import content_store
 from generation.models import BrandKit
+from generation.renderers.lora import lora_names
 
 COLOUR_FIELDS = ("primary_colour", "accent_colour", "background_colour")
 TEXT_FIELDS = ("name", "tone", "call_to_action_en", "call_to_action_zh")
@@ -43,6 +44,9 @@ def brand_kit_set(*, advertiser: Advertiser, fields: dict[str, str], logo: bytes
         if not value or len(value) > limit:
             errors[name] = f"Between 1 and {limit} characters."
         setattr(kit, name, value)
+    kit.lora = fields.get("lora", kit.lora)
+    if kit.lora and kit.lora not in lora_names():
+        errors["lora"] = f"There is no LoRA {kit.lora!r}."
     if logo:
         try:
             kit.logo = _logo_store(logo)

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from accounts.permissions import WRITING_ROLES, MemberRequest, member_required
 from adplatform.lib.errors import DomainError
 from generation import brand
+from generation.renderers.lora import lora_names
 
 
 @member_required(roles=WRITING_ROLES)
@@ -20,7 +21,10 @@ def brand_kit(request: MemberRequest) -> HttpResponse:
         try:
             brand.brand_kit_set(
                 advertiser=request.advertiser,
-                fields={name: request.POST.get(name, "") for name in brand.COLOUR_FIELDS + brand.TEXT_FIELDS},
+                fields={
+                    name: request.POST.get(name, "")
+                    for name in (*brand.COLOUR_FIELDS, *brand.TEXT_FIELDS, "lora")
+                },
                 logo=logo.read(brand.MAX_LOGO_BYTES + 1) if logo else None,
             )
             messages.success(request, "Saved. Creatives made from now on use it.")
@@ -34,5 +38,6 @@ def brand_kit(request: MemberRequest) -> HttpResponse:
             "kit": brand.brand_kit_get(advertiser=request.advertiser),
             "values": request.POST if errors else None,
             "errors": errors,
+            "loras": lora_names(),
         },
     )

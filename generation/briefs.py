@@ -57,6 +57,7 @@ class BriefBrand:
     tone: str
     call_to_action: str
     logo: str = ""  # storage name of an RGBA PNG
+    lora: str = ""  # a folder of settings.GENERATION_LORA_DIR
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Brief:
     model: str  # a key of settings.GENERATION_MODELS
     headline: str = ""  # blank: from the segment's copy template
     take: int = 0  # another take of the same brief gets another seed
+    keeps_product: bool = False  # the model paints the scene around the product
 
     @property
     def fingerprint(self) -> str:

@@ -25,9 +25,10 @@ from PIL import Image
 from adplatform.lib.files import content_store
 from generation import provenance, queue
 from generation.briefs import Brief
+from generation.drawing import picture_draw
 from generation.models import Creative, RenderJob
 from generation.renderers import renderer_get
-from generation.renderers.base import RenderCancelled, RenderError, RenderRequest
+from generation.renderers.base import RenderCancelled, RenderError
 
 log = structlog.get_logger(__name__)
 
@@ -195,27 +196,12 @@ def _make(job: RenderJob, watch: Watch) -> tuple[queue.Picture, list[Creative]]:
     brief = Brief.from_dict(job.brief)
     renderer = renderer_get(job.model)
     watch.enter("rendering")
-    started = time.monotonic()
-    side = settings.GENERATION_PICTURE_SIZE
-    result = renderer.render(
-        RenderRequest(
-            prompt=job.prompt,
-            motif=job.motif,
-            seed=job.seed,
-            width=side,
-            height=side,
-            negative_prompt=job.negative_prompt,
-            steps=settings.GENERATION_STEPS or None,
-        ),
-        watch.on_step,
-    )
-    render_ms = round((time.monotonic() - started) * 1000)
-    _refuse_blank(result.image)
-    content = _labelled_png(result.image, job.fingerprint, brief.brand.name)
+    drawn = picture_draw(job, renderer, watch.on_step)
+    content = _labelled_png(drawn.image, job.fingerprint, brief.brand.name)
     name, digest = content_store(content, folder="renders", extension="png")
     watch.enter("composing")
     creatives = []
-    for composed in creatives_compose(brief=brief, picture=result.image):
+    for composed in creatives_compose(brief=brief, picture=drawn.image):
         file, sha256 = content_store(composed.content, folder="creatives", extension=composed.extension)
         creatives.append(
             Creative(
@@ -233,14 +219,8 @@ def _make(job: RenderJob, watch: Watch) -> tuple[queue.Picture, list[Creative]]:
             )
         )
         watch.on_step(len(creatives), len(brief.sizes))
-    return queue.Picture(name, digest, result.model_hash, render_ms), creatives
-
-
-def _refuse_blank(image: Image.Image) -> None:
-    """A picture of one colour, or a motif that is not there, is a broken render."""
-    is_invisible = image.mode == "RGBA" and image.getchannel("A").getbbox() is None
-    if is_invisible or len(image.resize((64, 64)).getcolors(64 * 64) or ()) == 1:
-        raise RenderError("blank_picture", "The model drew an empty picture.", permanent=True)
+    picture = queue.Picture(name, digest, drawn.model_hash, drawn.render_ms, None, drawn.details)
+    return picture, creatives
 
 
 def _labelled_png(image: Image.Image, content_id: str, producer: str) -> bytes:

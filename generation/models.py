@@ -22,6 +22,7 @@ class BrandKit(TenantModel):
     call_to_action_en = models.CharField(max_length=24, default="Shop now")
     call_to_action_zh = models.CharField(max_length=12, default="立即选购")
     logo = models.CharField(max_length=200, blank=True)  # storage name, RGBA PNG
+    lora = models.CharField(max_length=40, blank=True)  # a folder of settings.GENERATION_LORA_DIR
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -73,6 +74,8 @@ class RenderJob(TenantModel):
     picture_sha256 = models.CharField(max_length=64, blank=True)
     model_hash = models.CharField(max_length=64, blank=True)
     render_ms = models.PositiveIntegerField(null=True, blank=True)
+    match_score = models.FloatField(null=True, blank=True)  # how well picture and brief agree, -1 to 1
+    render_details = models.JSONField(default=dict)  # seed, scheduler, scorer, ... of the picture
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )

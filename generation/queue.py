@@ -7,8 +7,9 @@ The clock is always an argument.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -51,6 +52,8 @@ class Picture:
     sha256: str
     model_hash: str
     render_ms: int
+    match_score: float | None = None
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 def backoff(count: int, jitter: float) -> timedelta:
@@ -136,6 +139,8 @@ def job_finish(*, lease: Lease, now: datetime, picture: Picture, creatives: list
             picture_sha256=picture.sha256,
             model_hash=picture.model_hash,
             render_ms=picture.render_ms,
+            match_score=picture.match_score,
+            render_details=picture.details,
             error_code="",
             error_message="",
             finished_at=now,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from adplatform.lib.files import content_read
 from generation import provenance
 from generation.briefs import Brief
 from generation.composition import contrast
+from generation.composition.around import around_product, kept_box, scene_around
 from generation.composition.copy import Words, words_make
 from generation.composition.encode import encoded
 from generation.composition.inspection import inspection_make
@@ -20,6 +19,7 @@ from generation.composition.layouts import LAYOUTS, Layout
 from generation.composition.lettering import Lettering
 from generation.composition.motif import motif_prepare
 from generation.composition.palette import Palette, palette_make
+from generation.composition.pictures import picture_read
 from generation.composition.price import PriceText, price_text
 from generation.composition.product import Placed, product_draw, product_place, shadow_draw
 from generation.composition.scene import scene_build, scene_cover
@@ -73,6 +73,11 @@ class _Sources:
         return self.picture.mode == "RGBA"
 
     @property
+    def is_painted_around(self) -> bool:
+        """The picture was painted around the product and holds it already."""
+        return not self.has_motif and around_product(self.brief)
+
+    @property
     def ground(self) -> str:
         return style_get(self.brief.style).ground
 
@@ -114,23 +119,11 @@ def layout_of(size: tuple[int, int]) -> Layout:
 
 def _sources(brief: Brief, picture: Image.Image) -> _Sources:
     picture = motif_prepare(picture) if picture.mode == "RGBA" else picture.convert("RGB")
-    cutout = _picture_read(brief.product.cutout, "cutout")
-    logo = _picture_read(brief.brand.logo, "logo") if brief.brand.logo else None
+    cutout = picture_read(brief.product.cutout, "cutout")
+    logo = picture_read(brief.brand.logo, "logo") if brief.brand.logo else None
     price = price_text(brief.product, brief.language)
     palette = palette_make(brief, cutout, picture)
     return _Sources(brief, picture, cutout, logo, palette, words_make(brief, price), price)
-
-
-def _picture_read(name: str, noun: str) -> Image.Image:
-    try:
-        with Image.open(io.BytesIO(content_read(name))) as image:
-            return image.convert("RGBA")
-    except FileNotFoundError:
-        raise RenderError(f"{noun}_missing", f"The {noun}'s file is gone.", permanent=True) from None
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
-        raise RenderError(
-            f"{noun}_unreadable", f"The {noun} is not a readable picture.", permanent=True
-        ) from None
 
 
 def _finish(sources: _Sources, layout: Layout, extension: str) -> ComposedCreative:
@@ -175,14 +168,21 @@ def _compose(sources: _Sources, layout: Layout) -> Canvas:
         seed = int(brief.fingerprint[8:16], 16)
         scene, visible = scene_build(layout, palette, placed, sources.picture, sources.ground, seed)
     else:
-        scene, visible = scene_cover(layout, sources.picture), 1.0
+        scene, visible = _scene_of(sources, layout, placed), 1.0
         contrast.scrim_add(scene, _text_boxes(layout), palette.wall, SCRIM_STRENGTH)
     canvas = scene.copy()
-    shadow_draw(canvas, placed, palette)
+    if not sources.is_painted_around:  # such a scene has the product's own shadow
+        shadow_draw(canvas, placed, palette)
     lettering = Lettering(canvas, layout, palette, "zh" if brief.language.startswith("zh") else "en")
     _letter(lettering, sources)
     product_draw(canvas, placed)
     return Canvas(canvas, scene, placed, lettering, visible)
+
+
+def _scene_of(sources: _Sources, layout: Layout, placed: Placed) -> Image.Image:
+    if sources.is_painted_around:
+        return scene_around(layout.size, sources.picture, kept_box(sources.cutout), placed)
+    return scene_cover(layout, sources.picture)
 
 
 def _letter(lettering: Lettering, sources: _Sources) -> None:

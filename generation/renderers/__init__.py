@@ -17,6 +17,8 @@ from generation.renderers.base import Renderer, RenderError
 # Formats that run code when they are loaded, or are code.
 UNSAFE_SUFFIXES = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle", ".py", ".msgpack", ".h5"})
 GAN_CLASS = "MotifGanPipeline"
+# Pipeline classes of ours that a folder may name besides diffusers' own: name -> dotted path.
+OWN_PIPELINES: dict[str, str] = {}
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 _loaded: dict[tuple[str, str], Renderer] = {}
@@ -54,9 +56,10 @@ def renderer_load(name: str, location: str) -> Renderer:
 
         return GanRenderer(folder, threads=settings.GENERATION_TORCH_THREADS)
     from generation.renderers.diffusion import DiffusionRenderer
+    from generation.renderers.speed import Speed
 
     return DiffusionRenderer(
-        folder, name=name, threads=settings.GENERATION_TORCH_THREADS, dtype=settings.GENERATION_DTYPE
+        folder, name=name, pipeline_class=OWN_PIPELINES.get(kind, ""), speed=Speed.from_settings()
     )
 
 

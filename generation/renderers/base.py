@@ -1,12 +1,12 @@
 """What every image model looks like to the rest of the product.
 
-A renderer turns one request into one picture. It knows nothing of shoppers, products, jobs or the
+A renderer turns requests into pictures. It knows nothing of shoppers, products, jobs or the
 database, so a model can be swapped by one setting and tested with nothing but pixels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -22,7 +22,9 @@ class RenderRequest:
 
     ``motif`` is what the picture shows, without words for style, scene or palette: a model that was
     trained on short captions reads it in place of ``prompt``. ``width`` and ``height`` are pixels of
-    the wanted picture; a model of fixed size answers in its own size.
+    the wanted picture; a model of fixed size answers in its own size. ``lora`` names a brand's style under
+    ``settings.GENERATION_LORA_DIR``. ``keep`` is what must stay as it is (RGBA: opaque is kept, the rest is
+    painted anew), in the shape of the wanted picture.
     """
 
     prompt: str
@@ -32,6 +34,8 @@ class RenderRequest:
     height: int
     negative_prompt: str = ""
     steps: int | None = None  # None: the model's own default
+    lora: str = ""
+    keep: Image.Image | None = None
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,15 @@ class RenderCancelled(Exception):
 
 
 class Renderer(Protocol):
-    """Load once (in the constructor), render many times, one picture at a time."""
+    """Load once (in the constructor), render many times."""
 
     def render(self, request: RenderRequest, on_step: OnStep) -> RenderResult:
         """Make one picture. Raises RenderError, or RenderCancelled out of ``on_step``."""
+        ...
+
+    def render_many(self, requests: Sequence[RenderRequest], on_step: OnStep) -> list[RenderResult]:
+        """Make several pictures of one size, step count and LoRA, together where the model can.
+
+        All or nothing: raises as ``render`` does, for the first request that fails.
+        """
         ...

@@ -10,13 +10,19 @@ import hashlib
 import inspect
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.utils.module_loading import import_string
+from PIL import Image
 
 from generation.renderers.base import OnStep, RenderError, RenderRequest, RenderResult
+from generation.renderers.fitting import fitted_size, native_side, prompt_fitted, side_multiple
+from generation.renderers.inpainting import ground_of, keep_fitted, kept_restored, mask_of
+from generation.renderers.lora import lora_loaded
+from generation.renderers.speed import Speed, speed_apply
 
 _HASH_CHUNK = 1 << 20
 
@@ -51,14 +57,19 @@ def weights_hash(folder: Path) -> str:
 
 
 class DiffusionRenderer:
-    """Loads a folder once through ``AutoPipelineForText2Image`` and draws RGB pictures."""
+    """Loads a folder once and draws RGB pictures.
 
-    def __init__(self, folder: Path, *, name: str, threads: int = 1, dtype: str = "auto") -> None:
+    ``pipeline_class`` is the dotted path of a pipeline class of ours; "" takes the class that diffusers has
+    under the name in the folder.
+    """
+
+    def __init__(
+        self, folder: Path, *, name: str, pipeline_class: str = "", speed: Speed | None = None
+    ) -> None:
         # A folder has everything; a call to the hub could only leak what is rendered here.
         os.environ["HF_HUB_OFFLINE"] = "1"
         _quiet()
         import torch
-        from diffusers import AutoPipelineForText2Image
         from diffusers.utils import logging as diffusers_logging
         from transformers.utils import logging as transformers_logging
 
@@ -66,18 +77,17 @@ class DiffusionRenderer:
         diffusers_logging.disable_progress_bar()
         transformers_logging.set_verbosity_error()
         transformers_logging.disable_progress_bar()
-        torch.set_num_threads(threads)
+        speed = speed or Speed()
+        torch.set_num_threads(speed.threads)
         self._torch = torch
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self.name = name
+        dtype = speed.dtype_for(self._device)
         try:
-            self._pipeline = AutoPipelineForText2Image.from_pretrained(
-                str(folder),
-                dtype=self._dtype(dtype),
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-            ).to(self._device)
+            self._pipeline = _class_of(pipeline_class).from_pretrained(
+                str(folder), dtype=dtype, use_safetensors=True, local_files_only=True, trust_remote_code=False
+            )
+            self._pipeline.to(self._device)
         except Exception as error:  # a folder can be wrong in as many ways as the libraries have checks
             raise RenderError(
                 "model_broken",
@@ -85,15 +95,22 @@ class DiffusionRenderer:
                 permanent=True,
             ) from error
         self._pipeline.set_progress_bar_config(disable=True)
-        self._parameters = inspect.signature(self._pipeline.__call__).parameters
-        self._native_side = _native_side(self._pipeline)
+        self._applied = ",".join([str(dtype).removeprefix("torch."), *speed_apply(self._pipeline, speed)])
+        self._inpainting: Any = None
         self.model_hash = weights_hash(folder)
 
     def render(self, request: RenderRequest, on_step: OnStep) -> RenderResult:
         """Draw one picture. Raises RenderError, or what ``on_step`` raised."""
-        if not request.prompt.strip():
-            raise RenderError("prompt_empty", "The prompt is empty.", permanent=True)
-        width, height = fitted_size(request.width, request.height, self._native_side)
+        return self.render_many([request], on_step)[0]
+
+    def render_many(self, requests: Sequence[RenderRequest], on_step: OnStep) -> list[RenderResult]:
+        """Draw several pictures in one batch, equal but for prompt and seed. Raises as ``render`` does."""
+        if not requests:
+            return []
+        first = requests[0]
+        pipeline = self._pipeline if first.keep is None else self._inpainter()
+        size = fitted_size(first.width, first.height, native_side(pipeline), side_multiple(pipeline))
+        prompts = [prompt_fitted(pipeline, request.prompt) for request in requests]
         steps_done = 0
 
         def on_step_end(pipeline: Any, step: int, timestep: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -104,68 +121,105 @@ class DiffusionRenderer:
             on_step(steps_done, max(pipeline.num_timesteps, steps_done))
             return kwargs
 
-        arguments: dict[str, Any] = {
-            "prompt": request.prompt,
-            "width": width,
-            "height": height,
-            # Drawn on the CPU whatever the device, so that a seed means the same picture everywhere.
-            "generator": self._torch.Generator("cpu").manual_seed(request.seed),
-            "callback_on_step_end": on_step_end,
-        }
-        if request.negative_prompt and "negative_prompt" in self._parameters:
-            arguments["negative_prompt"] = request.negative_prompt
-        if request.steps:
-            arguments["num_inference_steps"] = request.steps
-        if settings.GENERATION_GUIDANCE >= 0 and "guidance_scale" in self._parameters:
-            arguments["guidance_scale"] = settings.GENERATION_GUIDANCE
-        arguments = {key: value for key, value in arguments.items() if key in self._parameters}
-        with one_at_a_time(self._device), self._torch.inference_mode():
-            output = self._pipeline(**arguments)
-        flagged = getattr(output, "nsfw_content_detected", None)
-        if flagged and flagged[0]:
+        keeps = [keep_fitted(request.keep, size) for request in requests if request.keep is not None]
+        arguments = self._arguments(requests, [text for text, _ in prompts], size, keeps)
+        arguments["callback_on_step_end"] = on_step_end
+        known = inspect.signature(pipeline.__call__).parameters
+        with (
+            one_at_a_time(self._device),
+            lora_loaded(pipeline, first.lora) as lora,
+            self._torch.inference_mode(),
+        ):
+            output = pipeline(**{key: value for key, value in arguments.items() if key in known})
+        if any(getattr(output, "nsfw_content_detected", None) or []):
             raise RenderError("unsafe_picture", "The model's safety checker refused it.", permanent=True)
-        return RenderResult(
-            image=output.images[0].convert("RGB"),
-            model=self.name,
-            model_hash=self.model_hash,
-            steps=steps_done,
-            details={
-                "pipeline": type(self._pipeline).__name__,
-                "scheduler": type(self._pipeline.scheduler).__name__,
-                "device": self._device,
-                "torch": self._torch.__version__,
-            },
-        )
+        images = self._images(output.images)
+        if keeps:
+            images = [kept_restored(image, keep) for image, keep in zip(images, keeps, strict=True)]
+        details = {
+            "pipeline": type(pipeline).__name__,
+            "scheduler": type(pipeline.scheduler).__name__,
+            "device": self._device,
+            "torch": self._torch.__version__,
+            "speed": self._applied,
+            **lora,
+        }
+        return [
+            RenderResult(image, self.name, self.model_hash, steps_done, details | note)
+            for image, (_, note) in zip(images, prompts, strict=True)
+        ]
 
-    def _dtype(self, name: str) -> Any:
-        if name == "auto":
-            name = "float16" if self._device == "cuda" else "float32"
-        kinds = {k: getattr(self._torch, k) for k in ("float32", "float16", "bfloat16")}
-        if name not in kinds:
+    def _arguments(
+        self,
+        requests: Sequence[RenderRequest],
+        prompts: list[str],
+        size: tuple[int, int],
+        keeps: list[Image.Image],
+    ) -> dict[str, Any]:
+        """What the pipeline is called with; it may know less."""
+        arguments: dict[str, Any] = {
+            "prompt": _one_or_all(prompts),
+            "width": size[0],
+            "height": size[1],
+            # Drawn on the CPU whatever the device, so that a seed means the same picture everywhere.
+            "generator": _one_or_all(
+                [self._torch.Generator("cpu").manual_seed(request.seed) for request in requests]
+            ),
+            "output_type": "pt",
+        }
+        if any(request.negative_prompt for request in requests):
+            arguments["negative_prompt"] = _one_or_all([request.negative_prompt for request in requests])
+        if keeps:
+            arguments["image"] = _one_or_all([ground_of(keep) for keep in keeps])
+            arguments["mask_image"] = _one_or_all([mask_of(keep) for keep in keeps])
+            arguments["strength"] = 1.0
+        if requests[0].steps:
+            arguments["num_inference_steps"] = requests[0].steps
+        if settings.GENERATION_GUIDANCE >= 0:
+            arguments["guidance_scale"] = settings.GENERATION_GUIDANCE
+        return arguments
+
+    def _inpainter(self) -> Any:
+        """The inpainting pipeline over the same networks, made at its first use."""
+        if self._inpainting is None:
+            from diffusers import AutoPipelineForInpainting
+
+            try:
+                self._inpainting = AutoPipelineForInpainting.from_pipe(self._pipeline)
+            except ValueError:
+                raise RenderError(
+                    "inpainting_unsupported",
+                    f"The model {self.name!r} ({type(self._pipeline).__name__}) cannot paint around a "
+                    "product; choose another model, or let it paint whole scenes.",
+                    permanent=True,
+                ) from None
+            self._inpainting.set_progress_bar_config(disable=True)
+        return self._inpainting
+
+    def _images(self, pictures: Any) -> list[Image.Image]:
+        """(N, 3, H, W) in [0, 1] to pictures. Raises RenderError ``picture_not_finite``."""
+        if not bool(self._torch.isfinite(pictures).all()):
             raise RenderError(
-                "setting_invalid",
-                f"GENERATION_DTYPE is {name!r}; it must be auto, {', '.join(kinds)}.",
+                "picture_not_finite",
+                f"The model {self.name!r} drew NaN. Its weights may be broken, or too large for "
+                f"{self._applied.partition(',')[0]}: try GENERATION_DTYPE=bfloat16 or float32.",
                 permanent=True,
             )
-        return kinds[name]
+        pixels = (pictures.float().clamp(0, 1) * 255).round().to(self._torch.uint8)
+        return [Image.fromarray(picture.permute(1, 2, 0).cpu().numpy(), "RGB") for picture in pixels]
 
 
-def fitted_size(width: int, height: int, native_side: int | None) -> tuple[int, int]:
-    """Wanted pixels as the model can draw them: no larger than it was trained on, multiples of 8."""
-    longest = max(width, height)
-    scale = min(1.0, native_side / longest) if native_side else 1.0
-    return tuple(max(8, round(side * scale / 8) * 8) for side in (width, height))  # type: ignore[return-value]
+def _class_of(path: str) -> Any:
+    if path:
+        return import_string(path)
+    from diffusers import AutoPipelineForText2Image
+
+    return AutoPipelineForText2Image
 
 
-def _native_side(pipeline: Any) -> int | None:
-    """Pixels of the side that a pipeline was trained on; None where it does not say."""
-    factor = getattr(pipeline, "vae_scale_factor", None)
-    for part in (getattr(pipeline, "unet", None), getattr(pipeline, "transformer", None)):
-        sample = getattr(getattr(part, "config", None), "sample_size", None)
-        if isinstance(sample, int) and factor:
-            return sample * factor
-    sample = getattr(pipeline, "default_sample_size", None)
-    return sample * factor if isinstance(sample, int) and factor else None
+def _one_or_all(values: list[Any]) -> Any:
+    """One value bare: not every pipeline takes lists."""
+    return values[0] if len(values) == 1 else values
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ Importing this module imports no torch; constructing ``GanRenderer`` does.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -99,6 +100,16 @@ class GanRenderer:
             )
         from generation.gan.pipeline import straight_rgba
 
+        if request.lora:
+            raise RenderError(
+                "lora_unsupported", f"{self.name} takes no LoRA ({request.lora!r}).", permanent=True
+            )
+        if request.keep is not None:
+            raise RenderError(
+                "inpainting_unsupported",
+                f"{self.name} draws motifs, not scenes around a product.",
+                permanent=True,
+            )
         style = style_of(f"{request.prompt} {request.motif}")
         vector = self._encoder.encode([text])[0]
         on_step(1, STAGES)
@@ -108,6 +119,7 @@ class GanRenderer:
         image = Image.fromarray(straight_rgba(large[0]), "RGBA")
         on_step(3, STAGES)
         nearest, similarity = self._pipeline.anchors.nearest(vector)
+        cut = max(len(request.prompt), len(request.motif)) - _MAX_TEXT
         return RenderResult(
             image=image,
             model=self.name,
@@ -119,5 +131,14 @@ class GanRenderer:
                 "nearest_trained_name": nearest,
                 # Below about 0.45 the text names nothing that the model has seen.
                 "nearest_similarity": round(similarity, 3),
+                **({"prompt_characters_unread": cut} if cut > 0 else {}),
             },
         )
+
+    def render_many(self, requests: Sequence[RenderRequest], on_step: OnStep) -> list[RenderResult]:
+        """One after the other: on one core a batch of small layers is no faster."""
+        total = STAGES * len(requests)
+        return [
+            self.render(request, lambda done, _, before=STAGES * index: on_step(before + done, total))  # type: ignore[misc]
+            for index, request in enumerate(requests)
+        ]

@@ -52,3 +52,14 @@ def test_the_page_saves_and_shows_errors(alice_client, rita_client, shop):
     assert page.status_code == 200
     assert "Give the colour as #rrggbb" in page.content.decode()
     assert rita_client.get("/brand/").status_code == 403
+
+
+def test_a_kit_names_only_loras_that_are_there(shop, settings, tmp_path):
+    (tmp_path / "house-style").mkdir()
+    (tmp_path / "house-style" / "weights.safetensors").write_bytes(b"")
+    settings.GENERATION_LORA_DIR = str(tmp_path)
+    assert brand_kit_set(advertiser=shop, fields={"lora": "house-style"}).lora == "house-style"
+    with pytest.raises(DomainError) as refusal:
+        brand_kit_set(advertiser=shop, fields={"lora": "../secrets"})
+    assert set(refusal.value.errors) == {"lora"}
+    assert brand_kit_set(advertiser=shop, fields={"lora": ""}).lora == ""
