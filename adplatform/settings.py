@@ -312,6 +312,9 @@ GENERATION_STEPS = env.int("GENERATION_STEPS", default=0)  # 0: the model's own 
 GENERATION_GUIDANCE = env.float("GENERATION_GUIDANCE", default=-1.0)  # below 0: the model's own default
 GENERATION_MAX_ATTEMPTS = env.int("GENERATION_MAX_ATTEMPTS", default=3)
 GENERATION_MAX_CRASHES = env.int("GENERATION_MAX_CRASHES", default=3)
+# PEM files of the certificate that signs creatives (leaf first) and its P-256 key; made in VAR_DIR without.
+C2PA_CERTIFICATES = env.str("C2PA_CERTIFICATES", default="")
+C2PA_PRIVATE_KEY = env.str("C2PA_PRIVATE_KEY", default="")
 
 # --- profiles
 PROFILES_HALF_LIFE_DAYS = env.float("PROFILES_HALF_LIFE_DAYS", default=14.0)

@@ -9,10 +9,11 @@ from django.http import HttpRequest
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, serializers
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.models import Advertiser, User
+from accounts.models import Advertiser, ApiKey, User
 from accounts.permissions import REVIEWING_ROLES
 from adplatform.lib.errors import DomainError
 from adplatform.lib.media import media_url
@@ -79,6 +80,35 @@ class WithdrawInput(serializers.Serializer[Any]):
     comment = serializers.CharField(
         max_length=review.COMMENT_LENGTH, required=False, default="", allow_blank=True
     )
+
+
+class VerifyInput(serializers.Serializer[Any]):
+    file = serializers.FileField(help_text="A WebP, PNG, JPEG or AVIF picture of at most 20 MB.")
+
+
+class VerifyC2paOutput(serializers.Serializer[Any]):
+    """``ours``: valid and signed here; ``foreign``: valid, signed by somebody else."""
+
+    state = serializers.ChoiceField(choices=["ours", "foreign", "invalid", "absent"])
+    codes = serializers.ListField(
+        child=serializers.CharField(), help_text="C2PA's own validation codes, where something is wrong."
+    )
+
+
+class VerifyOutput(serializers.Serializer[Any]):
+    """``untouched``: ours, as it was made. ``remarked``: every pixel as it was made, the marking taken off
+    or changed. ``altered``: speaks of one of your creatives and is not as it was made. ``unknown``: nothing
+    in it speaks of us."""
+
+    verdict = serializers.ChoiceField(choices=["untouched", "remarked", "altered", "unknown"])
+    creative_id = serializers.UUIDField(allow_null=True, help_text="When it is one of yours.")
+    job_id = serializers.UUIDField(allow_null=True)
+    sha256 = serializers.CharField(help_text="Of the bytes that were sent.")
+    is_stored_file = serializers.BooleanField(help_text="They equal the stored creative's.")
+    c2pa = VerifyC2paOutput()
+    seal = serializers.ChoiceField(choices=["intact", "broken", "absent"])
+    content_id = serializers.CharField(allow_blank=True, help_text="What the file calls itself.")
+    ai_label = serializers.CharField(allow_blank=True, help_text='"1": generated; blank: no label in it.')
 
 
 class _CreativesApi(generics.GenericAPIView):
@@ -205,4 +235,43 @@ class CreativeWithdrawApi(_CreativesApi):
                 reviewer=self.person,
                 **self.given(WithdrawInput),
             )
+        )
+
+
+class CreativeVerifyApi(_CreativesApi):
+    """The detector."""
+
+    serializer_class = VerifyOutput
+    parser_classes = [MultiPartParser]
+    scopes = {"POST": ApiKey.Scope.READ}  # writes nothing
+
+    @extend_schema(
+        operation_id="verify_creative_file",
+        summary="Ask whether a file is ours and untouched",
+        description="Looks at the stored hash, the C2PA signature, the sealed AI marking and the pixels. "
+        "Refused with 413 `file_too_large`, or 422 `not_a_picture`, `picture_too_large`, "
+        "`picture_animated`, `picture_broken`.",
+        tags=["creatives"],
+        request={"multipart/form-data": VerifyInput},
+        responses=VerifyOutput,
+    )
+    def post(self, request: Request) -> Response:
+        # The signing library: imported here, so that no other request pays for it.
+        from generation.verification import MAX_BYTES, file_verify
+
+        uploaded = self.given(VerifyInput)["file"]
+        found = file_verify(advertiser_id=self.advertiser.pk, content=uploaded.read(MAX_BYTES + 1))
+        creative = found.creative
+        return Response(
+            {
+                "verdict": found.verdict,
+                "creative_id": creative.pk if creative else None,
+                "job_id": creative.job_id if creative else None,
+                "sha256": found.sha256,
+                "is_stored_file": found.is_stored_file,
+                "c2pa": {"state": found.manifest.state, "codes": list(found.manifest.codes)},
+                "seal": found.seal,
+                "content_id": found.content_id,
+                "ai_label": found.ai_label,
+            }
         )

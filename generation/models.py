@@ -175,6 +175,7 @@ class Creative(TenantModel):
     file = models.CharField(max_length=200)  # storage name
     sha256 = models.CharField(max_length=64)
     byte_count = models.PositiveIntegerField()
+    pixels_sha256 = models.CharField(max_length=64, blank=True)  # finds a copy whose metadata was stripped
     alt_text = models.CharField(max_length=200)
     headline = models.CharField(max_length=200)
     price_text = models.CharField(max_length=40, blank=True)
@@ -196,7 +197,10 @@ class Creative(TenantModel):
                 name="approval_belongs_to_the_bytes",
             ),
         ]
-        indexes = [models.Index(fields=["advertiser", "status", "-created_at"], name="creative_queue")]
+        indexes = [
+            models.Index(fields=["advertiser", "status", "-created_at"], name="creative_queue"),
+            models.Index(fields=["advertiser", "pixels_sha256"], name="creative_by_pixels"),
+        ]
 
     @property
     def size(self) -> str:

@@ -7,6 +7,7 @@ import io
 from PIL import Image, ImageDraw, ImageOps
 
 from generation import provenance
+from generation.c2pa_signing import signed
 from generation.composition.encode import encoded
 from generation.composition.typography import text_fit, text_mask
 
@@ -63,12 +64,13 @@ def label_draw(picture: Image.Image, text: str, language: str) -> Image.Image:
 def file_make(picture: Image.Image, extension: str, *, content_id: str, producer: str) -> bytes:
     """The marked file; a transparent motif stays transparent, WebP and PNG lose nothing of it."""
     if picture.mode != "RGBA":
-        content, _ = encoded(picture, extension, _NO_LIMIT, content_id=content_id, producer=producer)
-        return content
-    packet = provenance.packet_make(picture, content_id=content_id, producer=producer)
+        return encoded(picture, extension, _NO_LIMIT, content_id=content_id, producer=producer).content
+    # Both formats keep RGB exactly, so the seal is known beforehand.
+    seal = provenance.content_seal(content_id, provenance.pixels_sha256(picture))
+    packet = provenance.packet_make(content_id=content_id, producer=producer, seal=seal)
     options = provenance.packet_save_options(packet, extension)
     buffer = io.BytesIO()
     if extension == "webp":
         options |= {"lossless": True, "exact": True}
     picture.save(buffer, extension.upper(), **options)
-    return buffer.getvalue()
+    return signed(buffer.getvalue(), extension, content_id=content_id)

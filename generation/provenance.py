@@ -4,6 +4,9 @@ GB 45438-2025 (China): a text with an AI element and a generation element at an 
 5 % of the short side tall, and one ``AIGC`` property of seven keys in the file. EU AI Act, article 50:
 machine-readable marking; here IPTC's DigitalSourceType. Neither holds anything about a shopper. Pillow
 drops the packet on every save, so each derivative must be labelled again by ``encode``.
+
+The seal is over the pixels as a reader decodes them, which are known only once the file is written: the
+packet goes in with a stand-in of the same length, and ``packet_seal`` puts the seal in its place.
 """
 
 from __future__ import annotations
@@ -12,11 +15,13 @@ import base64
 import hashlib
 import json
 import re
+import zlib
 from dataclasses import dataclass
 from html import escape, unescape
 from typing import Any
 
-from django.utils.crypto import salted_hmac
+from django.conf import settings
+from django.utils.crypto import constant_time_compare, salted_hmac
 from PIL import Image, PngImagePlugin
 
 LABEL_SHARE = 0.052  # of the short side; the rule says 0.05
@@ -31,6 +36,7 @@ AIGC_KEYS = (
     "PropagateID",
     "ReservedCode2",
 )
+UNSEALED = base64.b64encode(hashlib.sha256(b"generation.provenance.unsealed").digest()).decode()
 _PNG_KEYWORD = "XML:com.adobe.xmp"
 
 
@@ -58,20 +64,22 @@ def pixels_sha256(picture: Image.Image) -> str:
     return hashlib.sha256(head + picture.convert("RGB").tobytes()).hexdigest()
 
 
-def content_seal(content_id: str, pixels: str) -> str:
+def content_seal(content_id: str, pixels: str, *, key: str | None = None) -> str:
     """Our own integrity code: only this installation can make it, so it shows what is ours."""
-    digest = salted_hmac("generation.provenance.v1", f"{content_id}|{pixels}", algorithm="sha256").digest()
+    digest = salted_hmac(
+        "generation.provenance.v1", f"{content_id}|{pixels}", secret=key, algorithm="sha256"
+    ).digest()
     return base64.b64encode(digest).decode()
 
 
-def packet_make(picture: Image.Image, *, content_id: str, producer: str) -> bytes:
-    """The XMP packet for the picture as it will be decoded."""
+def packet_make(*, content_id: str, producer: str, seal: str = UNSEALED) -> bytes:
+    """The XMP packet; ``seal`` from ``content_seal``, or left for ``packet_seal`` to fill in."""
     aigc = dict.fromkeys(AIGC_KEYS, "")
     aigc |= {
         "Label": "1",
         "ContentProducer": producer,
         "ProduceID": content_id,
-        "ReservedCode1": content_seal(content_id, pixels_sha256(picture)),
+        "ReservedCode1": seal,
     }
     text = escape(json.dumps(aigc, ensure_ascii=False, separators=(",", ":")))
     return (
@@ -87,12 +95,24 @@ def packet_make(picture: Image.Image, *, content_id: str, producer: str) -> byte
 
 
 def packet_save_options(packet: bytes, extension: str) -> dict[str, Any]:
-    """The arguments with which Pillow's ``save`` writes the packet into a WebP, PNG or JPEG."""
+    """The arguments with which Pillow's ``save`` writes the packet into a WebP, PNG, JPEG or AVIF."""
     if extension != "png":
         return {"xmp": packet}
     info = PngImagePlugin.PngInfo()
     info.add_itxt(_PNG_KEYWORD, packet.decode())
     return {"pnginfo": info}
+
+
+def packet_seal(content: bytes, extension: str, seal: str) -> bytes:
+    """The file with the seal in the stand-in's place: same length, so that no other byte moves."""
+    at = content.index(UNSEALED.encode())
+    sealed = bytearray(content)
+    sealed[at : at + len(seal)] = seal.encode()
+    if extension == "png":  # the only format of ours whose chunks carry a checksum
+        start = content.rindex(b"iTXt", 0, at)
+        end = start + 4 + int.from_bytes(content[start - 4 : start])
+        sealed[end : end + 4] = zlib.crc32(sealed[start:end]).to_bytes(4)
+    return bytes(sealed)
 
 
 def marking_read(picture: Image.Image) -> Marking | None:
@@ -107,13 +127,19 @@ def marking_read(picture: Image.Image) -> Marking | None:
         aigc = json.loads(unescape(properties[0]))
     except ValueError:
         return None
-    return Marking(sources[0], aigc) if isinstance(aigc, dict) else None
+    if not isinstance(aigc, dict) or not all(isinstance(value, str) for value in aigc.values()):
+        return None
+    return Marking(sources[0], aigc)
+
+
+def seal_holds(marking: Marking, pixels: str) -> bool:
+    """True when this installation sealed these very pixels, under its present key or a former one."""
+    content_id, found = marking.aigc.get("ProduceID", ""), marking.aigc.get("ReservedCode1", "")
+    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return any(constant_time_compare(found, content_seal(content_id, pixels, key=key)) for key in keys)
 
 
 def is_ours_untouched(picture: Image.Image) -> bool:
     """True when the file carries our seal and every pixel is as we wrote it."""
     marking = marking_read(picture)
-    if marking is None:
-        return False
-    content_id = marking.aigc.get("ProduceID", "")
-    return marking.aigc.get("ReservedCode1") == content_seal(content_id, pixels_sha256(picture))
+    return marking is not None and seal_holds(marking, pixels_sha256(picture))

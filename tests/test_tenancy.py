@@ -43,6 +43,7 @@ READING_POSTS = {
     "api-interest-map": "maps a text, stores nothing",
     "api-segment-preview": "counts, stores nothing",
     "api-campaign-plan": "a dry run",
+    "api-creative-verify": "looks at a file, stores nothing",
     "shopper-text-try": "maps a text, stores nothing",
     "advertiser-switch": "chooses among one's own advertisers",
     "password-change": "one's own password",

@@ -39,6 +39,7 @@ class ComposedCreative:
     height: int
     content: bytes
     extension: str
+    pixels_sha256: str  # of what a reader decodes from ``content``
     headline: str
     price_text: str
     alt_text: str
@@ -129,7 +130,7 @@ def _sources(brief: Brief, picture: Image.Image) -> _Sources:
 def _finish(sources: _Sources, layout: Layout, extension: str) -> ComposedCreative:
     canvas = _compose(sources, layout)
     brief, words = sources.brief, sources.words
-    content, quality = encoded(
+    file = encoded(
         canvas.picture,
         extension,
         layout.kilobytes * 1000,
@@ -144,14 +145,15 @@ def _finish(sources: _Sources, layout: Layout, extension: str) -> ComposedCreati
         motif=sources.picture if sources.has_motif else None,
         motif_visible=canvas.motif_visible,
         label_needed=provenance.label_height(layout.size),
-        byte_count=len(content),
-        quality=quality,
+        byte_count=len(file.content),
+        quality=file.quality,
     )
     return ComposedCreative(
         width=layout.width,
         height=layout.height,
-        content=content,
+        content=file.content,
         extension=extension,
+        pixels_sha256=file.pixels_sha256,
         headline=words.headline,
         price_text=str(sources.price) if layout.price else "",
         alt_text=words.alt_text,

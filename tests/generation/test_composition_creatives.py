@@ -140,11 +140,11 @@ def test_every_size_keeps_its_weight_even_with_a_noisy_picture(shop):
 def test_quality_gives_way_before_the_limit_does():
     rng = np.random.default_rng(1)
     noise = Image.fromarray(rng.integers(0, 256, (250, 300, 3), dtype=np.uint8))
-    content, quality = encoded(noise, "jpg", 60_000, content_id="x", producer="Shop")
-    assert len(content) <= 60_000
-    assert quality < 92
+    file = encoded(noise, "jpg", 64_000, content_id="x", producer="Shop")
+    assert len(file.content) <= 64_000
+    assert file.quality < 92
     with pytest.raises(RenderError) as caught:
-        encoded(noise, "png", 60_000, content_id="x", producer="Shop")
+        encoded(noise, "png", 64_000, content_id="x", producer="Shop")
     assert caught.value.code == "over_weight"
 
 
@@ -169,9 +169,9 @@ def test_the_label_is_chinese_in_china_and_on_chinese_creatives():
     assert provenance.label_text("en", "intl") == "AI-generated"
 
 
-def test_the_same_brief_and_picture_give_the_same_bytes(shop):
+def test_the_same_brief_and_picture_give_the_same_pixels(shop):
     brief = brief_for(shop, sizes=((300, 250),))
-    one, other = (creatives_compose(brief=brief, picture=motif())[0].content for _ in range(2))
+    one, other = (creatives_compose(brief=brief, picture=motif())[0].pixels_sha256 for _ in range(2))
     assert one == other
 
 

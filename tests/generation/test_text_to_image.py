@@ -28,11 +28,11 @@ def test_text_in_picture_file_out(tiny_model, tmp_path, name, text):
         assert provenance.is_ours_untouched(picture)
 
 
-def test_a_seed_draws_the_same_file_again(tiny_model, tmp_path):
+def test_a_seed_draws_the_same_picture_again(tiny_model, tmp_path):
     for name in ("a.png", "b.png"):
         draw("coffee", "--out", str(tmp_path / name), "--seed", "5")
     draw("coffee", "--out", str(tmp_path / "c.png"), "--seed", "6")
-    contents = [(tmp_path / name).read_bytes() for name in ("a.png", "b.png", "c.png")]
+    contents = [Image.open(tmp_path / name).tobytes() for name in ("a.png", "b.png", "c.png")]
     assert contents[0] == contents[1] != contents[2]
 
 
