@@ -16,6 +16,8 @@ from accounts.models import Advertiser
 from adplatform.lib.errors import DomainError
 from campaigns.models import Campaign, Placement, Product
 from generation.briefs import Brief, BriefBrand, BriefInterest, BriefProduct, BriefSegment
+from generation.composition.price import saving_rate
+from generation.composition.templates import Template, template_choose, template_get
 from generation.models import BrandKit
 from profiles.models import Segment
 from profiles.taxonomy import INTERESTS
@@ -50,6 +52,13 @@ def brand_make(advertiser: Advertiser, language: str) -> BriefBrand:
         call_to_action=kit.call_to_action_zh if is_chinese else kit.call_to_action_en,
         logo=kit.logo,
         lora=kit.lora,
+        logo_dark=kit.logo_dark,
+        clear_space=kit.clear_space,
+        headline_font=kit.headline_font,
+        text_font=kit.text_font,
+        forbidden_words=tuple(kit.forbidden_words),
+        forbidden_colours=tuple(kit.forbidden_colours),
+        legal_line=kit.legal_lines.get(advertiser.market, ""),
     )
 
 
@@ -66,7 +75,7 @@ def brief_make(
     """The brief of one variant; ``segment`` None asks for the generic creative.
 
     ``brand`` saves a query when many briefs of one campaign are made at once. Raises DomainError
-    ``product_without_picture``.
+    ``product_without_picture`` or ``template_unknown``.
     """
     market = campaign.advertiser.market
     return Brief(
@@ -80,9 +89,17 @@ def brief_make(
         sizes=tuple(sorted(set(sizes))),
         model=campaign.model or settings.GENERATION_DEFAULT_MODEL,
         headline=campaign.headline,
+        template=_template(campaign, product).reference,
         take=take,
         keeps_product=campaign.keeps_product,
     )
+
+
+def _template(campaign: Campaign, product: Product) -> Template:
+    """The campaign's template, or the one that goes with its style and the product's saving."""
+    if campaign.template:
+        return template_get(campaign.template)
+    return template_choose(campaign.style, saving_rate(product.price_cents, product.sale_price_cents))
 
 
 def _product(product: Product) -> BriefProduct:

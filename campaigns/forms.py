@@ -11,18 +11,9 @@ from django.conf import settings
 from accounts.models import Advertiser
 from campaigns.models import Campaign, Placement
 from campaigns.selectors import placement_list
-from generation.composition.layouts import LAYOUTS
+from generation.composition.sizes import SIZES
+from generation.composition.templates import templates_read
 from generation.styles import STYLES
-
-# The IAB's names of the sizes that have a layout; one without a name shows its numbers alone.
-SIZE_NAMES = {
-    (300, 250): "Medium rectangle",
-    (728, 90): "Leaderboard",
-    (160, 600): "Wide skyscraper",
-    (320, 50): "Mobile leaderboard",
-    (970, 250): "Billboard",
-    (1080, 1080): "Square",
-}
 
 
 def ids_of(values: list[str]) -> set[UUID]:
@@ -64,6 +55,13 @@ class CampaignSettingsForm(forms.Form):
     style = forms.ChoiceField(
         choices=[(style.key, style.label_en) for style in STYLES.values()], widget=forms.RadioSelect
     )
+    template = forms.ChoiceField(
+        choices=lambda: [
+            ("", "Automatic: by style, and louder for a real saving"),
+            *((template.key, template.name_en) for template in templates_read().values()),
+        ],
+        required=False,
+    )
     language = forms.ChoiceField(
         choices=Campaign.Language.choices, help_text="Of headline, button and label."
     )
@@ -100,8 +98,8 @@ class CampaignSettingsForm(forms.Form):
     def initial_of(campaign: Campaign) -> dict[str, Any]:
         """The campaign as the form shows it."""
         names = (
-            "name", "style", "language", "headline", "starts_at", "ends_at", "priority", "model",
-            "keeps_product",
+            "name", "style", "template", "language", "headline", "starts_at", "ends_at", "priority",
+            "model", "keeps_product",
         )  # fmt: skip
         return {name: getattr(campaign, name) for name in names} | {
             "placements": list(campaign.placements.values_list("pk", flat=True))
@@ -119,8 +117,8 @@ class PlacementForm(forms.Form):
     )
     size = forms.ChoiceField(
         choices=[
-            (f"{width}x{height}", f"{SIZE_NAMES.get((width, height), 'Size')} · {width} × {height}")
-            for width, height in LAYOUTS
+            (f"{row.width}x{row.height}", f"{row.name} · {row.width} × {row.height}")
+            for row in SIZES.values()
         ]
     )
 

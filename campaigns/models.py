@@ -137,6 +137,7 @@ class Campaign(TenantModel):
     status = models.CharField(max_length=8, choices=Status, default=Status.DRAFT)
     language = models.CharField(max_length=2, choices=Language, default=Language.ENGLISH)
     style = models.CharField(max_length=40)  # a key of generation.styles.STYLES
+    template = models.CharField(max_length=40, blank=True)  # an id of generation/layouts; blank: automatic
     model = models.CharField(max_length=80, blank=True)  # blank: settings.GENERATION_DEFAULT_MODEL
     keeps_product = models.BooleanField(default=False)  # the model paints the scene around the product
     headline = models.CharField(max_length=60, blank=True)  # blank: from the segment's copy template

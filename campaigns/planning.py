@@ -35,6 +35,7 @@ class Change(StrEnum):
     SEGMENT = "segment"
     BRAND = "brand"
     STYLE = "style"
+    TEMPLATE = "template"
     SEASON = "season"
     LANGUAGE = "language"
     SIZES = "sizes"
@@ -62,6 +63,7 @@ def changes_between(stored: dict[str, Any], current: Brief) -> tuple[Change, ...
         (Change.SEGMENT, ("segment",)),
         (Change.BRAND, ("brand",)),
         (Change.STYLE, ("style",)),
+        (Change.TEMPLATE, ("template",)),
         (Change.SEASON, ("season",)),
         (Change.LANGUAGE, ("language", "market")),
         (Change.SIZES, ("sizes",)),

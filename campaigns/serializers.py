@@ -21,6 +21,9 @@ class CampaignInput(serializers.Serializer):
     style = serializers.CharField(  # type: ignore[assignment]
         max_length=40, required=False, help_text="A style preset's key."
     )
+    template = serializers.CharField(
+        max_length=40, required=False, allow_blank=True, help_text="A layout's id; blank: chosen by style."
+    )
     model = serializers.CharField(
         max_length=80, required=False, allow_blank=True, help_text="Blank: the default image model."
     )
@@ -65,6 +68,7 @@ class CampaignOutput(serializers.ModelSerializer):
             "status",
             "language",
             "style",
+            "template",
             "model",
             "keeps_product",
             "headline",

@@ -28,7 +28,8 @@ from campaigns.variant_services import (
     jobs_release,
     variant_regenerate,
 )
-from generation.composition.layouts import LAYOUTS
+from generation.composition.sizes import SIZES
+from generation.composition.templates import templates_read
 from generation.styles import DEFAULT_STYLE, STYLES
 from profiles.models import Segment
 
@@ -52,7 +53,8 @@ __all__ = [
 ]
 
 CAMPAIGN_FIELDS = (
-    "name", "language", "style", "model", "keeps_product", "headline", "starts_at", "ends_at", "priority",
+    "name", "language", "style", "template", "model", "keeps_product", "headline", "starts_at", "ends_at",
+    "priority",
 )  # fmt: skip
 CAMPAIGN_SETS = ("products", "segments", "placements")
 
@@ -131,6 +133,8 @@ def _field_errors(campaign: Campaign) -> dict[str, list[str]]:
         errors = {name: [str(m) for m in messages] for name, messages in error.message_dict.items()}
     if campaign.style not in STYLES:
         errors["style"] = [f"There is no style {campaign.style!r}."]
+    if campaign.template and campaign.template not in templates_read():
+        errors["template"] = [f"There is no template {campaign.template!r}."]
     if campaign.model and campaign.model not in settings.GENERATION_MODELS:
         errors["model"] = [f"There is no image model {campaign.model!r}."]
     if campaign.starts_at and campaign.ends_at and campaign.ends_at <= campaign.starts_at:
@@ -273,8 +277,8 @@ def _placement_save(placement: Placement) -> Placement:
             raise ValidationError("")
     except ValidationError:
         errors["code"] = ["Up to 60 letters, digits, hyphens and underscores, without spaces."]
-    if (placement.width, placement.height) not in LAYOUTS:
-        known = ", ".join(f"{width}x{height}" for width, height in LAYOUTS)
+    if (placement.width, placement.height) not in SIZES:
+        known = ", ".join(f"{width}x{height}" for width, height in SIZES)
         errors["size"] = [f"There is no layout for {placement.size}; there are {known}."]
     if errors:
         raise DomainError("placement_invalid", "The placement has invalid fields.", errors=errors)

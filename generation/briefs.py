@@ -56,7 +56,14 @@ class BriefBrand:
     background_colour: str
     tone: str
     call_to_action: str
-    logo: str = ""  # storage name of an RGBA PNG
+    logo: str = ""  # storage name of an RGBA PNG, for light grounds
+    logo_dark: str = ""  # the same for dark grounds
+    clear_space: float = 0.5  # around the logo, as a share of its height
+    headline_font: str = ""  # a key of composition.fonts.FACES; blank: the template's own
+    text_font: str = ""
+    forbidden_words: tuple[str, ...] = ()
+    forbidden_colours: tuple[str, ...] = ()  # "#rrggbb"
+    legal_line: str = ""  # the mandatory line of the brief's market
     lora: str = ""  # a folder of settings.GENERATION_LORA_DIR
 
 
@@ -74,6 +81,7 @@ class Brief:
     sizes: tuple[tuple[int, int], ...]  # (width, height) in pixels
     model: str  # a key of settings.GENERATION_MODELS
     headline: str = ""  # blank: from the segment's copy template
+    template: str = ""  # "id@version" of composition.templates; blank: chosen when it is composed
     take: int = 0  # another take of the same brief gets another seed
     keeps_product: bool = False  # the model paints the scene around the product
 
@@ -101,7 +109,12 @@ class Brief:
                     name=segment["name"],
                     interests=tuple(BriefInterest(**interest) for interest in segment["interests"]),
                 ),
-                "brand": BriefBrand(**data["brand"]),
+                "brand": _brand(data["brand"]),
                 "sizes": tuple((width, height) for width, height in data["sizes"]),
             }
         )
+
+
+def _brand(data: dict[str, Any]) -> BriefBrand:
+    lists = {name: tuple(data.get(name, ())) for name in ("forbidden_words", "forbidden_colours")}
+    return BriefBrand(**{**data, **lists})

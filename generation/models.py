@@ -21,7 +21,14 @@ class BrandKit(TenantModel):
     tone = models.CharField(max_length=40, default="warm")
     call_to_action_en = models.CharField(max_length=24, default="Shop now")
     call_to_action_zh = models.CharField(max_length=12, default="立即选购")
-    logo = models.CharField(max_length=200, blank=True)  # storage name, RGBA PNG
+    logo = models.CharField(max_length=200, blank=True)  # storage name, RGBA PNG, for light grounds
+    logo_dark = models.CharField(max_length=200, blank=True)  # for dark grounds; blank: the other one
+    clear_space = models.FloatField(default=0.5)  # around the logo, as a share of its height
+    headline_font = models.CharField(max_length=20, blank=True)  # a key of fonts.FACES; blank: the template's
+    text_font = models.CharField(max_length=20, blank=True)
+    forbidden_words = models.JSONField(default=list, blank=True)
+    forbidden_colours = models.JSONField(default=list, blank=True)  # "#rrggbb"
+    legal_lines = models.JSONField(default=dict, blank=True)  # market -> the line each creative must carry
     lora = models.CharField(max_length=40, blank=True)  # a folder of settings.GENERATION_LORA_DIR
     updated_at = models.DateTimeField(auto_now=True)
 

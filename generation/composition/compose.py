@@ -8,27 +8,33 @@ from typing import Any
 
 from PIL import Image
 
+from adplatform.lib.errors import DomainError
 from generation import provenance
 from generation.briefs import Brief
-from generation.composition import contrast
-from generation.composition.around import around_product, kept_box, scene_around
+from generation.composition import contrast, paint
+from generation.composition.around import around_product, kept_box
 from generation.composition.copy import Words, words_make
+from generation.composition.decor import decor_draw
 from generation.composition.encode import encoded
 from generation.composition.inspection import inspection_make
-from generation.composition.layouts import LAYOUTS, Layout
+from generation.composition.labels import label_measure, legal_measure
+from generation.composition.layouts import Layout, layout_solve
 from generation.composition.lettering import Lettering
 from generation.composition.motif import motif_prepare
-from generation.composition.palette import Palette, palette_make
+from generation.composition.palette import Palette, palettes_make
 from generation.composition.pictures import picture_read
-from generation.composition.price import PriceText, price_text
-from generation.composition.product import Placed, product_draw, product_place, shadow_draw
-from generation.composition.scene import scene_build, scene_cover
+from generation.composition.price import PriceText, price_text, saving_rate
+from generation.composition.product import Placed, product_draw, product_place_with_seal, shadow_draw
+from generation.composition.scene import scene_build
+from generation.composition.sizes import SIZES, Size
+from generation.composition.stacks import Texts, stack_solve
+from generation.composition.templates import Template, template_choose, template_get
+from generation.composition.typography import has_cjk
 from generation.renderers.base import RenderError
 from generation.styles import style_get
 
-# The letters' face for headlines: the style's voice. Chinese falls through to Noto Sans SC in each.
-HEADLINE_FACE = {"paper": "serif", "spotlight": "serif"}
 SCRIM_STRENGTH = 0.86
+THIN_SPACE = "\u2009"
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ class Canvas:
 
     picture: Image.Image  # RGB
     scene: Image.Image  # the same without product and words
+    layout: Layout
     placed: Placed
     lettering: Lettering
     motif_visible: float
@@ -62,10 +69,12 @@ class _Sources:
     """What all sizes of a brief share."""
 
     brief: Brief
+    template: Template
     picture: Image.Image
     cutout: Image.Image
     logo: Image.Image | None
-    palette: Palette
+    logo_dark: Image.Image | None
+    palettes: dict[str, Palette]
     words: Words
     price: PriceText
 
@@ -80,7 +89,11 @@ class _Sources:
 
     @property
     def ground(self) -> str:
-        return style_get(self.brief.style).ground
+        return style_get(self.brief.style).ground if self.template.ground == "style" else self.template.ground
+
+    @property
+    def language(self) -> str:
+        return "zh" if self.brief.language.startswith("zh") else "en"
 
 
 def creatives_compose(
@@ -93,13 +106,13 @@ def creatives_compose(
     """Compose every size of the brief; all or nothing. ``on_size`` hears (sizes done, sizes in all).
 
     ``picture``: RGBA is a motif that gets a scene, RGB a whole scene. Raises RenderError (permanent)
-    with ``size_unknown``, ``cutout_missing``, ``cutout_unreadable``, ``logo_missing``,
-    ``logo_unreadable``, ``missing_glyph`` or ``over_weight``.
+    with ``size_unknown``, ``template_unknown``, ``cutout_missing``, ``cutout_unreadable``,
+    ``logo_missing``, ``logo_unreadable``, ``missing_glyph``, ``legal_line_too_long`` or ``over_weight``.
     """
     sources = _sources(brief, picture)
     composed = []
-    for layout in [layout_of(size) for size in brief.sizes]:
-        composed.append(_finish(sources, layout, extension))
+    for placement in [placement_of(size) for size in brief.sizes]:
+        composed.append(_finish(sources, placement, extension))
         if on_size is not None:
             on_size(len(composed), len(brief.sizes))
     return composed
@@ -107,108 +120,157 @@ def creatives_compose(
 
 def canvas_compose(*, brief: Brief, picture: Image.Image, size: tuple[int, int]) -> Canvas:
     """One size, not yet encoded."""
-    return _compose(_sources(brief, picture), layout_of(size))
+    return _compose(_sources(brief, picture), placement_of(size))
 
 
-def layout_of(size: tuple[int, int]) -> Layout:
-    """The layout of a size. Raises RenderError ``size_unknown``."""
-    layout = LAYOUTS.get((size[0], size[1]))
-    if layout is None:
+def placement_of(size: tuple[int, int]) -> Size:
+    """The size's row. Raises RenderError ``size_unknown``."""
+    placement = SIZES.get((size[0], size[1]))
+    if placement is None:
         raise RenderError("size_unknown", f"There is no layout for {size[0]}x{size[1]}.", permanent=True)
-    return layout
+    return placement
+
+
+def template_of(brief: Brief) -> Template:
+    """The brief's template with the brand kit's fonts. Raises RenderError ``template_unknown``."""
+    try:
+        if brief.template:
+            template = template_get(brief.template)
+        else:
+            saving = saving_rate(brief.product.price_cents, brief.product.sale_price_cents)
+            template = template_choose(brief.style, saving)
+    except DomainError as error:
+        raise RenderError(error.code, error.message, permanent=True) from None
+    fonts = {"headline": brief.brand.headline_font, "subline": brief.brand.text_font}
+    regions = {
+        name: replace(region, face=fonts[name]) if fonts.get(name) else region
+        for name, region in template.regions.items()
+    }
+    return replace(template, regions=regions)
 
 
 def _sources(brief: Brief, picture: Image.Image) -> _Sources:
+    template = template_of(brief)
     picture = motif_prepare(picture) if picture.mode == "RGBA" else picture.convert("RGB")
     cutout = picture_read(brief.product.cutout, "cutout")
-    logo = picture_read(brief.brand.logo, "logo") if brief.brand.logo else None
+    logo, logo_dark = (
+        paint.trimmed(picture_read(name, "logo")) if name else None
+        for name in (brief.brand.logo, brief.brand.logo_dark)
+    )
     price = price_text(brief.product, brief.language)
-    palette = palette_make(brief, cutout, picture)
-    return _Sources(brief, picture, cutout, logo, palette, words_make(brief, price), price)
+    palettes = palettes_make(brief, template, cutout, picture)
+    return _Sources(
+        brief=brief,
+        template=template,
+        picture=picture,
+        cutout=cutout,
+        logo=logo,
+        logo_dark=logo_dark,
+        palettes=palettes,
+        words=words_make(brief, price),
+        price=price,
+    )
 
 
-def _finish(sources: _Sources, layout: Layout, extension: str) -> ComposedCreative:
-    canvas = _compose(sources, layout)
+def _finish(sources: _Sources, placement: Size, extension: str) -> ComposedCreative:
+    canvas = _compose(sources, placement)
     brief, words = sources.brief, sources.words
     file = encoded(
         canvas.picture,
         extension,
-        layout.kilobytes * 1000,
-        content_id=f"{brief.fingerprint[:32]}-{layout.width}x{layout.height}",
+        placement.kilobytes * 1000,
+        content_id=f"{brief.fingerprint[:32]}-{placement.width}x{placement.height}",
         producer=brief.brand.name,
     )
     inspection = inspection_make(
-        layout,
+        canvas.layout,
         canvas.placed,
         canvas.scene,
         canvas.lettering.measures,
         motif=sources.picture if sources.has_motif else None,
         motif_visible=canvas.motif_visible,
-        label_needed=provenance.label_height(layout.size),
+        label_needed=provenance.label_height(placement.size),
         byte_count=len(file.content),
         quality=file.quality,
     )
+    roles = {measure.role for measure in canvas.lettering.measures}
     return ComposedCreative(
-        width=layout.width,
-        height=layout.height,
+        width=placement.width,
+        height=placement.height,
         content=file.content,
         extension=extension,
         pixels_sha256=file.pixels_sha256,
         headline=words.headline,
-        price_text=str(sources.price) if layout.price else "",
+        price_text=str(sources.price) if "price" in roles else "",
         alt_text=words.alt_text,
         inspection=inspection,
     )
 
 
-def _compose(sources: _Sources, layout: Layout) -> Canvas:
-    """Back to front: ground, motif, shadow, scrim, product, words, label."""
-    brief, palette = sources.brief, sources.palette
-    is_card = brief.product.cutout_kind == "card"
-    placed = product_place(sources.cutout, layout, is_card=is_card)
-    if sources.has_motif:
-        seed = int(brief.fingerprint[8:16], 16)
-        scene, visible = scene_build(layout, palette, placed, sources.picture, sources.ground, seed)
-    else:
-        scene, visible = _scene_of(sources, layout, placed), 1.0
-        contrast.scrim_add(scene, _text_boxes(layout), palette.wall, SCRIM_STRENGTH)
+def _compose(sources: _Sources, placement: Size) -> Canvas:
+    """Back to front: ground, motif, panels, scrim, shadow, words, product."""
+    brief, template, language = sources.brief, sources.template, sources.language
+    label = label_measure(provenance.label_text(brief.language, brief.market), placement, language)
+    legal = legal_measure(sources.words.legal_line, template, placement, label, language)
+    layout = layout_solve(template, placement, label=label.size, legal_height=legal.height if legal else 0)
+    has_seal = template.badge.content == "price" or bool(sources.price.saving)
+    placed, seal = product_place_with_seal(
+        sources.cutout, layout, is_card=brief.product.cutout_kind == "card", has_seal=has_seal
+    )
+    if seal is not None and template.badge.content == "price":
+        layout = layout.without("price")
+    settings = [
+        (setting, logo)
+        for stack in layout.stacks
+        for logo in [_logo_for(sources, stack.panel)]
+        for setting in stack_solve(layout, stack, _texts(sources, logo))
+    ]
+    seed = int(brief.fingerprint[8:16], 16)
+    kept = kept_box(sources.cutout) if sources.is_painted_around else None
+    scene, visible = scene_build(
+        layout, sources.palettes, placed, sources.picture, sources.ground, seed, kept=kept
+    )
+    if not sources.has_motif:
+        boxes = [setting.box for setting, _ in settings if not setting.panel]
+        contrast.scrim_add(scene, boxes, sources.palettes[""].wall, SCRIM_STRENGTH)
+    decor_draw(scene, layout, sources.palettes, [setting.box for setting, _ in settings], placed, seed)
     canvas = scene.copy()
-    if not sources.is_painted_around:  # such a scene has the product's own shadow
-        shadow_draw(canvas, placed, palette)
-    lettering = Lettering(canvas, layout, palette, "zh" if brief.language.startswith("zh") else "en")
-    _letter(lettering, sources)
+    if kept is None:  # a scene painted around the product has the product's own shadow
+        shadow_draw(canvas, placed, sources.palettes[layout.stage_panel])
+    lettering = Lettering(canvas, layout, sources.palettes, language)
+    for setting, logo in settings:
+        lettering.setting(setting, logo)
+    if seal is not None:
+        lettering.badge(seal, sources.price)
+    if legal is not None and layout.legal_box is not None:
+        lettering.legal(legal, layout.legal_box)
+    lettering.label(label)
+    lettering.finish()
     product_draw(canvas, placed)
-    return Canvas(canvas, scene, placed, lettering, visible)
+    return Canvas(canvas, scene, layout, placed, lettering, visible)
 
 
-def _scene_of(sources: _Sources, layout: Layout, placed: Placed) -> Image.Image:
-    if sources.is_painted_around:
-        return scene_around(layout.size, sources.picture, kept_box(sources.cutout), placed)
-    return scene_cover(layout, sources.picture)
+def _logo_for(sources: _Sources, panel: str) -> Image.Image | None:
+    """The logo made for this ground, else the other one."""
+    light, dark = sources.logo, sources.logo_dark
+    return (dark or light) if sources.palettes[panel].is_dark else (light or dark)
 
 
-def _letter(lettering: Lettering, sources: _Sources) -> None:
-    """All words. They never touch the product: its box and the text boxes of a layout are disjoint."""
-    layout, palette, words = lettering.layout, lettering.palette, sources.words
-    if layout.wordmark is not None:
-        if sources.logo is not None:
-            lettering.logo(sources.logo, layout.wordmark)
-        else:
-            lettering.wordmark(words.wordmark, layout.wordmark)
-    face = HEADLINE_FACE.get(sources.ground, "display")
-    bottom = lettering.write("headline", words.headline, layout.headline, face, palette.ink, leading=1.08)
-    if layout.subline is not None:
-        left, top, width, height = layout.subline.box
-        following = min(top, bottom + round(0.5 * layout.subline.max_size))
-        slot = replace(layout.subline, box=(left, following, width, height))
-        lettering.write("subline", words.subline, slot, "text", palette.ink_soft, leading=1.25)
-    if layout.price is not None:
-        lettering.price(sources.price, layout.price)
-        lettering.badge(sources.price.saving)
-    lettering.action(words.call_to_action)
-    lettering.label(provenance.label_text(sources.brief.language, sources.brief.market))
-
-
-def _text_boxes(layout: Layout) -> list[tuple[int, int, int, int]]:
-    slots = (layout.wordmark, layout.headline, layout.subline, layout.price)
-    return [slot.box for slot in slots if slot is not None]
+def _texts(sources: _Sources, logo: Image.Image | None) -> Texts:
+    words, template = sources.words, sources.template
+    name = words.wordmark
+    if not has_cjk(name) and name.isascii() and len(name) <= 16:
+        name = THIN_SPACE.join(name.upper())  # letter-spaced capitals
+    return Texts(
+        words={
+            "wordmark": name,
+            "headline": words.headline,
+            "subline": words.subline,
+            "action": words.call_to_action,
+            "sign": template.sign.get(sources.language, ""),
+        },
+        price=sources.price,
+        logo=logo.size if logo is not None else None,
+        language=sources.language,
+        clear_space=sources.brief.brand.clear_space,
+    )

@@ -31,6 +31,7 @@ class Words:
     headline: str
     subline: str
     call_to_action: str
+    legal_line: str
     wordmark: str
     alt_text: str
 
@@ -68,6 +69,7 @@ def words_make(brief: Brief, price: PriceText) -> Words:
         headline=headline,
         subline=shortened(title, SUBLINE_BUDGET),
         call_to_action=clean(brief.brand.call_to_action),
+        legal_line=clean(brief.brand.legal_line),
         wordmark=clean(brief.brand.name),
         alt_text=alt[:200],
     )

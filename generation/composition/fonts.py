@@ -20,16 +20,15 @@ from PIL import ImageFont
 FONTS_DIR = Path(settings.BASE_DIR) / "static" / "fonts"
 
 # A face is a chain: each character is drawn by the first file that has it.
+_TEXT = ("noto-sans-latin-400", "noto-sans-latin-ext-400", "noto-sans-sc-400", "noto-sans-arabic-400")
+_STRONG = ("noto-sans-latin-700", "noto-sans-latin-ext-700", "noto-sans-sc-700", "noto-sans-arabic-700")
+_SERIF_REST = ("noto-sans-latin-ext-700", "noto-serif-sc-700", "noto-sans-sc-700", "noto-sans-arabic-700")
 FACES: dict[str, tuple[str, ...]] = {
-    "text": ("noto-sans-latin-400", "noto-sans-latin-ext-400", "noto-sans-sc-400"),
-    "strong": ("noto-sans-latin-700", "noto-sans-latin-ext-700", "noto-sans-sc-700"),
-    "display": (
-        "bricolage-grotesque-latin-700",
-        "bricolage-grotesque-latin-ext-700",
-        "noto-sans-latin-ext-700",
-        "noto-sans-sc-700",
-    ),
-    "serif": ("fraunces-latin-600", "fraunces-latin-ext-600", "noto-sans-latin-ext-700", "noto-sans-sc-700"),
+    "text": _TEXT,
+    "strong": _STRONG,
+    "display": ("bricolage-grotesque-latin-700", "bricolage-grotesque-latin-ext-700", *_STRONG[1:]),
+    "serif": ("fraunces-latin-600", "fraunces-latin-ext-600", *_SERIF_REST),
+    "heavy": ("archivo-black-latin-400", "archivo-black-latin-ext-400", *_STRONG[1:]),
 }
 
 
@@ -41,7 +40,7 @@ class FontFile:
     code_points: frozenset[int]
 
 
-@cache  # ten files at the most
+@cache  # fifteen files at the most
 def font_file(name: str) -> FontFile:
     """Unpack ``static/fonts/<name>.woff``."""
     tables = _tables((FONTS_DIR / f"{name}.woff").read_bytes())

@@ -1,9 +1,10 @@
-"""Four grounds a product can stand on, one for each style: podium, flat, sweep and arch."""
+"""The grounds a product can stand on: four that go with the styles, and three that templates bring."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 from PIL import Image, ImageDraw
 
 from generation.composition import paint
@@ -156,8 +157,10 @@ def arch(layout: Layout, palette: Palette, placed: Placed, group: Corners) -> Im
     left, top, right, _ = group
     centre = (left + right) / 2
     base = layout.floor + (size[1] - layout.floor) * 0.16 + 2
-    half = min(max(layout.product[2] * 0.56, (right - left) * 0.50), stage_width * 0.47)
-    centre = min(max(centre, stage_left + half + 4), stage_left + stage_width - half - 4)
+    gap = max(3, min(size) * 0.022)
+    edge = gap + 1.6 * layout.unit
+    half = min(max(layout.product[2] * 0.56, (right - left) * 0.50), stage_width / 2 - edge)
+    centre = min(max(centre, stage_left + half + edge), stage_left + stage_width - half - edge)
     crown = max(min(top - half * 0.30, base - half * 1.5), stage_top + stage_height * 0.045)
     window = (centre - half, crown, centre + half, base + half)
     below = Image.new("L", size, 0)
@@ -168,7 +171,6 @@ def arch(layout: Layout, palette: Palette, placed: Placed, group: Corners) -> Im
     step = paint.both(shape, paint.ramp(size, layout.horizon, layout.horizon + 2))
     paint.paste(canvas, palette.floor, step, 0.55)
     line = max(1, round(min(size) / 300))
-    gap = max(3, min(size) * 0.022)
     outer = paint.rounded(size, (window[0] - gap, window[1] - gap, window[2] + gap, window[3]), half + gap)
     inner = paint.rounded(
         size,
@@ -180,7 +182,81 @@ def arch(layout: Layout, palette: Palette, placed: Placed, group: Corners) -> Im
     return canvas
 
 
-# By the ``ground`` of the brief's style (generation.styles).
-GROUNDS: dict[str, Ground] = {"gradient": podium, "blocks": flat, "spotlight": sweep, "paper": arch}
+def plain(layout: Layout, palette: Palette, placed: Placed, group: Corners) -> Image.Image:
+    """A packshot's seamless white: light from above, the faintest step where wall meets table."""
+    size = layout.size
+    left, top, right, bottom = placed.box
+    centre, short = (left + right) / 2, min(layout.stage[2], layout.stage[3])
+    canvas = Image.new("RGB", size, palette.wall)
+    paint.paste(canvas, palette.wall_deep, paint.ramp(size, layout.horizon, layout.height * 1.2), 0.6)
+    light = paint.glow(size, (centre, (top + bottom) / 2), (short * 0.95, short * 0.8))
+    paint.paste(canvas, palette.wall_light, light, 0.9)
+    table = paint.glow(size, (centre, layout.floor), (short * 0.7, short * 0.09))
+    paint.paste(canvas, palette.wall_deep, table, 0.7)
+    return canvas
+
+
+RAYS = 28
+
+
+def rays(layout: Layout, palette: Palette, placed: Placed, group: Corners) -> Image.Image:
+    """A sunburst from behind the product, and a bright disc to carry it."""
+    size = layout.size
+    left, top, right, bottom = placed.box
+    centre = (left + right) / 2, (top + bottom) / 2
+    canvas = Image.new("RGB", size, palette.wall)
+    step = max(1.0, max(size) / 720)
+    grid = round(size[0] / step), round(size[1] / step)
+    x = (np.arange(grid[0], dtype=np.float32)[None, :] + 0.5) * size[0] / grid[0] - centre[0]
+    y = (np.arange(grid[1], dtype=np.float32)[:, None] + 0.5) * size[1] / grid[1] - centre[1]
+    far = np.hypot(x, y)
+    wave = np.sin(np.arctan2(y, x) * RAYS / 2 + 0.4)
+    edge = np.clip(wave * far / (3.0 * step * RAYS / 10) + 0.5, 0, 1)  # as sharp near the centre as far out
+    fade = np.clip(1.15 - far / (0.75 * max(size)), 0.25, 1)
+    paint.paste(canvas, palette.wall_deep, paint.field_image(edge * fade, size), 0.85)
+    short = min(layout.stage[2], layout.stage[3])
+    reach = max(right - left, bottom - top) * 0.9
+    paint.paste(canvas, palette.disc, paint.glow(size, centre, (reach, reach), 1.2), 0.8)
+    radius = min(short * 0.46, max(right - left, bottom - top) * 0.58)
+    disc = paint.ellipse(size, _around(centre, radius))
+    paint.paste(canvas, palette.disc, disc)
+    paint.paste(canvas, palette.wall_light, paint.both(disc, paint.ramp(size, centre[1] + radius, top)), 0.35)
+    return canvas
+
+
+def halo(layout: Layout, palette: Palette, placed: Placed, group: Corners) -> Image.Image:
+    """Three rings of light around the product, like a coin on a table."""
+    size = layout.size
+    left, top, right, bottom = placed.box
+    centre = (left + right) / 2, (top + bottom) / 2
+    short = min(layout.stage[2], layout.stage[3])
+    radius = short * 0.49
+    canvas = Image.new("RGB", size, palette.wall)
+    for share, colour, strength in (
+        (1.36, palette.wall_light, 0.45),
+        (1.17, palette.wall_light, 0.6),
+        (1.0, palette.disc, 1.0),
+    ):
+        paint.paste(canvas, colour, paint.ellipse(size, _around(centre, radius * share)), strength)
+    inner = paint.ellipse(size, _around(centre, radius))
+    sheen = paint.both(inner, paint.ramp(size, centre[1] + radius * 0.6, centre[1] - radius))
+    paint.paste(canvas, palette.wall_light, sheen, 0.5)
+    return canvas
+
+
+def _around(centre: tuple[float, float], radius: float) -> tuple[float, float, float, float]:
+    return centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius
+
+
+# The first four by the ``ground`` of the brief's style (generation.styles), the others by templates.
+GROUNDS: dict[str, Ground] = {
+    "gradient": podium,
+    "blocks": flat,
+    "spotlight": sweep,
+    "paper": arch,
+    "plain": plain,
+    "rays": rays,
+    "halo": halo,
+}
 # How far out of focus the motif stands behind the product, as a share of its height.
-SOFTNESS = {"gradient": 0.004, "blocks": 0.0, "spotlight": 0.014, "paper": 0.003}
+SOFTNESS = {"blocks": 0.0, "halo": 0.0, "rays": 0.0, "spotlight": 0.014, "paper": 0.003}

@@ -1,170 +1,229 @@
-"""Where everything goes, as data: one row per size, in the size's own pixels.
+"""A template solved for one size: the boxes of stage, product, motif and text, in pixels.
 
-A row is a layout of its own, not a scaled copy: the leaderboard reads left to right, the skyscraper top
-to bottom, and the phone strip drops what would not be legible. A new size is a new row.
+The tree is split from the outside in. Parts never overlap, so no text can come to lie on the product;
+every box keeps the safe margin at the placement's edge and clear of the AI label and the legal line.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from generation.composition.sizes import Size
+from generation.composition.templates import Item, Node, Template
 
 Box = tuple[int, int, int, int]  # left, top, width, height
+Rect = tuple[float, float, float, float]  # left, top, right, bottom
+
+MARGIN, GUTTER = 5.0, 2.6  # units: to the placement's edge, and between parts
+LEAST_MARGIN = 6  # pixels on the shopper's screen
+FLOOR_SHARE = 0.11  # of the stage's height below a standing product
+HORIZON_SHARE = 0.16  # of the stage's height between where it stands and where the wall begins
 
 
 @dataclass(frozen=True)
-class TextSlot:
-    """A box for one text with its type scale; ``anchor`` is where the block sits in a taller box."""
+class StackBox:
+    """The room of one stack of text."""
 
     box: Box
-    max_size: int
-    min_size: int
-    max_lines: int = 1
-    align: str = "left"  # left, centre, right
-    anchor: str = "top"  # top, middle, bottom
+    items: tuple[Item, ...]
+    align: str
+    anchor: str
+    panel: str
+    sizes: dict[str, float]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """One placement size. A slot of None is left out on purpose."""
+    """One template in one size."""
 
-    width: int
-    height: int
-    kilobytes: int  # IAB's limit for the file
-    stage: Box  # the part of the picture where product and motif stand
+    placement: Size
+    template: Template
+    stage: Box
+    product: Box
+    motif: Box
     floor: float  # where the product stands, in pixels from the top
     horizon: float  # where wall meets floor
-    product: Box
-    motif: Box  # where the motif may be
-    headline: TextSlot
-    subline: TextSlot | None
-    price: TextSlot | None
-    action: Box  # the room for the call to action; the pill hugs its words
-    action_size: int
-    action_align: str  # left, centre or fill
-    wordmark: TextSlot | None
-    badge: Box | None
-    label: str  # corner of the AI label: "bottom-right", "bottom-left" or "top-right"
+    floats: bool
+    stage_panel: str
+    stacks: tuple[StackBox, ...]
+    panels: tuple[tuple[Box, str], ...]
+    label_box: Box
+    legal_box: Box | None
+
+    @property
+    def width(self) -> int:
+        return self.placement.width
+
+    @property
+    def height(self) -> int:
+        return self.placement.height
 
     @property
     def size(self) -> tuple[int, int]:
-        return self.width, self.height
+        return self.placement.size
+
+    @property
+    def kilobytes(self) -> int:
+        return self.placement.kilobytes
+
+    @property
+    def unit(self) -> float:
+        return self.placement.unit
+
+    @property
+    def label(self) -> str:
+        return self.template.label
+
+    def without(self, name: str) -> Layout:
+        """The same with a region left out of its stack: it stands elsewhere."""
+        stacks = tuple(
+            replace(
+                stack,
+                items=tuple(
+                    replace(item, names=tuple(other for other in item.names if other != name))
+                    for item in stack.items
+                    if item.names != (name,)
+                ),
+            )
+            for stack in self.stacks
+        )
+        return replace(self, stacks=stacks)
 
 
-_ROWS = (
-    Layout(
-        width=300,
-        height=250,
-        kilobytes=150,
-        stage=(148, 0, 152, 250),
-        floor=206,
-        horizon=176,
-        product=(153, 84, 132, 122),
-        motif=(146, 22, 152, 186),
-        wordmark=TextSlot((18, 16, 120, 18), 13, 10),
-        headline=TextSlot((18, 40, 132, 92), 26, 12, 6),
-        subline=TextSlot((18, 138, 126, 30), 12, 10, 2),
-        price=TextSlot((18, 172, 120, 24), 20, 12),
-        action=(18, 204, 132, 30),
-        action_size=13,
-        action_align="left",
-        badge=(252, 14, 36, 36),
-        label="bottom-right",
-    ),
-    Layout(
-        width=728,
-        height=90,
-        kilobytes=150,
-        stage=(0, 0, 184, 90),
-        floor=81,
-        horizon=64,
-        product=(22, 9, 92, 72),
-        motif=(12, 4, 168, 80),
-        wordmark=TextSlot((198, 11, 190, 14), 11, 9),
-        headline=TextSlot((198, 27, 276, 34), 23, 13, 2, anchor="middle"),
-        subline=TextSlot((198, 64, 276, 16), 12, 10),
-        price=TextSlot((482, 24, 96, 42), 21, 12, anchor="middle", align="centre"),
-        action=(586, 25, 130, 36),
-        action_size=14,
-        action_align="centre",
-        badge=None,
-        label="bottom-right",
-    ),
-    Layout(
-        width=160,
-        height=600,
-        kilobytes=150,
-        stage=(0, 200, 160, 240),
-        floor=410,
-        horizon=368,
-        product=(16, 290, 128, 120),
-        motif=(4, 196, 152, 216),
-        wordmark=TextSlot((14, 22, 132, 18), 14, 10),
-        headline=TextSlot((14, 54, 134, 130), 32, 13, 8),
-        subline=TextSlot((14, 446, 132, 32), 12, 10, 2),
-        price=TextSlot((14, 472, 132, 30), 22, 13),
-        action=(14, 518, 132, 40),
-        action_size=15,
-        action_align="fill",
-        badge=(108, 226, 42, 42),
-        label="bottom-right",
-    ),
-    Layout(
-        width=320,
-        height=50,
-        kilobytes=50,
-        stage=(0, 0, 92, 50),
-        floor=46,
-        horizon=36,
-        product=(8, 4, 48, 42),
-        motif=(34, 2, 56, 44),
-        wordmark=None,
-        headline=TextSlot((96, 6, 122, 38), 17, 10, 2, anchor="middle"),
-        subline=None,
-        price=None,
-        action=(222, 6, 92, 26),
-        action_size=12,
-        action_align="centre",
-        badge=None,
-        label="bottom-right",
-    ),
-    Layout(
-        width=970,
-        height=250,
-        kilobytes=250,
-        stage=(430, 0, 540, 250),
-        floor=218,
-        horizon=180,
-        product=(470, 34, 220, 184),
-        motif=(440, 14, 344, 206),
-        wordmark=TextSlot((40, 30, 320, 24), 18, 12),
-        headline=TextSlot((40, 60, 390, 108), 46, 18, 4),
-        subline=TextSlot((40, 176, 390, 42), 17, 12, 2),
-        price=TextSlot((772, 68, 186, 58), 32, 16, anchor="middle", align="centre"),
-        action=(772, 136, 186, 48),
-        action_size=18,
-        action_align="centre",
-        badge=(690, 22, 62, 62),
-        label="bottom-right",
-    ),
-    Layout(
-        width=1080,
-        height=1080,
-        kilobytes=300,
-        stage=(0, 380, 1080, 700),
-        floor=880,
-        horizon=760,
-        product=(230, 420, 470, 460),
-        motif=(90, 330, 960, 560),
-        wordmark=TextSlot((72, 66, 600, 50), 38, 24),
-        headline=TextSlot((72, 132, 770, 210), 96, 34, 4),
-        subline=TextSlot((72, 350, 700, 44), 34, 24),
-        price=TextSlot((72, 930, 330, 92), 62, 32, anchor="middle"),
-        action=(410, 934, 280, 84),
-        action_size=33,
-        action_align="left",
-        badge=(856, 96, 152, 152),
-        label="bottom-right",
-    ),
-)
+def margin_of(placement: Size) -> float:
+    """The safe margin in pixels."""
+    return max(MARGIN * placement.unit, LEAST_MARGIN * placement.scale)
 
-LAYOUTS: dict[tuple[int, int], Layout] = {row.size: row for row in _ROWS}
+
+def layout_solve(
+    template: Template, placement: Size, *, label: tuple[int, int], legal_height: int = 0
+) -> Layout:
+    """Solve the template for a size.
+
+    ``label`` is the AI label's tab, ``legal_height`` the height of the mandatory legal line (0: none);
+    both are kept free.
+    """
+    return _Solver(template, placement, label, legal_height).solve()
+
+
+class _Solver:
+    def __init__(
+        self, template: Template, placement: Size, label: tuple[int, int], legal_height: int
+    ) -> None:
+        self.template, self.placement = template, placement
+        self.unit = placement.unit
+        self.margin = margin_of(placement)
+        self.canvas: Rect = (0, 0, placement.width, placement.height)
+        left = 0 if template.label.endswith("left") else placement.width - label[0]
+        top = 0 if template.label.startswith("top") else placement.height - label[1]
+        self.label: Rect = (left, top, left + label[0], top + label[1])
+        self.legal: Rect | None = None
+        if legal_height:
+            # Beside the label when that is at the bottom; nothing else may stand on this strip.
+            inner = max(self.margin * 0.6, LEAST_MARGIN * placement.scale * 0.7)
+            right = (self.label[0] if template.label == "bottom-right" else placement.width) - inner
+            start = (self.label[2] if template.label == "bottom-left" else 0) + inner
+            bottom = placement.height - inner * 0.6
+            self.legal = (start, bottom - legal_height, right, bottom)
+        self.stage: tuple[Node, Rect] | None = None
+        self.stacks: list[StackBox] = []
+        self.panels: list[tuple[Box, str]] = []
+
+    def solve(self) -> Layout:
+        tree = self.template.arrangement(self.placement.shape)
+        self._split(tree, self.canvas)
+        if self.stage is None:
+            raise ValueError(f"{self.template.key} has no stage in the shape {self.placement.shape}")
+        node, rect = self.stage
+        stage_height = rect[3] - rect[1]
+        pad = (4.0 if node.pad is None else node.pad) * self.unit
+        foot = pad if node.floats else max(pad, FLOOR_SHARE * stage_height)
+        product = self._clear((rect[0] + pad, rect[1] + pad, rect[2] - pad, rect[3] - foot))
+        floor = product[3]
+        return Layout(
+            placement=self.placement,
+            template=self.template,
+            stage=_box(rect),
+            product=_box(product),
+            motif=_box((rect[0] + pad * 0.4, rect[1] + pad * 0.4, rect[2] - pad * 0.4, floor)),
+            floor=floor,
+            horizon=floor - HORIZON_SHARE * stage_height,
+            floats=node.floats,
+            stage_panel=node.panel,
+            stacks=tuple(self.stacks),
+            panels=tuple(self.panels),
+            label_box=_box(self.label),
+            legal_box=_box(self.legal) if self.legal else None,
+        )
+
+    def _split(self, node: Node, rect: Rect) -> None:
+        if node.kind == "stage":
+            self.stage = (node, rect)
+        elif node.kind == "stack":
+            self._stack(node, rect)
+        else:
+            self._children(node, rect)
+        if node.panel and node.kind != "stage":
+            self.panels.append((_box(rect), node.panel))
+
+    def _children(self, node: Node, rect: Rect) -> None:
+        screen = self.placement.width / self.placement.scale, self.placement.height / self.placement.scale
+        children = [child for child in node.children if child.needs.met(*screen)]
+        start, end = (rect[0], rect[2]) if node.kind == "row" else (rect[1], rect[3])
+        fixed = sum(child.length * self.unit for child in children if child.length is not None)
+        shares = sum(child.grow for child in children if child.length is None)
+        room = max(end - start - fixed, 0)
+        at = start
+        for child in children:
+            length = child.length * self.unit if child.length is not None else room * child.grow / shares
+            inner = (
+                (at, rect[1], at + length, rect[3])
+                if node.kind == "row"
+                else (rect[0], at, rect[2], at + length)
+            )
+            self._split(child, inner)
+            at += length
+
+    def _stack(self, node: Node, rect: Rect) -> None:
+        sides = []
+        for value, edge, sign in zip(rect, self.canvas, (1, 1, -1, -1), strict=True):
+            if node.pad is not None:
+                inset = node.pad * self.unit
+            else:
+                inset = self.margin if abs(value - edge) < 0.5 else GUTTER * self.unit
+            sides.append(value + sign * inset)
+        left, top, right, bottom = self._clear((sides[0], sides[1], sides[2], sides[3]))
+        screen = self.placement.width / self.placement.scale, self.placement.height / self.placement.scale
+        items = tuple(item for item in node.items if item.needs.met(*screen))
+        self.stacks.append(
+            StackBox(
+                _box((left, top, right, bottom)), items, node.align, node.anchor, node.panel, dict(node.sizes)
+            )
+        )
+
+    def _clear(self, rect: Rect) -> Rect:
+        """The rectangle cut back from label and legal line, each time by the side that costs least."""
+        for taken in (self.legal, self.label):
+            if taken is not None:
+                rect = _cut(rect, taken, 0.9 * self.unit)
+        return rect
+
+
+def _cut(rect: Rect, taken: Rect, gap: float) -> Rect:
+    left, top, right, bottom = rect
+    if not (
+        left < taken[2] + gap and taken[0] - gap < right and top < taken[3] + gap and taken[1] - gap < bottom
+    ):
+        return rect
+    rests: list[Rect] = [
+        (left, top, right, taken[1] - gap),
+        (left, taken[3] + gap, right, bottom),
+        (left, top, taken[0] - gap, bottom),
+        (taken[2] + gap, top, right, bottom),
+    ]
+    return max(rests, key=lambda r: max(r[2] - r[0], 0) * max(r[3] - r[1], 0))
+
+
+def _box(rect: Rect) -> Box:
+    left, top = round(rect[0]), round(rect[1])
+    return left, top, max(round(rect[2]) - left, 1), max(round(rect[3]) - top, 1)

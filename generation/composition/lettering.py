@@ -1,4 +1,4 @@
-"""Puts the words on the canvas: each text fitted to its slot, made legible by measurement, recorded."""
+"""Puts the words on the canvas: solved stacks drawn, made legible by measurement, recorded."""
 
 from __future__ import annotations
 
@@ -10,55 +10,76 @@ from generation.composition import paint
 from generation.composition.colour import RGB, oklch_of, rgb_from
 from generation.composition.contrast import contrast_measured, ink_adapted, plate_add
 from generation.composition.inspection import TextMeasure
-from generation.composition.layouts import Layout, TextSlot
+from generation.composition.labels import LabelTab
+from generation.composition.layouts import Box, Layout
 from generation.composition.palette import Palette
 from generation.composition.price import PriceText
-from generation.composition.typography import (
-    TextBlock,
-    has_cjk,
-    measured_width,
-    text_fit,
-    text_mask,
-)
-from generation.provenance import label_height
+from generation.composition.stacks import Setting
+from generation.composition.typography import TextBlock, has_cjk, text_fit, text_mask
 
-THIN_SPACE = "\u2009"
-WAS_SHARE = 0.56  # the size of the price before, beside the price now
+Corners = tuple[int, int, int, int]  # left, top, right, bottom
+
+BUTTON_RADIUS = {"pill": 0.5, "outline": 0.5, "block": 0.12}  # of the button's height
+OPTICAL_MIDDLE = (0.445, 0.51)  # from a line's top to the middle of its letters, in its size: Latin, Han
+
+
+@dataclass(frozen=True)
+class _Ink:
+    """A text that waits to be drawn until every plate is laid: a plate must not cover another text."""
+
+    role: str
+    block: TextBlock
+    ink: RGB
+    mask: Image.Image  # of ``area`` only
+    area: Corners
+    plate: float
+    fits: bool
 
 
 @dataclass
 class Lettering:
-    """Draws on one canvas and keeps what it measured."""
+    """Draws on one canvas and keeps what it measured. ``finish`` must be called last."""
 
     canvas: Image.Image
     layout: Layout
-    palette: Palette
+    palettes: dict[str, Palette]
     language: str
     measures: list[TextMeasure] = field(default_factory=list)
+    waiting: list[_Ink] = field(default_factory=list)
 
-    def write(
-        self, role: str, text: str, slot: TextSlot, face: str, ink: RGB, *, leading: float = 1.12
-    ) -> int:
-        """Fit one text into its slot and draw it, with a plate when the ground asks for one.
+    def setting(self, setting: Setting, logo: Image.Image | None) -> None:
+        """Draw one text of a stack."""
+        palette = self.palettes[setting.panel]
+        if setting.name == "rule":
+            left, top, width, height = _aligned(setting, round(8 * self.layout.unit))
+            ink = getattr(palette, setting.region.ink)
+            self.canvas.paste(ink, (left, top, left + width, top + height))
+        elif setting.name == "action":
+            self._action(setting, palette)
+        elif setting.block is None:
+            if logo is not None:
+                self._logo(setting, logo)
+        elif setting.name == "price":
+            self._price(setting, palette)
+        else:
+            left, top, width, _ = setting.box
+            ink = getattr(palette, setting.region.ink)
+            self._ink(setting.name, setting.block, ink, left, top, width, setting.align, setting.box, palette)
 
-        Returns where the block ends, so that the next text can follow it.
-        """
-        left, top, width, height = slot.box
-        block = text_fit(
-            text,
-            face,
-            width,
-            height,
-            max_size=slot.max_size,
-            min_size=slot.min_size,
-            max_lines=slot.max_lines,
-            leading=leading,
-            language=self.language,
-        )
-        spare = height - block.height
-        y = top + {"top": 0, "middle": spare // 2, "bottom": spare}[slot.anchor]
-        self._ink(role, block, ink, left, y, width, slot.align, (left, top, left + width, top + height))
-        return y + block.height
+    def finish(self) -> None:
+        """Measure every text on its finished ground, then draw them all."""
+        for text in self.waiting:
+            contrast = contrast_measured(self.canvas.crop(text.area), text.ink, text.mask)
+            left, top = text.area[:2]
+            box = text.mask.getbbox() or (0, 0, 0, 0)
+            ink = box[0] + left, box[1] + top, box[2] + left, box[3] + top
+            self.measures.append(
+                TextMeasure(
+                    text.role, contrast, text.plate, text.block.size, ink, text.fits, text.block.is_truncated
+                )
+            )
+        for text in self.waiting:
+            self.canvas.paste(text.ink, text.area[:2], text.mask)
 
     def _ink(
         self,
@@ -69,145 +90,135 @@ class Lettering:
         y: float,
         width: float,
         align: str,
-        bounds: tuple[float, float, float, float],
+        room: Box,
+        palette: Palette,
         *,
+        is_struck: bool = False,
+        is_underlined: bool = False,
         may_plate: bool = True,
-    ) -> tuple[Image.Image, RGB]:
-        mask = text_mask(block, self.canvas.size, x, y, width, align)
-        if may_plate:
-            ink = ink_adapted(self.canvas, ink, mask)
-            contrast, plate = plate_add(self.canvas, ink, mask, self.palette.wall)
-        else:
-            contrast, plate = contrast_measured(self.canvas, ink, mask), 0.0
-        paint.paste(self.canvas, ink, mask)
+    ) -> RGB:
+        pad = round(0.8 * block.size + 0.4 * block.height) + 8
+        area = self._area((x - pad, y - pad, x + width + pad, y + block.height + pad))
+        patch = self.canvas.crop(area)
+        mask = text_mask(block, patch.size, x - area[0], y - area[1], width, align)
         box = mask.getbbox() or (0, 0, 0, 0)
+        left, top, wide, tall = room[0] - area[0], room[1] - area[1], room[2], room[3]
         fits = (
-            box[0] >= bounds[0] - 1.5
-            and box[1] >= bounds[1] - 1.5
-            and box[2] <= bounds[2] + 1.5
-            and box[3] <= bounds[3] + 1.5
+            box[0] >= left - 1.5
+            and box[1] >= top - 1.5
+            and box[2] <= left + wide + 1.5
+            and box[3] <= top + tall + 1.5
         )
-        self.measures.append(TextMeasure(role, contrast, plate, block.size, box, fits, block.is_truncated))
-        return mask, ink
+        thick = max(1, round(block.size / 13))
+        if is_struck:
+            line = round((box[1] + box[3] - thick) / 2)
+            mask.paste(255, (box[0] - 2, line, box[2] + 2, line + thick))
+        if is_underlined:
+            line = box[3] + max(2, round(block.size * 0.1))
+            mask.paste(255, (box[0], line, box[2], line + thick))
+        plate = 0.0
+        if may_plate:
+            ink = ink_adapted(patch, ink, mask)
+            _, plate = plate_add(patch, ink, mask, palette.wall)
+            if plate:
+                self.canvas.paste(patch, area[:2])
+        self.waiting.append(_Ink(role, block, ink, mask, area, plate, fits))
+        return ink
 
-    def wordmark(self, name: str, slot: TextSlot) -> None:
-        """The brand's name, letter-spaced capitals where the script has them."""
-        if not has_cjk(name) and len(name) <= 16:
-            name = THIN_SPACE.join(name.upper())
-        self.write("wordmark", name, slot, "strong", self.palette.accent_ink)
+    def _area(self, rect: tuple[float, float, float, float]) -> Corners:
+        """Whole pixels of the canvas around a rectangle."""
+        return (
+            max(int(rect[0]), 0),
+            max(int(rect[1]), 0),
+            min(int(rect[2]) + 1, self.canvas.width),
+            min(int(rect[3]) + 1, self.canvas.height),
+        )
 
-    def logo(self, logo: Image.Image, slot: TextSlot) -> None:
-        """The brand's logo on the wordmark's place, on a white plate when it would drown."""
-        left, top, width, height = slot.box
-        height = round(height * 1.25)
-        mark = paint.trimmed(logo.convert("RGBA"))
-        scale = min(width / mark.width, height / mark.height, 2.0)
-        mark = paint.resized(mark, (max(1, round(mark.width * scale)), max(1, round(mark.height * scale))))
-        at = left, max(2, top - round(slot.box[3] * 0.125))
-        alpha = mark.getchannel("A")
+    def _logo(self, setting: Setting, logo: Image.Image) -> None:
+        """The brand's logo; on a plate when it would drown in its ground."""
+        clear = setting.inset
+        tall = max(1, round(setting.box[3] - clear))
+        width = max(1, round(logo.width * tall / logo.height))
+        mark = paint.resized(logo, (width, tall))
+        left, top, _, _ = _aligned(setting, width)
         mean = paint.mean_colour(mark)
         mask = Image.new("L", self.canvas.size, 0)
-        mask.paste(alpha, at)
+        mask.paste(mark.getchannel("A"), (left, top))
         if contrast_measured(self.canvas, mean, mask) < 2.0:
-            pad = max(3, mark.height // 5)
-            area = (at[0] - pad, at[1] - pad, at[0] + mark.width + pad, at[1] + mark.height + pad)
-            light = oklch_of(mean).lightness < 0.6
-            plate = (255, 255, 255) if light else (24, 24, 28)
+            pad = max(3, tall // 5)
+            area = (left - pad, top - pad, left + width + pad, top + tall + pad)
+            plate = (255, 255, 255) if oklch_of(mean).lightness < 0.6 else (24, 24, 28)
             paint.paste(self.canvas, plate, paint.rounded(self.canvas.size, area, pad))
-        self.canvas.paste(mark, at, mark)
+        self.canvas.paste(mark, (left, top), mark)
 
-    def price(self, price: PriceText, slot: TextSlot) -> None:
-        """The price now; on sale in the accent with the price before struck through beside or above it.
-
-        Where both do not fit, the price before gives way: the price to pay is what must be read.
-        """
-        ink = self.palette.accent_ink if price.is_sale else self.palette.ink
-        boxes = self._price_boxes(price, slot) if price.is_sale else None
-        if boxes is None:
-            self.write("price", price.now, slot, "strong", ink)
+    def _price(self, setting: Setting, palette: Palette) -> None:
+        """The price to pay; on sale in the accent, with the price before struck through."""
+        block, before, box = _block_of(setting), setting.before, setting.box
+        left, top, width, height = box
+        if before is None:
+            ink = getattr(palette, setting.region.ink)
+            if setting.is_sale:
+                ink = palette.accent_ink
+            self._ink("price", block, ink, left, top, width, setting.align, box, palette)
             return
-        left, top, width, height = slot.box
-        bounds = (left, top, left + width, top + height)
-        size, align, now_at, was_at = boxes
-        for role, text, face, at, points, colour in (
-            ("price", price.now, "strong", now_at, size, ink),
-            ("price_before", price.was, "text", was_at, self._was_size(size), self.palette.ink_soft),
-        ):
-            room = width if align != "left" else width - (at[0] - left)
-            block = text_fit(
-                text, face, room, 2 * points, max_size=points, min_size=points, language=self.language
+        ink, soft = palette.accent_ink, palette.ink_soft
+        if setting.is_above:
+            y = top + height - block.height
+            self._ink(
+                "price_before", before, soft, left, top, width, setting.align, box, palette, is_struck=True
             )
-            mask, drawn = self._ink(role, block, colour, at[0], at[1], room, align, bounds)
-            box = mask.getbbox()
-            if role == "price_before" and box:
-                thick = max(1, round(points / 13))
-                line = round((box[1] + box[3] - thick) / 2)
-                ImageDraw.Draw(self.canvas).rectangle(
-                    (box[0] - 2, line, box[2] + 1, line + thick - 1), fill=drawn
-                )
+            self._ink("price", block, ink, left, y, width, setting.align, box, palette)
+            return
+        gap = 0.32 * block.size
+        used = block.width + gap + before.width
+        x = left + {"left": 0.0, "centre": (width - used) / 2, "right": width - used}[setting.align]
+        self._ink("price", block, ink, x, top, block.width, "left", box, palette)
+        x, y = x + block.width + gap, top + block.ascent - before.ascent  # on one baseline
+        room = (left, top, width + 2, height)
+        self._ink("price_before", before, soft, x, y, before.width, "left", room, palette, is_struck=True)
 
-    def _price_boxes(
-        self, price: PriceText, slot: TextSlot
-    ) -> tuple[int, str, tuple[int, int], tuple[int, int]] | None:
-        """The size, the alignment and where both prices start; None when they do not fit together."""
-        left, top, width, height = slot.box
-        is_stacked = height >= 1.75 * slot.max_size
-        for size in range(slot.max_size, slot.min_size - 1, -1):
-            small = self._was_size(size)
-            now = measured_width(price.now, "strong", size, self.language)
-            was = measured_width(price.was, "text", small, self.language)
-            if is_stacked and max(now, was) <= width:
-                y = top + (height - 1.02 * size - 1.25 * small) / 2
-                return size, slot.align, (left, round(y + 1.25 * small)), (left, round(y))
-            if not is_stacked and now + was + 0.30 * size + 2 <= width:
-                y = top + (0 if slot.anchor == "top" else (height - 1.02 * size) / 2)
-                beside = round(left + now + 0.30 * size)
-                return size, "left", (left, round(y)), (beside, round(y + 0.8 * (size - small)))
-        return None
-
-    @staticmethod
-    def _was_size(size: int) -> int:
-        return max(9, round(size * WAS_SHARE))
-
-    def action(self, text: str) -> None:
-        """The call to action: a pill with a soft shadow and, where there is room, a chevron."""
-        left, top, most, height = self.layout.action
-        size, palette = self.canvas.size, self.palette
-        chevron = height * 0.16 if height >= 30 else 0.0
-        inset = height * (0.42 if chevron else 0.3)
-        points = self.layout.action_size
-        wanted = measured_width(text, "strong", points, self.language)
-        if wanted + 2 * inset + 3.2 * chevron > most and chevron:
-            chevron, inset = 0.0, height * 0.34  # a long call needs the room more than an arrow
-        block = text_fit(
-            text,
-            "strong",
-            most - 2 * inset - 3.2 * chevron,
-            height,
-            max_size=points,
-            min_size=8,
-            language=self.language,
+    def _action(self, setting: Setting, palette: Palette) -> None:
+        """The call to action: a pill, a block, an outline, or a link with a line under it."""
+        block, shape = _block_of(setting), setting.region.shape
+        tall = setting.box[3]
+        width = round(block.width + 2 * setting.inset + 3.2 * setting.chevron)
+        width = max(width, round(2.6 * tall)) if shape != "link" and 2.6 * tall <= setting.box[2] else width
+        left, top, _, _ = _aligned(setting, width)
+        area = self._area((left - tall, top - tall, left + width + tall, top + 2 * tall))
+        patch = self.canvas.crop(area)
+        size, x0, y0 = patch.size, left - area[0], top - area[1]
+        button = (x0, y0, x0 + width - 1, y0 + tall - 1)
+        ink = palette.action_ink
+        if shape in ("pill", "block"):
+            radius = BUTTON_RADIUS[shape] * tall
+            drop = paint.rounded(size, (x0 + 2, y0 + tall * 0.18, x0 + width - 3, y0 + tall * 1.08), radius)
+            paint.paste(patch, palette.shadow, paint.blurred(drop, tall * 0.14), 0.24)
+            paint.paste(patch, palette.action, paint.rounded(size, button, radius))
+            self.canvas.paste(patch, area[:2])
+        else:
+            ink = palette.accent_ink if shape == "link" else palette.ink
+        middle = OPTICAL_MIDDLE[has_cjk("".join(block.lines))]
+        x = left + (width - block.width - 3.2 * setting.chevron) / 2
+        y = top + tall / 2 - middle * block.size
+        ink = self._ink(
+            "action",
+            block,
+            ink,
+            x,
+            y,
+            block.width,
+            "left",
+            (left, top, width, tall),
+            palette,
+            is_underlined=shape == "link",
+            may_plate=shape in ("outline", "link"),
         )
-        total = block.width + 3.2 * chevron
-        width = (
-            most
-            if self.layout.action_align == "fill"
-            else round(min(most, max(total + 2 * inset, height * 2.9)))
-        )
-        left += (most - width) // 2 if self.layout.action_align == "centre" else 0
-        pill = paint.rounded(size, (left, top, left + width - 1, top + height - 1), height / 2)
-        drop = paint.rounded(
-            size, (left + 2, top + height * 0.18, left + width - 3, top + height * 1.10), height / 2
-        )
-        paint.paste(self.canvas, palette.shadow, paint.blurred(drop, height * 0.16), 0.30)
-        paint.paste(self.canvas, palette.action, pill)
-        # Centred by the letters' bodies, not by a line box with room for descenders.
-        y = top + height / 2 - (0.51 if has_cjk(text) else 0.445) * block.size
-        x = left + (width - total) / 2
-        bounds = (left, top, left + width, top + height)
-        self._ink("action", block, palette.action_ink, x, y, block.width, "left", bounds, may_plate=False)
-        if chevron:
-            self._chevron(x + block.width + 1.9 * chevron, top + height / 2, chevron, palette.action_ink)
+        if shape == "outline":
+            thick = max(self.layout.placement.scale, round(block.size / 13))
+            edge = paint.ring(size, button, tall / 2, thick)
+            self.canvas.paste(ink, area[:2], edge)
+        if setting.chevron:
+            self._chevron(x + block.width + 1.9 * setting.chevron, top + tall / 2, setting.chevron, ink)
 
     def _chevron(self, x: float, y: float, reach: float, ink: RGB) -> None:
         large = Image.new("L", (round(reach * 8), round(reach * 12)), 0)
@@ -215,66 +226,107 @@ class Lettering:
         points = [(reach * 1.6, reach * 2.4), (reach * 5.2, reach * 6), (reach * 1.6, reach * 9.6)]
         pen.line(points, fill=255, width=max(3, round(reach * 1.25)), joint="curve")
         small = large.reduce(4)
-        mask = Image.new("L", self.canvas.size, 0)
-        mask.paste(small, (round(x - small.width / 2), round(y - small.height / 2)))
-        paint.paste(self.canvas, ink, mask)
+        self.canvas.paste(ink, (round(x - small.width / 2), round(y - small.height / 2)), small)
 
-    def badge(self, text: str) -> None:
-        """The saving in a round seal."""
-        if self.layout.badge is None or not text:
-            return
-        left, top, width, height = self.layout.badge
-        seal = paint.ellipse(self.canvas.size, (left, top, left + width - 1, top + height - 1))
-        paint.paste(self.canvas, self.palette.action, seal)
-        side = width * 0.74
-        block = text_fit(text, "strong", side, height, max_size=round(width * 0.36), min_size=7)
-        y = top + height / 2 - 0.445 * block.size
-        bounds = (left, top, left + width, top + height)
-        self._ink("badge", block, self.palette.action_ink, left, y, width, "centre", bounds, may_plate=False)
-
-    def label(self, text: str) -> None:
-        """The AI label in its corner: a quiet tab, its glyph box as tall as the rule asks."""
-        needed = label_height(self.canvas.size)
-        width, height = self.canvas.size
-        size = needed
-        while True:
-            block = text_fit(
-                text, "text", width, height, max_size=size, min_size=size, language=self.language
+    def badge(self, box: Box, price: PriceText) -> None:
+        """The seal with the saving, or with the price."""
+        palette, badge = self.palettes[self.layout.stage_panel], self.layout.template.badge
+        left, top, width, height = box
+        self._seal(box, badge.shape, palette)
+        if badge.content == "saving":
+            texts = [("badge", price.saving, 0.34)]
+        elif price.is_sale:
+            texts = [("price_before", price.was, 0.17), ("price", price.now, 0.32)]
+        else:
+            texts = [("price", price.now, 0.34)]
+        blocks = []
+        for role, text, share in texts:
+            face = "text" if role == "price_before" else "heavy" if badge.shape == "burst" else "strong"
+            size = round(width * share)
+            least = min(7 * self.layout.placement.scale, size)
+            block = text_fit(text, face, width * 0.78, height, max_size=size, min_size=least)
+            blocks.append((role, block))
+        tall = sum(block.height * 0.86 for _, block in blocks)
+        y = top + (height - tall) / 2 - 0.04 * blocks[-1][1].size
+        for role, block in blocks:
+            is_struck = role == "price_before"
+            self._ink(
+                role,
+                block,
+                palette.action_ink,
+                left,
+                y,
+                width,
+                "centre",
+                box,
+                palette,
+                is_struck=is_struck,
+                may_plate=False,
             )
-            box = text_mask(block, self.canvas.size, 0, 0, width, "left").getbbox() or (0, 0, 0, 0)
-            if box[3] - box[1] >= needed:
-                break
-            size += 1
-        pad_x, pad_y = max(4, round(needed * 0.45)), max(2, round(needed * 0.22))
-        tab_width, tab_height = box[2] - box[0] + 2 * pad_x, box[3] - box[1] + 2 * pad_y
+            y += block.height * 0.86
+
+    def _seal(self, box: Box, shape: str, palette: Palette) -> None:
+        left, top, width, height = box
+        pad = width * 0.15
+        area = self._area((left - pad, top - pad, left + width + pad, top + height + pad))
+        patch = self.canvas.crop(area)
+        x, y = left - area[0], top - area[1]
+        corners = (x, y, x + width - 1, y + height - 1)
+        if shape == "burst":
+            seal = paint.burst(patch.size, corners)
+        elif shape == "ticket":
+            seal = paint.rounded(patch.size, corners, height * 0.16)
+        else:
+            seal = paint.ellipse(patch.size, corners)
+        paint.paste(patch, palette.shadow, paint.blurred(seal, width * 0.035), 0.30)
+        paint.paste(patch, palette.action, seal)
+        self.canvas.paste(patch, area[:2])
+
+    def legal(self, block: TextBlock, box: Box) -> None:
+        """The mandatory line, at the foot."""
+        left, top, width, height = box
+        palette = self._palette_at(left, top + height / 2)
+        self._ink("legal", block, palette.ink_soft, left, top, width, "left", box, palette)
+
+    def label(self, tab: LabelTab) -> None:
+        """The AI label in its corner: a quiet tab, its glyph box as tall as the rule asks."""
+        left, top, width, height = self.layout.label_box
+        palette = self._palette_at(left + width / 2, top + height / 2)
+        over = max(4.0, tab.needed * 0.4)
         at_left = self.layout.label.endswith("left")
         at_top = self.layout.label.startswith("top")
-        left = 0 if at_left else width - tab_width
-        top = 0 if at_top else height - tab_height
-        over = max(4, needed * 0.4)
         area = (
             left - over if at_left else left,
             top - over if at_top else top,
-            left + tab_width + (0 if at_left else over),
-            top + tab_height + (0 if at_top else over),
+            left + width + (0 if at_left else over),
+            top + height + (0 if at_top else over),
         )
-        wall = oklch_of(self.palette.wall)
-        ground = (
-            rgb_from(wall.with_(lightness=0.2, chroma=min(wall.chroma, 0.03)))
-            if self.palette.is_dark
-            else None
-        )
-        ground = ground or rgb_from(wall.with_(lightness=0.965, chroma=min(wall.chroma, 0.015)))
+        wall = oklch_of(palette.wall)
+        light, chroma = (0.2, 0.03) if palette.is_dark else (0.965, 0.015)
+        ground = rgb_from(wall.with_(lightness=light, chroma=min(wall.chroma, chroma)))
         paint.paste(self.canvas, ground, paint.rounded(self.canvas.size, area, over), 0.82)
-        ink = (226, 226, 230) if self.palette.is_dark else (58, 58, 64)
-        x, y = left + pad_x - box[0], top + pad_y - box[1]
-        self._ink(
-            "label",
-            block,
-            ink,
-            x,
-            y,
-            block.width + 1,
-            "left",
-            (left, top, width, height) if not at_left else (0, top, tab_width, height),
-        )
+        ink = (226, 226, 230) if palette.is_dark else (58, 58, 64)
+        x, y = left + tab.offset[0], top + tab.offset[1]
+        self._ink("label", tab.block, ink, x, y, tab.block.width + 1, "left", self.layout.label_box, palette)
+
+    def _palette_at(self, x: float, y: float) -> Palette:
+        """The palette of the panel at a point."""
+        for (left, top, width, height), name in self.layout.panels:
+            if left <= x < left + width and top <= y < top + height:
+                return self.palettes[name]
+        return self.palettes[self.layout.stage_panel]
+
+
+def _aligned(setting: Setting, width: int) -> Box:
+    """A box of that width within the setting's."""
+    left, top, room, height = setting.box
+    width = min(width, room)
+    left += {"left": 0, "centre": (room - width) // 2, "right": room - width}[setting.align]
+    return left, top, width, height
+
+
+def _block_of(setting: Setting) -> TextBlock:
+    """The words of a text that is never a picture."""
+    if setting.block is None:
+        raise ValueError(f"the {setting.name} has no words")
+    return setting.block

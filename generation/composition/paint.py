@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
@@ -83,6 +85,32 @@ def ellipse(size: Size, box: Rect) -> Image.Image:
 def rounded(size: Size, box: Rect, radius: float) -> Image.Image:
     limit = min(box[2] - box[0], box[3] - box[1]) / 2
     return _shape(size, box, "rounded", min(radius, limit))
+
+
+def ring(size: Size, box: Rect, radius: float, thickness: float) -> Image.Image:
+    """The outline of a rounded rectangle."""
+    inner = (box[0] + thickness, box[1] + thickness, box[2] - thickness, box[3] - thickness)
+    hole = rounded(size, inner, max(radius - thickness, 0)).point([255 - v for v in range(256)])
+    return both(rounded(size, box, radius), hole)
+
+
+def burst(size: Size, box: Rect, points: int = 18) -> Image.Image:
+    """A seal with a zigzag edge."""
+    left, top = int(box[0]), int(box[1])
+    side = round(box[2] - box[0]) + 1
+    large = Image.new("L", (side * SMOOTH, side * SMOOTH), 0)
+    middle = side * SMOOTH / 2
+    corners = [
+        (
+            middle + middle * (1 if index % 2 else 0.89) * math.cos(math.pi * index / points),
+            middle + middle * (1 if index % 2 else 0.89) * math.sin(math.pi * index / points),
+        )
+        for index in range(2 * points)
+    ]
+    ImageDraw.Draw(large).polygon(corners, fill=255)
+    mask = Image.new("L", size, 0)
+    mask.paste(large.reduce(SMOOTH), (left, top))
+    return mask
 
 
 def blurred(mask: Image.Image, radius: float) -> Image.Image:

@@ -50,3 +50,10 @@ def price_text(product: BriefProduct, language: str) -> PriceText:
     percent = (product.price_cents - sale) * 100 // product.price_cents  # rounded down: never promise more
     saving = f"−{percent}%" if percent >= 5 else ""
     return PriceText(text, amount_text(product.price_cents, product.currency, language), saving)
+
+
+def saving_rate(price_cents: int, sale_price_cents: int | None) -> float:
+    """The saving as a fraction of the price before; 0 when nothing is off."""
+    if sale_price_cents is None or sale_price_cents >= price_cents:
+        return 0.0
+    return 1 - sale_price_cents / price_cents

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from PIL import Image
 
 from generation.composition import paint
-from generation.composition.layouts import Layout
+from generation.composition.layouts import Box, Layout
 from generation.composition.palette import Palette
 
 MAX_ENLARGEMENT = 3.0  # a 200 px packshot stays a packshot; beyond this it turns to mush
@@ -32,18 +33,92 @@ class Placed:
         return self.left, self.top, self.left + self.picture.width, self.top + self.picture.height
 
 
-def product_place(cutout: Image.Image, layout: Layout, *, is_card: bool) -> Placed:
-    """Scale the cut-out into the layout's product box, standing on its floor."""
+def product_place(cutout: Image.Image, layout: Layout, *, is_card: bool, share: float = 1.0) -> Placed:
+    """Scale the cut-out into the layout's product box, standing on its floor.
+
+    ``share`` of the largest size that fits leaves room for a seal.
+    """
     picture = cutout.convert("RGBA") if is_card else paint.trimmed(cutout.convert("RGBA"), 8)
     left, top, width, height = layout.product
     inset = round(max(2, CARD_BORDER * min(width, height))) if is_card else 0
-    scale = min((width - 2 * inset) / picture.width, (height - 2 * inset) / picture.height, MAX_ENLARGEMENT)
+    scale = min(
+        share * (width - 2 * inset) / picture.width,
+        share * (height - 2 * inset) / picture.height,
+        MAX_ENLARGEMENT * layout.placement.scale,
+    )
     size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
     scaled = paint.resized(picture, size)
     x = left + (width - size[0]) // 2
     spare = height - size[1]
-    y = top + spare // 2 if is_card else top + spare
+    y = top + spare // 2 if is_card or layout.floats else top + spare
     return Placed(scaled, x, y, scale, is_card)
+
+
+SEAL_SHARES = (1.0, 0.93, 0.86, 0.79, 0.72)  # of the product's size, tried until a corner is free
+SEAL_LEAST = 30  # pixels on the shopper's screen
+
+
+def product_place_with_seal(
+    cutout: Image.Image, layout: Layout, *, is_card: bool, has_seal: bool
+) -> tuple[Placed, Box | None]:
+    """The product, and a corner of the stage that its outline leaves to the seal.
+
+    The product gives way a little for the seal; where that is not enough there is no seal.
+    """
+    badge = layout.template.badge
+    across = round(badge.size * layout.unit)
+    if not has_seal or across < SEAL_LEAST * layout.placement.scale:
+        return product_place(cutout, layout, is_card=is_card), None
+    for share in SEAL_SHARES:
+        placed = product_place(cutout, layout, is_card=is_card, share=share)
+        shape = np.asarray(placed.picture.getchannel("A").reduce(max(1, placed.picture.width // 96))) > 40
+        for box in _corners(layout, across, badge.corner):
+            if not _touches(box, placed, shape):
+                return placed, box
+    return product_place(cutout, layout, is_card=is_card), None
+
+
+def _corners(layout: Layout, across: int, wanted: str) -> list[Box]:
+    left, top, width, height = layout.stage
+    pad = 1.4 * layout.unit
+    edge = max(2.6 * layout.unit, 4 * layout.placement.scale)
+    x0 = left + (edge if left == 0 else pad)
+    x1 = left + width - across - (edge if left + width == layout.width else pad)
+    y0 = top + (edge if top == 0 else pad)
+    y1 = top + height - across - (edge if top + height == layout.height else pad)
+    places = {"top-left": (x0, y0), "top-right": (x1, y0), "bottom-left": (x0, y1), "bottom-right": (x1, y1)}
+    order = [wanted, *(name for name in ("top-right", "top-left", "bottom-left", "bottom-right"))]
+    boxes = [(round(x), round(y), across, across) for x, y in (places[name] for name in order)]
+    taken = [layout.label_box, *([layout.legal_box] if layout.legal_box else [])]
+    return [box for box in boxes if x1 >= x0 and y1 >= y0 and not any(_meet(box, other) for other in taken)]
+
+
+def _meet(one: Box, other: Box) -> bool:
+    return (
+        one[0] < other[0] + other[2]
+        and other[0] < one[0] + one[2]
+        and one[1] < other[1] + other[3]
+        and other[1] < one[1] + one[3]
+    )
+
+
+def _touches(box: Box, placed: Placed, shape: np.ndarray) -> bool:
+    """Whether the seal's disc comes over the product's outline, or its words into the product's box."""
+    left, top, across, _ = box
+    words = (
+        left + round(0.1 * across),
+        top + round(0.26 * across),
+        round(0.8 * across),
+        round(0.48 * across),
+    )
+    card = placed.is_card
+    if _meet(box if card else words, (placed.left, placed.top, placed.picture.width, placed.picture.height)):
+        return True
+    step = placed.picture.width / shape.shape[1]
+    rows, columns = np.nonzero(shape)
+    x = placed.left + (columns + 0.5) * step - (left + across / 2)
+    y = placed.top + (rows + 0.5) * step - (top + across / 2)
+    return bool((np.hypot(x, y) < across * 0.53).any())
 
 
 def shadow_draw(canvas: Image.Image, placed: Placed, palette: Palette) -> None:

@@ -8,13 +8,15 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
 from generation.composition import paint
-from generation.composition.grounds import GROUNDS, SOFTNESS, podium
+from generation.composition.around import Fractions, scene_around
+from generation.composition.grounds import GROUNDS, SOFTNESS
 from generation.composition.layouts import Layout
 from generation.composition.palette import Palette
 from generation.composition.product import Placed
 
 WANTED_VISIBLE = 0.6  # share of the motif that should not hide behind the product
 MOTIF_LARGEST = 0.98  # of the product's longer side: the product is the hero
+FLAT = frozenset({"blocks", "halo", "rays"})  # poster grounds: no air between motif and lens
 AIR = 0.10  # how much of the wall's colour lies over the motif
 
 Corners = tuple[int, int, int, int]
@@ -35,20 +37,55 @@ class Prop:
 
 
 def scene_build(
-    layout: Layout, palette: Palette, placed: Placed, motif: Image.Image, ground: str, seed: int
+    layout: Layout,
+    palettes: dict[str, Palette],
+    placed: Placed,
+    picture: Image.Image,
+    ground: str,
+    seed: int,
+    *,
+    kept: Fractions | None = None,
 ) -> tuple[Image.Image, float]:
-    """The style's ground with the motif on it; also says how much of the motif is to be seen."""
-    prop = motif_place(motif, layout, placed)
-    canvas = GROUNDS.get(ground, podium)(layout, palette, placed, _union(placed.box, prop.box))
-    if ground in ("gradient", "spotlight"):
-        _haze_draw(canvas, layout, prop)
-    _prop_draw(canvas, layout, palette, prop, ground)
-    return paint.grain(canvas, seed & 0xFFFF), prop.visible
+    """What stands behind product and words; also says how much of a motif is to be seen.
+
+    An RGBA picture is a motif for the template's ground; an RGB picture is a scene of its own, which fills
+    the placement or the stage. ``kept`` says where the product stands in a scene painted around it.
+    """
+    palette = palettes[layout.stage_panel]
+    visible = 1.0
+    if picture.mode != "RGBA":
+        canvas = _scene_paste(layout, palette, placed, picture, kept)
+    else:
+        prop = motif_place(picture, layout, placed) if layout.template.motif == "beside" else None
+        group = _union(placed.box, prop.box) if prop else placed.box
+        canvas = GROUNDS[ground](layout, palette, placed, group)
+        if ground in ("gradient", "spotlight") or prop is None:
+            _haze_draw(canvas, layout, picture)
+        if prop is not None:
+            _prop_draw(canvas, layout, palette, prop, ground)
+            visible = prop.visible
+        canvas = paint.grain(canvas, seed & 0xFFFF)
+    for (left, top, width, height), name in layout.panels:
+        canvas.paste(palettes[name].wall, (left, top, left + width, top + height))
+    return canvas, visible
 
 
-def scene_cover(layout: Layout, picture: Image.Image) -> Image.Image:
-    """A whole picture, cropped to fill the placement."""
-    return ImageOps.fit(picture.convert("RGB"), layout.size, Image.Resampling.LANCZOS, centering=(0.5, 0.45))
+def _scene_paste(
+    layout: Layout, palette: Palette, placed: Placed, picture: Image.Image, kept: Fractions | None
+) -> Image.Image:
+    """A whole picture in the placement or its stage: under the product it was painted around, or cropped."""
+    is_cover = layout.template.picture == "cover"
+    left, top, width, height = (0, 0, *layout.size) if is_cover else layout.stage
+    if kept is not None:
+        scene = scene_around(layout.size, picture, kept, placed)
+        scene = scene.crop((left, top, left + width, top + height))
+    else:
+        scene = ImageOps.fit(
+            picture.convert("RGB"), (width, height), Image.Resampling.LANCZOS, centering=(0.5, 0.45)
+        )
+    canvas = Image.new("RGB", layout.size, palette.wall)
+    canvas.paste(scene, (left, top))
+    return canvas
 
 
 def _union(one: Corners, other: Corners) -> Corners:
@@ -92,15 +129,13 @@ def motif_place(motif: Image.Image, layout: Layout, placed: Placed) -> Prop:
     return Prop(paint.resized(motif, (width, height)), x, y, seen)
 
 
-def _haze_draw(canvas: Image.Image, layout: Layout, prop: Prop) -> None:
+def _haze_draw(canvas: Image.Image, layout: Layout, motif: Image.Image) -> None:
     """The motif once more, huge and far out of focus: its colours in the air."""
     _, _, stage_width, stage_height = layout.stage
     side = min(stage_width, stage_height) * 1.25
     coarse = max(1.0, side / 96)  # nothing sharp is left of it, so a small copy will do
-    scale = side / coarse / max(prop.picture.size)
-    small = prop.picture.resize(
-        (max(4, round(prop.picture.width * scale)), max(4, round(prop.picture.height * scale)))
-    )
+    scale = side / coarse / max(motif.size)
+    small = motif.resize((max(4, round(motif.width * scale)), max(4, round(motif.height * scale))))
     margin = round(side / coarse * 0.25)
     large = Image.new("RGBA", (small.width + 2 * margin, small.height + 2 * margin))
     large.paste(small, (margin, margin))
@@ -123,14 +158,14 @@ def _prop_draw(canvas: Image.Image, layout: Layout, palette: Palette, prop: Prop
         foot = alpha.crop((0, int(height * 0.7), width, height)).resize(size)
         at = (left + round(width * 0.04), top + height - round(size[1] * 0.6))
         paint.stamp(canvas, palette.shadow, foot, at, max(0.8, width * 0.035), 0.5)
-    elif ground != "blocks":
+    elif ground not in FLAT:
         at = (left + round(width * 0.03), top + round(height * 0.06))
         paint.stamp(canvas, palette.shadow, alpha, at, max(1.0, width * 0.06), 0.22)
     margin = 8
     padded = Image.new("RGBA", (width + 2 * margin, height + 2 * margin))
     padded.paste(picture, (margin, margin))
     padded = paint.blurred(padded.convert("RGBa"), height * SOFTNESS.get(ground, 0.004)).convert("RGBA")
-    if ground != "blocks":
+    if ground not in FLAT:
         tint = Image.new("RGB", padded.size, palette.wall)
         colours = Image.blend(padded.convert("RGB"), tint, AIR)
         colours.putalpha(padded.getchannel("A"))

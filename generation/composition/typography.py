@@ -20,14 +20,15 @@ from generation.renderers.base import RenderError
 _SPACES = re.compile(r"[^\S\u2009]+")  # the thin space stays: wordmarks are spaced with it
 REFERENCE = 100
 SMALL = 24  # pixels; below it, text is oversampled
-ASCENT, DESCENT = 0.80, 0.26  # of the size: room above and below the baseline for our faces
-ASCENT_CJK, DESCENT_CJK = 0.89, 0.14
+# Room above and below the baseline for our faces, as a share of the size.
+LATIN, HAN, ARABIC = (0.80, 0.26), (0.89, 0.14), (0.98, 0.42)
 # Kinsoku: a line may not start with closing punctuation nor end with an opening bracket or currency sign.
 NEVER_FIRST = frozenset("，。！？；：、）》」』】〉”’…—·%％℃°,.!?;:)]}")
 NEVER_LAST = frozenset("（《「『【〈“‘([{¥￥$€£#")
 SHARED_PUNCTUATION = frozenset("“”‘’…—·")  # drawn full width in Chinese, narrow in Latin text
 PAUSES = frozenset("，。！？；：、")
 CLAUSE_WORTH = 0.7  # Chinese clauses stay whole when that costs at most this share of the size
+LINE_WORTH = 0.8  # of the size: what one line less may cost
 ELLIPSIS = "…"
 
 
@@ -47,7 +48,7 @@ class TextBlock:
 
     @property
     def ascent(self) -> float:
-        return (ASCENT_CJK if has_cjk("".join(self.lines)) else ASCENT) * self.size
+        return room_of("".join(self.lines))[0] * self.size
 
 
 def is_cjk(character: str) -> bool:
@@ -58,6 +59,21 @@ def is_cjk(character: str) -> bool:
 
 def has_cjk(text: str) -> bool:
     return any(is_cjk(character) for character in text)
+
+
+def is_arabic(character: str) -> bool:
+    """The Arabic script: letters join and run from right to left."""
+    code = ord(character)
+    return 0x0600 <= code <= 0x06FF or 0x0750 <= code <= 0x077F or 0xFB50 <= code <= 0xFEFF
+
+
+def room_of(text: str) -> tuple[float, float]:
+    """Room above and below the baseline that the text's scripts need, as shares of the size."""
+    scripts = [HAN] if has_cjk(text) else []
+    scripts += [ARABIC] if any(is_arabic(character) for character in text) else []
+    if not scripts or any(character.isalpha() and not is_cjk(character) for character in text):
+        scripts.append(LATIN)
+    return max(above for above, _ in scripts), max(below for _, below in scripts)
 
 
 def clean(text: str) -> str:
@@ -191,11 +207,24 @@ def text_fit(
     box = _Box(face, width, height, max_lines, leading, language)
     pieces = pieces_of(text)
     block = _largest(pieces, box, max_size, min_size)
+    if block is not None:
+        block = _calmer(pieces, box, block, min_size)
     if block is not None and len(block.lines) > 1 and language == "zh":
         by_clause = _largest(_clauses(pieces), box, max_size, min_size)
         if by_clause is not None and by_clause.size >= CLAUSE_WORTH * block.size:
             return by_clause
     return block or _cut(pieces, box, min_size)
+
+
+def _calmer(pieces: list[str], box: _Box, block: TextBlock, min_size: int) -> TextBlock:
+    """The same text in fewer lines where that costs little size: short ragged lines read badly."""
+    best = block
+    for lines in range(len(block.lines) - 1, 1, -1):
+        fewer = _largest(pieces, replace(box, max_lines=lines), block.size, min_size)
+        if fewer is None or fewer.size < LINE_WORTH * block.size:
+            break
+        best = fewer
+    return best
 
 
 @dataclass(frozen=True)
@@ -250,8 +279,7 @@ def _cut(pieces: list[str], box: _Box, size: int) -> TextBlock:
 
 
 def _fit_at(pieces: list[str], box: _Box, size: int) -> TextBlock | None:
-    cjk = any(has_cjk(piece) for piece in pieces)
-    line_height = (ASCENT_CJK + DESCENT_CJK if cjk else ASCENT + DESCENT) * size
+    line_height = sum(room_of("".join(pieces))) * size
     step = box.leading * size
     room = int((box.height - line_height) / step) + 1 if box.height >= line_height else 0
     if room < 1:

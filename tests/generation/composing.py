@@ -11,11 +11,14 @@ from PIL import Image, ImageDraw
 from accounts.models import Advertiser, User
 from adplatform.lib.files import content_store
 from generation.briefs import Brief
-from generation.composition.layouts import LAYOUTS
+from generation.composition.labels import label_measure
+from generation.composition.layouts import Layout, layout_solve
+from generation.composition.sizes import SIZES, STANDARD_SIZES
+from generation.composition.templates import template_get
 from generation.models import RenderJob
 from tests import factories
 
-ALL_SIZES = tuple(LAYOUTS)
+ALL_SIZES = STANDARD_SIZES
 
 
 def motif(colour: str = "#3f9d6a", side: int = 256) -> Image.Image:
@@ -48,6 +51,13 @@ def brief_for(
     return replace(
         brief, product=replace(brief.product, **product), brand=replace(brief.brand, **brand), **fields
     )
+
+
+def layout_of(size: tuple[int, int], template: str = "lifestyle") -> Layout:
+    """The template solved for a size with an English AI label."""
+    placement = SIZES[size]
+    label = label_measure("AI-generated", placement, "en")
+    return layout_solve(template_get(template), placement, label=label.size)
 
 
 def random_colour(rng: random.Random) -> str:

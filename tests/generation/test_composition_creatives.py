@@ -15,8 +15,8 @@ from generation.composition.colour import Oklch, contrast_ratio, oklch_of, rgb_f
 from generation.composition.compose import canvas_compose
 from generation.composition.contrast import MINIMUM
 from generation.composition.encode import encoded
-from generation.composition.layouts import LAYOUTS
 from generation.composition.motif import motif_prepare
+from generation.composition.sizes import SIZES
 from generation.renderers.base import RenderError
 from generation.styles import STYLES
 from tests.factories import product_cutout
@@ -129,7 +129,7 @@ def test_nothing_overflows_or_overlaps_whatever_is_written(shop, headline, title
 
 def test_every_size_keeps_its_weight_even_with_a_noisy_picture(shop):
     for creative in creatives_compose(brief=brief_for(shop), picture=noisy((512, 512))):
-        limit = LAYOUTS[creative.width, creative.height].kilobytes * 1000
+        limit = SIZES[creative.width, creative.height].kilobytes * 1000
         assert len(creative.content) <= limit
         with Image.open(io.BytesIO(creative.content)) as image:
             assert image.size == (creative.width, creative.height)

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from PIL import Image
 
-from generation.composition.layouts import LAYOUTS
+from generation.composition.sizes import STANDARD_SIZES
 from generation.provenance import is_ours_untouched
 from tests import factories
 
@@ -27,10 +27,10 @@ def test_all_sizes_are_written_labelled_and_the_prompt_is_shown(shop, tiny_model
     assert "Hiking" in said
     assert "prompt" in said
     files = sorted((tmp_path / "new").iterdir())
-    assert len(files) == len(LAYOUTS)
+    assert len(files) == len(STANDARD_SIZES)
     for file in files:
         with Image.open(file) as image:
-            assert image.size in LAYOUTS
+            assert image.size in STANDARD_SIZES
             assert file.name == f"SKU_7_ü-{image.width}x{image.height}.webp"
             assert is_ours_untouched(image)
 

@@ -9,14 +9,13 @@ from PIL import Image
 from generation import services
 from generation.composition.around import keep_make, kept_box, scene_around
 from generation.composition.compose import canvas_compose
-from generation.composition.layouts import LAYOUTS
 from generation.composition.product import product_place
 from generation.models import RenderJob
 from generation.renderers import renderer_get
 from generation.renderers.base import RenderError, RenderRequest
 from generation.renderers.gan import GanRenderer
 from generation.renderers.inpainting import keep_fitted
-from tests.generation.composing import brief_for, motif
+from tests.generation.composing import ALL_SIZES, brief_for, layout_of, motif
 
 
 def no_step(step, steps):
@@ -74,13 +73,13 @@ def cutout():
     return motif().resize((120, 240))
 
 
-@pytest.mark.parametrize("size", LAYOUTS)
+@pytest.mark.parametrize("size", ALL_SIZES)
 def test_the_painted_square_lies_under_the_product_of_every_layout(cutout, size):
     """A square whose colour says where a pixel was: each one is found again where the layout's product is."""
     side = 512
     x, y = np.meshgrid(np.arange(side) / 2, np.arange(side) / 2)
     square = Image.fromarray(np.dstack([x, y, 0 * x]).astype(np.uint8), "RGB")
-    placed = product_place(cutout, LAYOUTS[size], is_card=False)
+    placed = product_place(cutout, layout_of(size), is_card=False)
     scene = scene_around(size, square, kept_box(cutout), placed)
     assert scene.size == size
     left, top, right, bottom = kept_box(cutout)

@@ -18,7 +18,8 @@ from campaigns.briefing import brief_make
 from campaigns.models import Campaign, Product
 from generation.briefs import Brief
 from generation.composition import ComposedCreative, creatives_compose
-from generation.composition.layouts import LAYOUTS
+from generation.composition.sizes import STANDARD_SIZES
+from generation.composition.templates import templates_read
 from generation.management.commands.text_to_image import ProgressBar
 from generation.prompts import Prompt, prompt_build
 from generation.renderers import renderer_get
@@ -41,6 +42,9 @@ class Command(BaseCommand):
         parser.add_argument("--advertiser", metavar="SLUG", help="needed when several have this product")
         parser.add_argument("--language", choices=Campaign.Language.values, default=Campaign.Language.ENGLISH)
         parser.add_argument("--style", choices=list(STYLES), default=DEFAULT_STYLE)
+        parser.add_argument(
+            "--template", choices=list(templates_read()), default="", help="default: by style"
+        )
         parser.add_argument(
             "--model", choices=list(settings.GENERATION_MODELS), default=settings.GENERATION_DEFAULT_MODEL
         )
@@ -126,6 +130,7 @@ def brief_of(product: Product, options: dict[str, Any]) -> Brief:
         name="creative_make",
         language=options["language"],
         style=options["style"],
+        template=options["template"],
         model=options["model"],
         headline=options["headline"],
     )
@@ -133,7 +138,7 @@ def brief_of(product: Product, options: dict[str, Any]) -> Brief:
         campaign=campaign,
         product=product,
         segment=segment,
-        sizes=LAYOUTS,
+        sizes=STANDARD_SIZES,
         now=timezone.now(),
         take=options["take"],
     )
