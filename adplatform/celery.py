@@ -11,7 +11,8 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 app.conf.beat_schedule = {
-    "render_sweep": {"task": "generation.tasks.render_sweep", "schedule": 10.0},
+    "render_sweep": {"task": "generation.tasks.render_sweep", "schedule": 5.0},
+    "media_sweep": {"task": "generation.tasks.media_sweep", "schedule": 3600.0},
     "segments_refresh": {"task": "profiles.tasks.segments_refresh", "schedule": 60.0},
     "rollups_refresh": {"task": "analytics.tasks.rollups_refresh", "schedule": 10.0},
     "experiment_reports_refresh": {

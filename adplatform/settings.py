@@ -20,6 +20,7 @@ VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 DEBUG = env.bool("DEBUG", default=False)
+TESTING = False  # tests' own settings say True: only then may a drill arm failpoints
 PRODUCTION = env.bool("PRODUCTION", default=False)
 
 
@@ -273,12 +274,18 @@ else:
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
     }
+# Rendering has a queue of its own, so that GPU machines take nothing else and nothing waits behind a picture.
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_ROUTES = {"generation.tasks.render_wake": {"queue": "gpu"}}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# A child that was killed gives its place back after this, 10 s by default. Long enough for the answer of one
+# that ended well to come through the pipe; an answer missed only repeats a wake-up.
+CELERY_WORKER_LOST_WAIT = 1.0
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30.0
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -19,9 +19,9 @@ import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import connections
-from django.utils import timezone
 from PIL import Image
 
+from adplatform.lib.failpoints import failpoint
 from adplatform.lib.files import content_store
 from generation import provenance, queue
 from generation.briefs import Brief
@@ -63,7 +63,7 @@ class Watch:
         *,
         stopping: Callable[[], bool] = never,
         on_hang: Callable[[], None] | None = None,
-        clock: Clock = timezone.now,
+        clock: Clock = queue.clock,
         write_seconds: float = WRITE_SECONDS,
     ) -> None:
         self._lease = lease
@@ -99,6 +99,7 @@ class Watch:
 
     def on_step(self, step: int, steps: int) -> None:
         """The renderer's callback. Raises RenderCancelled or one of its kinds to stop the sampler."""
+        failpoint("step")
         now = time.monotonic()
         self._moved_at, self._beats_since_move = now, 0
         if self._is_lost:
@@ -152,7 +153,7 @@ class Watch:
             connections.close_all()  # this thread's own
 
 
-def job_run(job: RenderJob, lease: queue.Lease, watch: Watch, *, clock: Clock = timezone.now) -> str:
+def job_run(job: RenderJob, lease: queue.Lease, watch: Watch, *, clock: Clock = queue.clock) -> str:
     """Render and compose one claimed job and write how it ended; the outcome in a word.
 
     Leaves the exceptions that end a process (SystemExit, KeyboardInterrupt) to go on after the lease
@@ -160,8 +161,11 @@ def job_run(job: RenderJob, lease: queue.Lease, watch: Watch, *, clock: Clock = 
     """
     try:
         with watch:
+            failpoint("claimed")
             picture, creatives = _make(job, watch)
+        failpoint("stored")
         if queue.job_finish(lease=lease, now=clock(), picture=picture, creatives=creatives):
+            failpoint("finished")
             return "succeeded"
         # Either the lease went to another worker or a cancel arrived behind the last step.
         return "cancelled" if queue.job_stop(lease=lease, now=clock()) else _lost(lease)

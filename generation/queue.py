@@ -2,7 +2,7 @@
 
 A worker holds a job by its lease epoch (the fencing token). A worker that was frozen past its lease
 matches 0 rows from then on, so nothing it does late can touch the job that another worker now holds.
-The clock is always an argument.
+The time is always an argument; workers take it from ``clock``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
+from django.utils import timezone
 
+from adplatform.lib.failpoints import failpoint
 from generation.models import Creative, RenderAttempt, RenderJob
 
 Status = RenderJob.Status
@@ -25,6 +27,8 @@ RETRY_BASE = timedelta(seconds=5)
 RETRY_LONGEST = timedelta(minutes=10)
 RETRY_JITTER = 0.25  # of the delay, to either side
 FREE_RETRY_DELAY = timedelta(seconds=60)  # for trouble that is not the job's fault, such as a full disk
+# A due job of another model than the worker's loaded one is passed over for so long at most.
+MODEL_PATIENCE = timedelta(seconds=60)
 _NO_LEASE = {"lease_owner": "", "lease_expires_at": None}
 
 
@@ -56,6 +60,17 @@ class Picture:
     details: dict[str, Any] = field(default_factory=dict)
 
 
+def clock() -> datetime:
+    """The one clock that leases are measured by: PostgreSQL's own, so that a machine whose clock runs
+    ahead takes no healthy lease. SQLite's workers share a machine, whose clock is as good."""
+    if connection.vendor != "postgresql":
+        return timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+    return now
+
+
 def backoff(count: int, jitter: float) -> timedelta:
     """Delay before try ``count`` + 1: doubles each time; ``jitter`` in [0, 1) spreads equal failures."""
     delay = min(RETRY_BASE * 2 ** (count - 1), RETRY_LONGEST)
@@ -74,14 +89,20 @@ def jobs_due(*, now: datetime) -> QuerySet[RenderJob]:
     )
 
 
-def job_claim(*, worker: str, now: datetime) -> tuple[RenderJob, Lease] | None:
-    """Lease the first due job to ``worker``; None when nothing is due."""
+def job_claim(*, worker: str, now: datetime, model: str = "") -> tuple[RenderJob, Lease] | None:
+    """Lease the first due job to ``worker``; None when nothing is due.
+
+    ``model`` is the one that the worker has loaded: among jobs of one priority its own come first,
+    because loading another costs more than a picture, until the first in line has waited a minute.
+    """
     while True:
         with transaction.atomic():
             due = jobs_due(now=now)
             if connection.features.has_select_for_update_skip_locked:
                 due = due.select_for_update(skip_locked=True)
             job = due.first()
+            if job and model not in ("", job.model) and now - job.available_at < MODEL_PATIENCE:
+                job = due.filter(priority=job.priority, model=model).first() or job
             if job is None:
                 return None
             claimed = RenderJob.objects.filter(
@@ -148,6 +169,7 @@ def job_finish(*, lease: Lease, now: datetime, picture: Picture, creatives: list
     )
     if not finished:
         return False
+    failpoint("finishing")
     Creative.objects.bulk_create(creatives)
     _attempt_close(lease, now, Outcome.SUCCEEDED)
     return True

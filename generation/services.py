@@ -6,14 +6,12 @@ import random
 import time
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.models import Advertiser, User
 from adplatform.lib.commit import queue_on_commit
@@ -26,7 +24,6 @@ from generation.prompts import prompt_build
 log = structlog.get_logger(__name__)
 
 Status = RenderJob.Status
-TEMPORARY_MAX_AGE_SECONDS = 3600
 RETRYABLE = (Status.DEAD, Status.REJECTED, Status.CANCELLED)
 
 
@@ -45,7 +42,8 @@ def render_request(
     if not brief.sizes:
         raise DomainError("brief_without_sizes", "The brief names no size to make.")
     prompt = prompt_build(brief)
-    is_first = not queue.jobs_due(now=timezone.now()).exists()
+    now = queue.clock()
+    is_first = not queue.jobs_due(now=now).exists()
     job, is_new = RenderJob.objects.get_or_create(
         advertiser=advertiser,
         fingerprint=brief.fingerprint,
@@ -59,6 +57,7 @@ def render_request(
             "prompt_template": prompt.template,
             "seed": prompt.seed,
             "priority": priority,
+            "available_at": now,
             "requested_by": requested_by,
         },
     )
@@ -66,7 +65,7 @@ def render_request(
         return render_retry(advertiser=advertiser, job_id=job.pk)
     if is_new and is_first:
         # One message is enough for a hundred jobs: whoever it wakes works until nothing is due. Should
-        # that worker be finishing just now, the sweep finds the job within its ten seconds.
+        # that worker be finishing just now, the sweep finds the job within its five seconds.
         _wake(job)
     return job
 
@@ -79,7 +78,7 @@ def render_cancel(*, advertiser: Advertiser, job_id: UUID | str) -> RenderJob:
     """
     job = _job_lock(advertiser, job_id)
     if job.status == Status.QUEUED:
-        job.status, job.finished_at = Status.CANCELLED, timezone.now()
+        job.status, job.finished_at = Status.CANCELLED, queue.clock()
         job.save(update_fields=["status", "finished_at"])
     elif job.status == Status.LEASED:
         # Only the flag: the lease's columns belong to the worker.
@@ -110,7 +109,7 @@ def render_retry(*, advertiser: Advertiser, job_id: UUID | str) -> RenderJob:
         job.error_code = job.error_message = ""
         job.cancel_requested = False
         job.finished_at = None
-    job.status, job.available_at = Status.QUEUED, timezone.now()
+    job.status, job.available_at = Status.QUEUED, queue.clock()
     job.save()
     _wake(job)
     return job
@@ -125,8 +124,9 @@ def render_execute(
     """Claim one due job and run it to its end; False when nothing is due."""
     # The worker's machinery: imported here, so that a page which only queues work stays light.
     from generation.execution import Watch, job_run, never
+    from generation.renderers import renderer_loaded
 
-    claimed = queue.job_claim(worker=worker, now=timezone.now())
+    claimed = queue.job_claim(worker=worker, now=queue.clock(), model=renderer_loaded())
     if claimed is None:
         return False
     job, lease = claimed
@@ -138,27 +138,11 @@ def render_execute(
 
 
 def render_sweep(*, now: datetime) -> int:
-    """Take back leases that ran out and delete temporary files that a kill left; how many leases."""
+    """Take back leases that ran out; how many. Safe to run twice, anywhere, at any time."""
     expired = queue.leases_expire(now=now, jitter=random.random())
     if expired:
         log.warning("leases_expired", count=expired)
-    temporary_files_delete(
-        root=Path(settings.MEDIA_ROOT), older_than=now.timestamp() - TEMPORARY_MAX_AGE_SECONDS
-    )
     return expired
-
-
-def temporary_files_delete(*, root: Path, older_than: float) -> int:
-    """Delete half-written files (``.<hex>.tmp``) last touched before ``older_than``; how many."""
-    deleted = 0
-    for path in root.rglob(".*.tmp"):
-        try:
-            if path.stat().st_mtime < older_than:
-                path.unlink()
-                deleted += 1
-        except FileNotFoundError:  # finished or swept by another worker
-            continue
-    return deleted
 
 
 def _job_lock(advertiser: Advertiser, job_id: UUID | str) -> RenderJob:

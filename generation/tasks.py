@@ -14,13 +14,12 @@ from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
-from django.utils import timezone
 
 from generation import queue, services
+from generation.media_sweep import media_sweep as media_sweep_now
 
 # Other work (roll-ups, segments) shares the worker: after so long the next message gets its turn.
 WAKE_SECONDS = 20.0
-SWEEP_SECONDS = 10.0
 # Shared between the parent, which hears of a shutdown, and the child, which must give its lease back.
 _stop_flag = mmap.mmap(-1, 1)
 
@@ -49,17 +48,27 @@ def render_wake(job_id: str = "") -> None:
     When more is due than one worker is about to take, one more wake-up goes out first: an idle worker
     joins in at once, and with a single worker exactly one message waits behind this one.
     """
-    services.render_sweep(now=timezone.now())
-    if queue.jobs_due(now=timezone.now())[:2].count() > 1:
+    services.render_sweep(now=queue.clock())
+    if queue.jobs_due(now=queue.clock())[:2].count() > 1:
         render_wake.apply_async(retry=False)
     _work(WAKE_SECONDS)
 
 
 @shared_task(name="generation.tasks.render_sweep", ignore_result=True, expires=30)
 def render_sweep() -> None:
-    """Heal what crashes left, then work: so a lost wake-up costs at most one period of the beat."""
-    services.render_sweep(now=timezone.now())
-    _work(SWEEP_SECONDS)
+    """Heal what crashes left and wake a render worker: a lost wake-up costs at most one period of the beat.
+
+    The message expires, so that a day without a render worker piles up nothing.
+    """
+    services.render_sweep(now=queue.clock())
+    if queue.jobs_due(now=queue.clock()).exists():
+        render_wake.apply_async(retry=False, expires=WAKE_SECONDS)
+
+
+@shared_task(name="generation.tasks.media_sweep", ignore_result=True, expires=600)
+def media_sweep() -> None:
+    """Delete files that nobody needs."""
+    media_sweep_now(now=time.time())
 
 
 def _work(seconds: float) -> None:

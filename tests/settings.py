@@ -8,6 +8,7 @@ os.environ.setdefault("VAR_DIR", tempfile.mkdtemp(prefix="adplatform-tests-"))
 from adplatform.settings import *  # noqa: F403
 from adplatform.settings import REST_FRAMEWORK
 
+TESTING = True
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the default costs 0.2 s a login
 CELERY_BROKER_URL = "memory://"
 CELERY_BROKER_TRANSPORT_OPTIONS = {}

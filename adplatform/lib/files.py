@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import uuid
@@ -9,6 +10,8 @@ from typing import Any
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, default_storage
+
+from adplatform.lib.failpoints import failpoint
 
 
 class AtomicFileSystemStorage(FileSystemStorage):
@@ -22,13 +25,30 @@ class AtomicFileSystemStorage(FileSystemStorage):
         folder = os.path.dirname(target)
         os.makedirs(folder, exist_ok=True)
         temporary = os.path.join(folder, f".{uuid.uuid4().hex}.tmp")
-        with open(temporary, "wb") as file:
-            for chunk in content.chunks():
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
+        try:
+            with open(temporary, "wb") as file:
+                for chunk in content.chunks():
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            failpoint("file_written")
+            os.replace(temporary, target)
+        except BaseException:  # a full disk must not be filled further by the halves of failed writes
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+        # The name too must outlive a power cut: the row that is committed next refers to it.
+        for path in (folder, os.path.dirname(folder)):
+            _folder_sync(path)
         return name
+
+
+def _folder_sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sha256_hex(content: bytes) -> str:

@@ -43,6 +43,11 @@ def renderer_get(name: str) -> Renderer:
     return _loaded[key]
 
 
+def renderer_loaded() -> str:
+    """The model that this process has in memory; the empty string before the first."""
+    return next((name for name, _ in _loaded), "")
+
+
 def renderer_load(name: str, location: str) -> Renderer:
     """Load the model at a folder or, for ``owner/name`` that is no folder, at the Hugging Face hub."""
     folder = Path(location).expanduser()

@@ -11,36 +11,17 @@ from datetime import timedelta
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.utils import timezone
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from adplatform.lib.files import content_read, sha256_hex
 from generation import provenance, queue, renderers, services
 from generation.execution import LeaseLost, ShuttingDown, Watch, job_run
 from generation.models import RenderJob
-from generation.renderers.base import RenderCancelled, RenderError, RenderResult
+from generation.renderers.base import RenderCancelled, RenderError
+from tests.generation.motif_renderer import MotifRenderer
 
 Status = RenderJob.Status
 pytestmark = pytest.mark.django_db
-
-
-class MotifRenderer:
-    """Draws a disc on a transparent ground in four steps; ``before_step`` may do or raise anything."""
-
-    def __init__(self, before_step=None, mode="RGBA", is_blank=False):
-        self.before_step = before_step or (lambda step: None)
-        self.mode = mode
-        self.is_blank = is_blank
-        self.renders = 0
-
-    def render(self, request, on_step):
-        self.renders += 1
-        for step in range(1, 5):
-            self.before_step(step)
-            on_step(step, 4)
-        image = Image.new(self.mode, (64, 64), (0, 0, 0, 0) if self.mode == "RGBA" else "#204060")
-        if not self.is_blank:
-            ImageDraw.Draw(image).ellipse((8, 8, 56, 56), fill="#3f7f73")
-        return RenderResult(image=image, model="tiny", model_hash="f" * 64, steps=4)
 
 
 @pytest.fixture

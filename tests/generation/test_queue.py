@@ -6,7 +6,7 @@ import contextlib
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -79,6 +79,29 @@ def test_smaller_priority_then_longer_waiting_comes_first(shop, job, brief):
     RenderJob.objects.filter(pk=urgent.pk).update(priority=1, available_at=after(-1))
     assert claim().job_id == urgent.pk
     assert claim().job_id == job.pk
+
+
+def test_a_worker_takes_jobs_of_its_loaded_model_first_but_lets_none_wait_for_long(shop, job):
+    other = factories.make_render_job(shop, model="tiny", take=1)
+    RenderJob.objects.filter(pk=other.pk).update(model="large", available_at=after(-30))
+
+    def next_job(seconds: float = 0.0, model: str = "tiny"):
+        with transaction.atomic():
+            claimed = queue.job_claim(worker="a", now=after(seconds), model=model)
+            transaction.set_rollback(True)
+        return claimed and claimed[0].pk
+
+    assert next_job() == job.pk
+    assert next_job(model="large") == next_job(model="") == next_job(model="gone") == other.pk
+    assert next_job(seconds=31) == other.pk, "it has waited for a minute"
+    RenderJob.objects.filter(pk=other.pk).update(priority=4)
+    assert next_job() == other.pk, "urgent is urgent"
+
+
+def test_leases_are_measured_by_the_clock_that_all_workers_share(time_machine):
+    time_machine.move_to(NOW + timedelta(days=365))
+    ahead = queue.clock() - NOW > timedelta(days=300)
+    assert ahead == (connection.vendor == "sqlite"), "a worker's wrong clock takes no lease on PostgreSQL"
 
 
 def test_success_writes_job_attempt_and_creatives_together(job):

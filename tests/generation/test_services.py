@@ -1,9 +1,7 @@
 import contextlib
 import dataclasses
-import os
 import time
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.db import transaction
@@ -14,7 +12,8 @@ from generation import queue, services, tasks
 from generation.briefs import Brief
 from generation.models import RenderJob
 from tests import factories
-from tests.generation.test_execution import MotifRenderer, install  # noqa: F401  a fixture
+from tests.generation.motif_renderer import MotifRenderer
+from tests.generation.test_execution import install  # noqa: F401  a fixture
 
 Status = RenderJob.Status
 pytestmark = pytest.mark.django_db
@@ -116,22 +115,30 @@ def test_a_wake_up_ends_with_its_time_and_leaves_the_rest(shop, brief, install, 
     assert RenderJob.objects.filter(status=Status.SUCCEEDED).count() == 1
 
 
-def test_losing_every_message_costs_one_sweep(shop, brief, install):  # noqa: F811
-    install(MotifRenderer())
-    job = services.render_request(advertiser=shop, brief=brief)
+def test_losing_every_message_costs_one_sweep(shop, brief, sent):
     tasks.render_sweep()
-    job.refresh_from_db()
-    assert job.status == Status.SUCCEEDED
+    assert sent == [], "nothing is due, so nobody is woken"
+    services.render_request(advertiser=shop, brief=brief)
+    tasks.render_sweep()
+    assert sent == [""]
 
 
-def test_a_sweep_takes_back_the_lease_of_a_dead_worker_and_finishes_its_job(shop, brief, install):  # noqa: F811
+def test_a_sweep_takes_back_the_lease_of_a_dead_worker_and_wakes_another(shop, brief, install, sent):  # noqa: F811
     install(MotifRenderer())
     job = services.render_request(advertiser=shop, brief=brief)
     queue.job_claim(worker="dead", now=timezone.now())
     RenderJob.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
     tasks.render_sweep()
+    assert sent == [""]
+    tasks.render_wake()
     job.refresh_from_db()
     assert (job.status, job.crashes, job.attempts) == (Status.SUCCEEDED, 1, 0)
+
+
+def test_rendering_has_a_queue_of_its_own_and_sweeps_do_not_wait_behind_it():
+    route = tasks.render_wake.app.amqp.router.route
+    assert route({}, tasks.render_wake.name)["queue"].name == "gpu"
+    assert route({}, tasks.render_sweep.name)["queue"].name == "default"
 
 
 def test_a_poison_job_does_not_hold_up_the_others(shop, brief, install, sent):  # noqa: F811
@@ -153,21 +160,9 @@ def test_a_poison_job_does_not_hold_up_the_others(shop, brief, install, sent):  
     assert (poison.status, starts) == (Status.DEAD, 3)
 
 
-def test_old_temporary_files_are_deleted_and_fresh_ones_kept(settings):
-    root = Path(settings.MEDIA_ROOT)
-    (root / "renders").mkdir(parents=True)
-    old, fresh, picture = (root / "renders" / name for name in (".a.tmp", ".b.tmp", "c.png"))
-    for path in (old, fresh, picture):
-        path.write_bytes(b"x")
-    for path in (old, picture):
-        os.utime(path, (1, 1))
-    services.render_sweep(now=timezone.now())
-    assert (old.exists(), fresh.exists(), picture.exists()) == (False, True, True)
-
-
 def test_a_stopping_worker_claims_nothing_more(shop, brief, monkeypatch):
     job = services.render_request(advertiser=shop, brief=brief)
     monkeypatch.setattr(tasks, "_stop_flag", b"\x01")
-    tasks.render_sweep()
+    tasks.render_wake()
     job.refresh_from_db()
     assert job.status == Status.QUEUED

@@ -1,0 +1,28 @@
+"""A renderer of milliseconds: real pictures, real steps, and a hook to misbehave in."""
+
+from __future__ import annotations
+
+from PIL import Image, ImageDraw
+
+from generation.renderers.base import RenderResult
+
+
+class MotifRenderer:
+    """Draws a disc on a transparent ground in four steps; ``before_step`` may do or raise anything."""
+
+    def __init__(self, before_step=None, mode="RGBA", is_blank=False):
+        self.before_step = before_step or (lambda step: None)
+        self.mode = mode
+        self.is_blank = is_blank
+        self.renders = 0
+
+    def render(self, request, on_step):
+        self.renders += 1
+        self.request = request
+        for step in range(1, 5):
+            self.before_step(step)
+            on_step(step, 4)
+        image = Image.new(self.mode, (64, 64), (0, 0, 0, 0) if self.mode == "RGBA" else "#204060")
+        if not self.is_blank:
+            ImageDraw.Draw(image).ellipse((8, 8, 56, 56), fill="#3f7f73")
+        return RenderResult(image=image, model="tiny", model_hash="f" * 64, steps=4)
