@@ -76,6 +76,7 @@ NAVIGATION = (
         (
             Entry("Placements", "placement-list"),
             Entry("Brand kit", "brand-kit"),
+            Entry("Exchange rates", "exchange-rate-list"),
             Entry("API keys", "api-key-list"),
             Entry("People", "member-list"),
             Entry("API reference", "api-docs"),

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-from analytics.models import DailyInvalid, DailyRollup, DirtyDay, Event
+from analytics.models import DailyRollup, DirtyHour, Event, ExchangeRate, HourlyInvalid
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -59,14 +59,21 @@ class DailyRollupAdmin(ReadOnlyAdmin):
     ordering = ("-day",)
 
 
-@admin.register(DailyInvalid)
-class DailyInvalidAdmin(ReadOnlyAdmin):
-    list_display = ("day", "advertiser", "kind", "reason", "events")
+@admin.register(HourlyInvalid)
+class HourlyInvalidAdmin(ReadOnlyAdmin):
+    list_display = ("hour", "advertiser", "kind", "reason", "events")
     list_filter = ("kind", "reason", "advertiser")
+    ordering = ("-hour",)
+
+
+@admin.register(DirtyHour)
+class DirtyHourAdmin(ReadOnlyAdmin):
+    list_display = ("hour", "advertiser", "created_at")
+    ordering = ("hour",)
+
+
+@admin.register(ExchangeRate)
+class ExchangeRateAdmin(ReadOnlyAdmin):
+    list_display = ("day", "advertiser", "currency", "rate")
+    list_filter = ("currency", "advertiser")
     ordering = ("-day",)
-
-
-@admin.register(DirtyDay)
-class DirtyDayAdmin(ReadOnlyAdmin):
-    list_display = ("day", "advertiser", "marks", "created_at")
-    ordering = ("day",)

@@ -38,13 +38,27 @@ class TotalsSerializer(CountsSerializer):
     currency = serializers.CharField()
     unattributed_conversions = serializers.IntegerField()
     unattributed_revenue_cents = serializers.IntegerField()
-    other_revenue = serializers.DictField(child=serializers.IntegerField())
+    other_revenue = serializers.DictField(
+        child=serializers.IntegerField(), help_text="By currency: orders of days without an exchange rate."
+    )
+    refunds = serializers.IntegerField()
+    refunded_cents = serializers.IntegerField(help_text="Already taken off revenue_cents.")
     invalid_events = serializers.IntegerField()
     has_simulated = serializers.BooleanField()
 
 
 class PointSerializer(CountsSerializer):
     day = serializers.DateField()
+
+
+class HourSerializer(CountsSerializer):
+    hour = serializers.DateTimeField()
+
+
+class ReachSerializer(serializers.Serializer[Any]):
+    shoppers = serializers.IntegerField()
+    low = serializers.IntegerField()
+    high = serializers.IntegerField()
 
 
 class PosteriorSerializer(serializers.Serializer[Any]):
@@ -102,7 +116,7 @@ class TrafficSerializer(serializers.Serializer[Any]):
 
 class FreshnessSerializer(serializers.Serializer[Any]):
     as_of = serializers.DateTimeField()
-    pending_days = serializers.IntegerField()
+    pending_hours = serializers.IntegerField()
     is_stale = serializers.BooleanField()
 
 
@@ -111,7 +125,11 @@ class ReportSerializer(serializers.Serializer[Any]):
     end = serializers.DateField(source="query.end")
     totals = TotalsSerializer()
     before = TotalsSerializer(allow_null=True)
+    reach = ReachSerializer(
+        allow_null=True, help_text="Different shoppers; null with filters other than the campaign."
+    )
     series = PointSerializer(many=True)
+    hours = HourSerializer(many=True, help_text="For periods of at most two days.")
     leaders = LeaderSerializer(many=True)
     matrix = MatrixSerializer()
     funnel = StageSerializer(many=True)

@@ -2,13 +2,19 @@
 
 from django.urls import path
 
-from analytics import experiments_api
+from analytics import exchange_rates_api, experiments_api
 from analytics.api import PerformanceReportApi
 from analytics.events_api import events
 
 urlpatterns = [
     path("events", events, name="api-events"),
     path("reports/performance", PerformanceReportApi.as_view(), name="api-performance-report"),
+    path("exchange-rates", exchange_rates_api.ExchangeRateListApi.as_view(), name="api-exchange-rate-list"),
+    path(
+        "exchange-rates/<uuid:rate_id>",
+        exchange_rates_api.ExchangeRateApi.as_view(),
+        name="api-exchange-rate",
+    ),
     path("experiments", experiments_api.ExperimentListApi.as_view(), name="api-experiment-list"),
     path("experiments/<uuid:experiment_id>", experiments_api.ExperimentApi.as_view(), name="api-experiment"),
     path(

@@ -26,6 +26,8 @@ def charts_make(report: Report) -> dict[str, dict[str, Any]]:
         "chart-rate": rate_figure(report),
         "chart-orders": orders_figure(report),
     }
+    if report.hours:
+        charts["chart-hours"] = hours_figure(report)
     if report.leaders:
         charts["chart-leaders"] = leaders_figure(report.leaders)
     if report.matrix.segments:
@@ -84,6 +86,19 @@ def volume_figure(report: Report) -> Figure:
             figure, days, [p.impressions for p in report.series_before], "Impressions, period before",
             MUTED, mode="lines", line={"dash": "dot", "width": 1.5},
         )  # fmt: skip
+    return figure
+
+
+def hours_figure(report: Report) -> Figure:
+    """Impressions and clicks by the hour (UTC), each against its own side."""
+    hours = [point.hour.isoformat() for point in report.hours]
+    right = {"overlaying": "y", "side": "right", "showgrid": False, "rangemode": "tozero", "color": MUTED}
+    figure = _figure(yaxis2=right, bargap=0.2)
+    figure.add_bar(
+        x=hours, y=[p.impressions for p in report.hours], name="Impressions",
+        marker={"color": "var(--chart-1)"},
+    )  # fmt: skip
+    _line(figure, hours, [p.clicks for p in report.hours], "Clicks", "var(--chart-2)", yaxis="y2")
     return figure
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -15,9 +16,11 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from analytics import experiment_health as health
+from analytics import orders
 from analytics.experiment_services import experiments_due
 from analytics.experiment_table import CLICK, IMPRESSION, Order, Table, Touch, table_make
 from analytics.models import Event, ExperimentReport
+from analytics.orders import order_values
 from analytics.stats.bayesian import believe
 from analytics.stats.frequentist import Comparison, compare
 from analytics.stats.multiplicity import holm
@@ -127,15 +130,27 @@ class _Computation:
         )
 
     def _orders(self) -> Iterator[Order]:
-        currency = self.experiment.advertiser.currency
+        """At what was kept of them; None where no exchange rate is stored."""
+        advertiser = self.experiment.advertiser
         rows = (
             self._events()
             .filter(kind=Event.Kind.CONVERSION, validity=Event.Validity.VALID)
             .exclude(shopper_pseudonym="")
-            .values_list("shopper_pseudonym", "occurred_at", "value_cents", "currency")
+            .values_list("shopper_pseudonym", "order_id", "occurred_at", "value_cents", "currency")
         )
-        for shopper, at, cents, code in rows.iterator(chunk_size=5000):
-            yield Order(shopper, at, cents if code == currency else None)
+        read = rows.iterator(chunk_size=5000)
+        while found := list(islice(read, 5000)):
+            values = order_values(
+                advertiser_id=advertiser.pk,
+                home=advertiser.currency,
+                orders=[
+                    orders.Order(order_id, at, cents or 0, code) for _, order_id, at, cents, code in found
+                ],
+            )
+            for shopper, order_id, at, _, _ in found:
+                value = values[order_id]
+                is_known = value.currency == advertiser.currency
+                yield Order(shopper, at, value.net_cents if is_known else None)
 
     def _before(self) -> list[Sums]:
         """Clicks and impressions of these shoppers before the start, by arm."""

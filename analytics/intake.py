@@ -170,8 +170,8 @@ def _check(item: EventItem, sent_at: datetime | None, sender: Sender) -> Incomin
     try:
         if item.kind in PURPOSES:
             return _decision_event(item, sent_at, sender)
-        if item.kind == "conversion":
-            return _conversion(item, sent_at, sender)
+        if item.kind in ("conversion", "refund"):
+            return _order_event(item, sent_at, sender)
     except TooOld:
         return Refusal.TOO_OLD
     except BadBody:
@@ -207,9 +207,11 @@ def _decision_event(item: EventItem, sent_at: datetime | None, sender: Sender) -
     )
 
 
-def _conversion(item: EventItem, sent_at: datetime | None, sender: Sender) -> IncomingEvent | Refusal:
-    for problem in _conversion_problems(item, sender):
+def _order_event(item: EventItem, sent_at: datetime | None, sender: Sender) -> IncomingEvent | Refusal:
+    """An order, or money given back of one; the refund's order need not have been reported yet."""
+    for problem in _order_problems(item, sender):
         return problem
+    is_order = item.kind == "conversion"
     occurred_at, flag = time_correct(
         occurred_at=time_parse(item.occurred_at),
         sent_at=sent_at,
@@ -226,19 +228,22 @@ def _conversion(item: EventItem, sent_at: datetime | None, sender: Sender) -> In
         clock_flag=flag,
         invalid_reason=reason,
         device=device_of(agent),
-        shopper_pseudonym=pseudonym_of(sender.advertiser_id, item.shopper) if item.shopper else "",
+        shopper_pseudonym=pseudonym_of(sender.advertiser_id, item.shopper)
+        if item.shopper and is_order
+        else "",
         order_id=item.order_id,
         value_cents=item.value_cents,
         currency=item.currency,
     )
 
 
-def _conversion_problems(item: EventItem, sender: Sender) -> Iterator[Refusal]:
-    if not sender.may_convert or sender.advertiser_id is None:
+def _order_problems(item: EventItem, sender: Sender) -> Iterator[Refusal]:
+    is_order = item.kind == "conversion"
+    if sender.advertiser_id is None or not (sender.may_convert if is_order else sender.is_server):
         yield Refusal.KEY_REQUIRED
     if not _is_text(item.order_id, 64):
         yield Refusal.BAD_ORDER_ID
-    if item.value_cents is None or not 0 <= item.value_cents <= MAX_VALUE_CENTS:
+    if item.value_cents is None or not (0 if is_order else 1) <= item.value_cents <= MAX_VALUE_CENTS:
         yield Refusal.BAD_VALUE
     if not _CURRENCY.fullmatch(item.currency):
         yield Refusal.BAD_CURRENCY

@@ -19,6 +19,7 @@ class Event(TenantModel):
         VIEWABLE = "viewable", "Viewable impression"
         CLICK = "click", "Click"
         CONVERSION = "conversion", "Conversion"
+        REFUND = "refund", "Refund"
 
     class Validity(models.TextChoices):
         VALID = "valid", "Counted"
@@ -65,7 +66,10 @@ class Event(TenantModel):
         indexes = [
             models.Index(fields=["advertiser", "occurred_at"], name="event_by_time"),
             models.Index(fields=["advertiser", "shopper_pseudonym", "occurred_at"], name="event_by_shopper"),
-            # Partial: the many events outside experiments do not pay for it.
+            # Partial, both: the many events that are no order and in no experiment do not pay for them.
+            models.Index(
+                fields=["advertiser", "order_id"], condition=~models.Q(order_id=""), name="event_by_order"
+            ),
             models.Index(
                 fields=["experiment_id", "occurred_at"],
                 condition=models.Q(experiment_id__isnull=False),
@@ -74,55 +78,123 @@ class Event(TenantModel):
         ]
 
 
-class DirtyDay(TenantModel):
-    """A day whose roll-ups no longer match its events; marked in the transaction of the insert."""
+class DirtyHour(TenantModel):
+    """A mark: an hour's roll-ups no longer match its events. Written in the transaction of the insert.
 
-    day = models.DateField()
-    marks = models.PositiveIntegerField(default=1)  # a rebuild removes the row only if this did not move
+    Append-only, one row a transaction and hour, never updated: a counter on one row would make every
+    writer of an advertiser wait for the commit of the one before. A rebuild removes the marks that it read
+    before it looked at the events.
+    """
+
+    hour = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["advertiser", "day"], name="dirty_day_once")]
+        indexes = [models.Index(fields=["hour", "advertiser"], name="dirty_hour_oldest_first")]
 
 
-class DailyRollup(TenantModel):
-    """Sums of one day, rebuilt whole from the events of that day and never incremented."""
+class RollupKey(TenantModel):
+    """What a line of a roll-up is about. Ids are plain columns: figures outlive the rows they speak of."""
 
-    day = models.DateField()
     campaign_id = models.UUIDField(null=True)  # null: a conversion that no creative led to
-    variant_id = models.UUIDField(null=True)
-    creative_id = models.UUIDField(null=True)
     placement_id = models.UUIDField(null=True)
     segment_id = models.UUIDField(null=True)  # null: the generic creative
     device = models.CharField(max_length=10, blank=True)
     is_simulated = models.BooleanField(default=False)
+
+    class Meta:
+        abstract = True
+
+
+class RollupSums(RollupKey):
+    """Sums of a period, rebuilt whole from its events and never incremented."""
+
+    variant_id = models.UUIDField(null=True)
+    creative_id = models.UUIDField(null=True)
     impressions = models.PositiveIntegerField(default=0)
     viewables = models.PositiveIntegerField(default=0)
     clicks = models.PositiveIntegerField(default=0)
     conversions = models.PositiveIntegerField(default=0)
-    revenue_cents = models.BigIntegerField(default=0)
-    currency = models.CharField(max_length=3, blank=True)  # of the revenue; blank where there is none
+    revenue_cents = models.BigIntegerField(default=0)  # after refunds
+    refunds = models.PositiveIntegerField(default=0)  # of the orders counted here, whenever they came back
+    refunded_cents = models.BigIntegerField(default=0)
+    # Of the revenue: the advertiser's own, or that of orders without an exchange rate; blank without orders.
+    currency = models.CharField(max_length=3, blank=True)
     invalid_events = models.PositiveIntegerField(default=0)
     computed_at = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+
+
+class HourlyRollup(RollupSums):
+    """Sums of one hour, from the events."""
+
+    hour = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["advertiser", "hour"], name="hourly_rollup_by_hour")]
+
+
+class DailyRollup(RollupSums):
+    """Sums of one UTC day, from its hours."""
+
+    day = models.DateField()
 
     class Meta:
         indexes = [models.Index(fields=["advertiser", "day"], name="daily_rollup_by_day")]
 
 
-class DailyInvalid(TenantModel):
-    """What was kept but not counted on one day, by kind and reason; rebuilt together with DailyRollup."""
+class HourlyInvalid(RollupKey):
+    """What was kept but not counted in one hour, by kind and reason; rebuilt together with HourlyRollup."""
 
-    day = models.DateField()
+    hour = models.DateTimeField()
     kind = models.CharField(max_length=10, choices=Event.Kind)
     reason = models.CharField(max_length=40)
-    campaign_id = models.UUIDField(null=True)
-    segment_id = models.UUIDField(null=True)
-    placement_id = models.UUIDField(null=True)
-    device = models.CharField(max_length=10, blank=True)
-    is_simulated = models.BooleanField(default=False)
     events = models.PositiveIntegerField(default=0)
 
     class Meta:
-        indexes = [models.Index(fields=["advertiser", "day"], name="daily_invalid_by_day")]
+        indexes = [models.Index(fields=["advertiser", "hour"], name="hourly_invalid_by_hour")]
+
+
+class ReachSketch(TenantModel):
+    """Which shoppers saw a campaign: a HyperLogLog sketch. Sketches of several periods merge exactly."""
+
+    campaign_id = models.UUIDField(null=True)  # null: any campaign
+    sketch = models.BinaryField()
+
+    class Meta:
+        abstract = True
+
+
+class HourlyReach(ReachSketch):
+    """Shoppers of one hour."""
+
+    hour = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["advertiser", "hour"], name="hourly_reach_by_hour")]
+
+
+class DailyReach(ReachSketch):
+    """Shoppers of one UTC day, merged from its hours."""
+
+    day = models.DateField()
+
+    class Meta:
+        indexes = [models.Index(fields=["advertiser", "day"], name="daily_reach_by_day")]
+
+
+class ExchangeRate(TenantModel):
+    """What one unit of a foreign currency was worth in the advertiser's own on one day."""
+
+    day = models.DateField()
+    currency = models.CharField(max_length=3)
+    rate = models.DecimalField(max_digits=18, decimal_places=8)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["advertiser", "currency", "day"], name="exchange_rate_once_a_day")
+        ]
 
 
 class ExperimentReport(TenantModel):

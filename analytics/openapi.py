@@ -6,7 +6,7 @@ from typing import Any
 
 from analytics.tracking import Refusal
 
-_KINDS = ["impression", "viewable", "click", "conversion"]
+_KINDS = ["impression", "viewable", "click", "conversion", "refund"]
 
 
 def _text(description: str = "", **more: Any) -> dict[str, Any]:
@@ -21,9 +21,14 @@ _EVENT = {
         "kind": _text(enum=_KINDS),
         "token": _text("impression and viewable: the impression token; click: that of the click URL."),
         "occurred_at": _text("ISO 8601; missing means now.", nullable=True),
-        "order_id": _text("conversion only: an order converts once.", maxLength=64),
-        "value_cents": {"type": "integer", "minimum": 0, "nullable": True},
-        "currency": _text("conversion only, such as EUR."),
+        "order_id": _text("conversion: an order converts once; refund: the order it is of.", maxLength=64),
+        "value_cents": {
+            "type": "integer",
+            "minimum": 0,
+            "nullable": True,
+            "description": "conversion: what was paid; refund: what was given back of it.",
+        },
+        "currency": _text("conversion and refund, such as EUR."),
         "shopper": _text("conversion only: your key of the shopper."),
         "user_agent": _text("The shopper's, when a server speaks for their browser."),
     },
@@ -71,9 +76,9 @@ def events_document(result: dict[str, Any], generator: Any, request: Any, public
     result["paths"]["/api/v1/events"] = {
         "post": {
             "operationId": "events_record",
-            "summary": "Record impressions, views, clicks and conversions",
+            "summary": "Record impressions, views, clicks, orders and refunds",
             "description": "Impressions, views and clicks need no key: their signed token is the authority. "
-            "Conversions need a secret key. Bad items are refused one by one; the others are kept.",
+            "Conversions and refunds need a secret key. Bad items are refused one by one, the others kept.",
             "tags": ["events"],
             "security": [{"apiKey": []}, {}],
             "requestBody": {"required": True, "content": {"application/json": batch, "text/plain": batch}},

@@ -12,7 +12,7 @@ from uuid import UUID
 GENERIC: Final = "generic"  # as segment: what was shown without one
 DEVICES = ("desktop", "mobile", "tablet", "other")
 SORTS = ("rate", "impressions", "clicks", "conversions", "revenue")
-PRESETS = (7, 14, 28, 90)
+PRESETS = (1, 7, 14, 28, 90)
 MAX_DAYS = 731
 _IDS = (("campaign", "campaign_id"), ("segment", "segment_id"), ("placement", "placement_id"))
 FIRST_DAY = date(2000, 1, 1)

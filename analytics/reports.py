@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.models import Advertiser
 from analytics import labels, selectors
 from analytics.models import Event
+from analytics.reach import Reach
 from analytics.report_query import ReportQuery
 from analytics.selectors import (
     COUNTS,
@@ -19,6 +20,7 @@ from analytics.selectors import (
     CreativeLine,
     DayPoint,
     Freshness,
+    HourPoint,
     InvalidLine,
     PairLine,
     Totals,
@@ -28,6 +30,7 @@ from analytics.stats.shrinkage import Posterior, posterior, prior_estimate
 
 LEADERBOARD_LINES = 12
 MATRIX_SIDE = 10
+HOURLY_DAYS = 2  # longer periods are not shown by the hour
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,10 @@ class Report:
     query: ReportQuery
     totals: Totals
     before: Totals | None
+    reach: Reach | None
     series: list[DayPoint]
     series_before: list[DayPoint]
+    hours: list[HourPoint]
     leaders: list[Leader]
     matrix: Matrix
     funnel: list[Stage]
@@ -128,8 +133,12 @@ def report_get(
         query=query,
         totals=totals,
         before=before,
+        reach=selectors.reach_get(advertiser_id=pk, start=start, end=end, **filters),
         series=selectors.series_get(advertiser_id=pk, start=start, end=end, **filters),
         series_before=series_before,
+        hours=selectors.hours_get(advertiser_id=pk, start=start, end=end, **filters)
+        if query.day_count <= HOURLY_DAYS
+        else [],
         leaders=_leaders(pk, leaders),
         matrix=_matrix(pk, pairs),
         funnel=_funnel(totals),
@@ -211,10 +220,13 @@ def _traffic(totals: Totals, invalid: list[InvalidLine]) -> list[Traffic]:
         Event.Kind.VIEWABLE: totals.viewables,
         Event.Kind.CLICK: totals.clicks,
         Event.Kind.CONVERSION: totals.conversions + totals.unattributed_conversions,
+        Event.Kind.REFUND: totals.refunds,
     }
     lines = []
     for kind, count in counted.items():
         reasons = tuple(line for line in invalid if line.kind == kind)
+        if kind == Event.Kind.REFUND and not count and not reasons:
+            continue
         lines.append(
             Traffic(Event.Kind(kind).label, count + sum(line.events for line in reasons), count, reasons)
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Unpack
 from uuid import UUID
 
@@ -13,7 +13,8 @@ from django.db.models import BooleanField, Count, ExpressionWrapper, Min, Q, Que
 from django.utils import timezone
 
 from accounts.models import Advertiser
-from analytics.models import DailyInvalid, DailyRollup, DirtyDay
+from analytics.models import DailyReach, DailyRollup, DirtyHour, HourlyInvalid, HourlyRollup
+from analytics.reach import NOBODY, Reach, estimate, merge
 from analytics.report_query import GENERIC, Filters
 from analytics.stats.intervals import Rate, wilson
 from analytics.stats.shrinkage import Posterior, posterior, prior_estimate
@@ -26,7 +27,7 @@ _ATTRIBUTED = ExpressionWrapper(Q(campaign_id__isnull=False), output_field=Boole
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """The five sums that everything is made of; revenue in the advertiser's currency."""
+    """The five sums that everything is made of; revenue after refunds, in the advertiser's currency."""
 
     impressions: int = 0
     viewables: int = 0
@@ -56,7 +57,9 @@ class Totals(Counts):
 
     unattributed_conversions: int = 0  # orders that no creative led to
     unattributed_revenue_cents: int = 0
-    other_revenue: dict[str, int] = field(default_factory=dict)  # attributed, by foreign currency
+    other_revenue: dict[str, int] = field(default_factory=dict)  # attributed, of days without a rate
+    refunds: int = 0  # of all orders of the period
+    refunded_cents: int = 0  # of the attributed ones
     invalid_events: int = 0
     has_simulated: bool = False
     currency: str = ""
@@ -73,6 +76,13 @@ class DayPoint(Counts):
     """One day of a series."""
 
     day: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class HourPoint(Counts):
+    """One hour of a series."""
+
+    hour: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +118,7 @@ class Freshness:
     """Up to when every accepted event is in the figures."""
 
     as_of: datetime
-    pending_days: int
+    pending_hours: int
     is_stale: bool
 
 
@@ -123,17 +133,20 @@ def totals_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack
         .values("attributed", "currency")
         .annotate(
             **_SUMS,
+            returned=Sum("refunds", default=0),
+            refunded=Sum("refunded_cents", default=0),
             invalid=Sum("invalid_events", default=0),
             simulated=Count("pk", filter=Q(is_simulated=True)),
         )
     )
     for row in rows:
-        for name in ("impressions", "viewables", "clicks", "invalid", "simulated"):
+        for name in ("impressions", "viewables", "clicks", "returned", "invalid", "simulated"):
             sums[name] += row[name]
         prefix = "" if row["attributed"] else "unattributed_"
         sums[f"{prefix}conversions"] += row["conversions"]
         if row["currency"] in ("", currency):
             sums[f"{prefix}revenue_cents"] += row["revenue_cents"]
+            sums[f"{prefix}refunded_cents"] += row["refunded"]
         elif row["attributed"]:
             foreign[row["currency"]] += row["revenue_cents"]
     return Totals(
@@ -141,6 +154,8 @@ def totals_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack
         unattributed_conversions=sums["unattributed_conversions"],
         unattributed_revenue_cents=sums["unattributed_revenue_cents"],
         other_revenue=dict(sorted(foreign.items())),
+        refunds=sums["returned"],
+        refunded_cents=sums["refunded_cents"],
         invalid_events=sums["invalid"],
         has_simulated=sums["simulated"] > 0,
         currency=currency,
@@ -154,6 +169,30 @@ def series_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack
     by_day = {row["day"]: row for row in rows}
     days = (start + timedelta(days=n) for n in range((end - start).days + 1))
     return [DayPoint(day=day, **{name: by_day.get(day, {}).get(name, 0) for name in COUNTS}) for day in days]
+
+
+def hours_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]) -> list[HourPoint]:
+    """One point an hour (UTC), hours without anything included; attributed orders only."""
+    rows: Any = HourlyRollup.objects.filter(advertiser_id=advertiser_id, **_hours(start, end))
+    rows = _filtered(rows, filters).order_by().values("hour").annotate(**_sums_in(_currency(advertiser_id)))
+    by_hour = {row["hour"]: row for row in rows}
+    first = datetime.combine(start, time.min, UTC)
+    hours = (first + timedelta(hours=n) for n in range(24 * ((end - start).days + 1)))
+    return [
+        HourPoint(hour=hour, **{name: by_hour.get(hour, {}).get(name, 0) for name in COUNTS})
+        for hour in hours
+    ]
+
+
+def reach_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]) -> Reach | None:
+    """Different shoppers of the period, of a campaign or all; None for filters that no sketch is kept of."""
+    if filters.keys() - {"campaign_id"}:
+        return None
+    sketches = DailyReach.objects.filter(
+        advertiser_id=advertiser_id, day__gte=start, day__lte=end, campaign_id=filters.get("campaign_id")
+    ).values_list("sketch", flat=True)
+    found = list(sketches)
+    return estimate(merge(found)) if found else NOBODY
 
 
 def leaderboard_get(
@@ -234,9 +273,7 @@ def invalid_get(
 ) -> list[InvalidLine]:
     """What was kept but not counted, by kind and reason."""
     rows = (
-        _filtered(
-            DailyInvalid.objects.filter(advertiser_id=advertiser_id, day__gte=start, day__lte=end), filters
-        )
+        _filtered(HourlyInvalid.objects.filter(advertiser_id=advertiser_id, **_hours(start, end)), filters)
         .values("kind", "reason")
         .annotate(count=Sum("events"))
         .order_by("kind", "-count", "reason")
@@ -245,10 +282,10 @@ def invalid_get(
 
 
 def freshness_get(*, advertiser_id: UUID, now: datetime | None = None) -> Freshness:
-    """Without a dirty day every accepted event is counted, so the figures are as of now."""
+    """Without a mark every accepted event is counted, so the figures are as of now."""
     now = now or timezone.now()
-    marks = DirtyDay.objects.filter(advertiser_id=advertiser_id).aggregate(
-        oldest=Min("created_at"), pending=Count("pk")
+    marks = DirtyHour.objects.filter(advertiser_id=advertiser_id).aggregate(
+        oldest=Min("created_at"), pending=Count("hour", distinct=True)
     )
     as_of = min(marks["oldest"] or now, now)
     return Freshness(as_of, marks["pending"], now - as_of > STALE_AFTER)
@@ -261,6 +298,11 @@ def has_data(*, advertiser_id: UUID) -> bool:
 
 def _currency(advertiser_id: UUID) -> str:
     return Advertiser.objects.values_list("currency", flat=True).get(pk=advertiser_id)
+
+
+def _hours(start: date, end: date) -> dict[str, datetime]:
+    first = datetime.combine(start, time.min, UTC)
+    return {"hour__gte": first, "hour__lt": first + timedelta(days=(end - start).days + 1)}
 
 
 def _sums_in(currency: str) -> dict[str, Any]:

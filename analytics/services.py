@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
 import structlog
-from django.db import OperationalError, transaction
-from django.db.models import F
+from django.db import OperationalError
+from django.utils import timezone
 
 from accounts.models import Advertiser
-from analytics.models import DirtyDay, Event
-from analytics.tracking import IncomingEvent, NotCounted
+from adplatform.lib.ids import uuid7
+from analytics.event_store import HolderMoved, NewEvent, events_insert
+from analytics.models import Event
+from analytics.tracking import IncomingEvent
 from profiles import services as profile_services
 from profiles.consent import ConsentState
 from profiles.consent import allow as consent_allows
@@ -26,7 +28,6 @@ Result = TypeVar("Result")
 # PostgreSQL: deadlock detected, serialization failure. The whole transaction may simply run again.
 _RETRYABLE = {"40P01", "40001"}
 _TRIES = 3
-_COLUMNS = tuple(field.name for field in fields(IncomingEvent))
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class RecordResult:
     accepted: int  # new rows, the ones that are kept but not counted included
     duplicates: int  # event ids already there
     unknown_advertisers: frozenset[UUID] = frozenset()  # their events were dropped
-    counted: tuple[Event, ...] = ()  # the new rows that are in the figures
+    counted: tuple[IncomingEvent, ...] = ()  # the new ones that are in the figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Person:
 
 
 def events_record(*, events: Sequence[IncomingEvent], received_at: datetime) -> RecordResult:
-    """Store a batch and mark its days dirty, all in one transaction; returning means committed.
+    """Store a batch and mark its hours dirty, all in one transaction; returning means committed.
 
     An event id already stored is a duplicate. A new id for a decision that already has this kind of
     event, or for an order that is already a conversion, is kept with the reason ``repeat`` or
@@ -61,27 +62,24 @@ def events_record(*, events: Sequence[IncomingEvent], received_at: datetime) -> 
     known = set(Advertiser.objects.filter(pk__in=advertisers).values_list("pk", flat=True))
     storable = [event for event in events if event.advertiser_id in known]
     rows = _rows(storable, received_at)
-    stored = _retried(lambda: _insert(rows))
+    stored = _retried(lambda: events_insert([replace(row) for row in rows]))
     return RecordResult(
         accepted=len(stored),
         duplicates=len(storable) - len(stored),
         unknown_advertisers=frozenset(advertisers - known),
-        counted=tuple(row for row in stored if row.validity == Event.Validity.VALID),
+        counted=tuple(row.event for row in stored if row.is_counted),
     )
 
 
-def _rows(events: Sequence[IncomingEvent], received_at: datetime) -> list[Event]:
-    """One row for each distinct event id of an advertiser, sorted.
-
-    Sorted because two batches that hold the same ids in another order deadlock on the unique index.
-    """
-    people = _people(events)
+def _rows(events: Sequence[IncomingEvent], received_at: datetime) -> list[NewEvent]:
+    """One row for each distinct event id of an advertiser, sorted."""
+    people, now = _people(events), timezone.now()
     first: dict[tuple[UUID, str], IncomingEvent] = {}
     for event in events:
         if event.kind == Event.Kind.CONVERSION and event.shopper_pseudonym:
             event = _conversion_of(event, people.get((event.advertiser_id, event.shopper_pseudonym)))
         first.setdefault((event.advertiser_id, event.event_id), event)
-    return [_row(first[key], received_at) for key in sorted(first)]
+    return [NewEvent(uuid7(), first[key], received_at, now) for key in sorted(first)]
 
 
 def _conversion_of(event: IncomingEvent, person: Person | None) -> IncomingEvent:
@@ -97,12 +95,6 @@ def _conversion_of(event: IncomingEvent, person: Person | None) -> IncomingEvent
     )
 
 
-def _row(event: IncomingEvent, received_at: datetime) -> Event:
-    values = {name: getattr(event, name) for name in _COLUMNS}
-    validity = Event.Validity.INVALID if event.invalid_reason else Event.Validity.VALID
-    return Event(**values, validity=validity, received_at=received_at)
-
-
 def _people(events: Sequence[IncomingEvent]) -> dict[tuple[UUID, str], Person]:
     asked = {e.shopper_pseudonym for e in events if e.kind == Event.Kind.CONVERSION and e.shopper_pseudonym}
     if not asked:
@@ -113,67 +105,20 @@ def _people(events: Sequence[IncomingEvent]) -> dict[tuple[UUID, str], Person]:
     return {(advertiser_id, pseudonym): Person(*rest) for advertiser_id, pseudonym, *rest in found}
 
 
-@transaction.atomic
-def _insert(rows: list[Event]) -> list[Event]:
-    """Insert what is new; return the rows that were."""
-    stored = _insert_ignoring(rows)
-    left = [row for row in rows if row.pk not in stored]
-    repeats: list[Event] = []
-    if left:
-        present = _present_ids(left)
-        repeats = [_as_repeat(row) for row in left if (row.advertiser_id, row.event_id) not in present]
-        stored |= _insert_ignoring(repeats)
-    kept = [row for row in rows if row.pk in stored]
-    days_mark(days={(row.advertiser_id, row.occurred_at.astimezone(UTC).date()) for row in kept})
-    return kept
-
-
-def _insert_ignoring(rows: list[Event]) -> set[UUID]:
-    """One statement that leaves out what breaks a unique constraint; the ids that are now stored."""
-    if not rows:
-        return set()
-    Event.objects.bulk_create(rows, ignore_conflicts=True)
-    return set(Event.objects.filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True))
-
-
-def _present_ids(rows: list[Event]) -> set[tuple[UUID, str]]:
-    found = Event.objects.filter(
-        advertiser_id__in={row.advertiser_id for row in rows}, event_id__in=[row.event_id for row in rows]
-    )
-    return set(found.values_list("advertiser_id", "event_id"))
-
-
-def _as_repeat(row: Event) -> Event:
-    """The row changed in place, so that its caller sees the reason too."""
-    is_order = row.kind == Event.Kind.CONVERSION
-    row.validity = Event.Validity.INVALID
-    row.invalid_reason = NotCounted.ORDER_REPEAT if is_order else NotCounted.REPEAT
-    return row
-
-
 def _retried(write: Callable[[], Result]) -> Result:
     for attempt in range(1, _TRIES + 1):
         try:
             return write()
+        except HolderMoved:
+            if attempt == _TRIES:
+                raise OperationalError("the same decision is being reported by too many at once") from None
         except OperationalError as error:
             if getattr(error.__cause__, "sqlstate", None) not in _RETRYABLE or attempt == _TRIES:
                 raise
     raise AssertionError("unreachable")
 
 
-def days_mark(*, days: Iterable[tuple[UUID, date]]) -> None:
-    """Say that these days' roll-ups no longer match; call it in the transaction that made it true."""
-    for advertiser_id, day in sorted(days):
-        mark = DirtyDay.objects.filter(advertiser_id=advertiser_id, day=day)
-        while not mark.update(marks=F("marks") + 1):
-            new = DirtyDay(advertiser_id=advertiser_id, day=day)
-            DirtyDay.objects.bulk_create([new], ignore_conflicts=True)
-            if DirtyDay.objects.filter(pk=new.pk).exists():
-                break
-            # Another transaction made the row between our two statements: count ours on it.
-
-
-def click_interests_record(*, clicks: Iterable[Event]) -> None:
+def click_interests_record(*, clicks: Iterable[IncomingEvent]) -> None:
     """A click is an interest too: hand the interests of the clicked creative's segment to profiles.
 
     Called after the click is safe on disk. Whatever goes wrong here must not cost the shopper the page
@@ -197,4 +142,4 @@ def click_interests_record(*, clicks: Iterable[Event]) -> None:
                     occurred_at=click.occurred_at,
                 )
         except Exception:
-            log.exception("click_interest_lost", click=str(click.pk))
+            log.exception("click_interest_lost", click=click.event_id)

@@ -27,7 +27,7 @@ class Refusal(StrEnum):
     TOO_OLD = "too_old"
     TOKEN_INVALID = "token_invalid"  # noqa: S105
     TOKEN_EXPIRED = "token_expired"  # noqa: S105
-    KEY_REQUIRED = "key_required"  # a conversion without the key that may report one
+    KEY_REQUIRED = "key_required"  # an order or a refund without the key that may report one
     BAD_ORDER_ID = "bad_order_id"
     BAD_VALUE = "bad_value"
     BAD_CURRENCY = "bad_currency"
@@ -38,7 +38,9 @@ class NotCounted(StrEnum):
     """Why a stored event is not in the figures."""
 
     REPEAT = "repeat"  # this decision already has an event of this kind
-    ORDER_REPEAT = "order_repeat"  # this order is already a conversion; the first amount stands
+    ORDER_REPEAT = "order_repeat"  # this order is already a conversion; the earlier one stands
+    ORDER_UNKNOWN = "order_unknown"  # a refund whose order has not been reported
+    REFUND_CURRENCY = "refund_currency"  # a refund in another currency than its order
     TOKEN_EXPIRED = "token_expired"  # noqa: S105  # an old link, clicked: the shopper is sent on, nothing is counted
     UA_EMPTY = "ua_empty"
     UA_BOT = "ua_bot"

@@ -2,12 +2,18 @@
 
 from django.urls import path
 
-from analytics import beacons, experiment_views, views
+from analytics import beacons, exchange_rate_views, experiment_views, views
 
 urlpatterns = [
     path("", views.overview, name="overview"),
     path("performance/", views.performance, name="performance"),
     path("performance/export.csv", views.performance_export, name="performance-export"),
+    path("exchange-rates/", exchange_rate_views.exchange_rate_list, name="exchange-rate-list"),
+    path(
+        "exchange-rates/<uuid:rate_id>/remove/",
+        exchange_rate_views.exchange_rate_remove,
+        name="exchange-rate-remove",
+    ),
     path("experiments/", experiment_views.experiment_list_view, name="experiment-list"),
     path("experiments/new/", experiment_views.experiment_create, name="experiment-create"),
     path("experiments/plan/", experiment_views.experiment_plan, name="experiment-plan"),

@@ -7,12 +7,14 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import ApiKey, Membership
+from analytics.models import ExchangeRate
 from campaigns.catalog_services import catalog_preview
 from campaigns.models import Experiment, ExperimentArm, Variant
 from profiles.services import consent_record
@@ -105,6 +107,7 @@ def rows_make(shop: Any, person: Any, mark: str) -> dict[str, Any]:
     consent_record(
         advertiser=shop, shopper_key="zebrafish-shopper", personalisation=True, text_version="1", source="t"
     )
+    rate = ExchangeRate.objects.create(advertiser=shop, day=date(2026, 11, 23), currency="USD", rate="0.9215")
     factories.make_key(shop)
     ApiKey.objects.filter(advertiser=shop).update(name=mark)
     return {
@@ -118,6 +121,7 @@ def rows_make(shop: Any, person: Any, mark: str) -> dict[str, Any]:
         "experiment_id": experiment.pk,
         "import_id": record.pk,
         "key_id": ApiKey.objects.filter(advertiser=shop).latest("created_at").pk,
+        "rate_id": rate.pk,
         "membership_id": Membership.objects.get(user=person).pk,
         "shopper_key": "zebrafish-shopper",
     }
@@ -132,6 +136,7 @@ def random_ids() -> dict[str, Any]:
         for name in (
             "product_id", "segment_id", "placement_id", "job_id", "creative_id", "campaign_id",
             "variant_id", "experiment_id", "import_id", "key_id", "membership_id",
+            "rate_id",
         )
     }  # fmt: skip
 

@@ -17,6 +17,8 @@ register = template.Library()
 _REASONS = {
     NotCounted.REPEAT: "repeated",
     NotCounted.ORDER_REPEAT: "order sent again",
+    NotCounted.ORDER_UNKNOWN: "order not reported yet",
+    NotCounted.REFUND_CURRENCY: "in another currency than its order",
     NotCounted.TOKEN_EXPIRED: "expired link",
     NotCounted.UA_EMPTY: "no user agent",
     NotCounted.UA_BOT: "robot",

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from analytics.models import DailyInvalid, DailyRollup, Event
+from analytics.models import DailyRollup, Event, HourlyInvalid
 from tests import factories
 from tests.analytics.test_reports import World
 
 
-@pytest.mark.parametrize("model", [Event, DailyRollup, DailyInvalid])
+@pytest.mark.parametrize("model", [Event, DailyRollup, HourlyInvalid])
 def test_raw_records_are_looked_at_and_never_changed(client, shop, model):
     World(shop)
     name, ids = model._meta.model_name, list(model.objects.values_list("pk", flat=True))

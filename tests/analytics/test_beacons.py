@@ -114,7 +114,7 @@ def test_a_stored_link_that_is_no_web_page_is_not_followed(client, variant, link
 
 def test_a_deleted_variant_is_404_and_a_lost_database_write_still_leads_home(client, variant):
     _, url = link_of(variant)
-    with patch("analytics.services._insert", side_effect=OperationalError("disk I/O error")):
+    with patch("analytics.services.events_insert", side_effect=OperationalError("disk I/O error")):
         assert client.get(url).status_code == 302
     variant.delete()
     assert client.get(url).status_code == 404

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from analytics.models import DirtyDay, Event
+from analytics.models import DirtyHour, Event
 from campaigns.serving.keys import callers_forget
 from profiles.models import Behaviour, Shopper
 from profiles.pseudonyms import pseudonym_of
@@ -62,7 +62,7 @@ def test_a_beacon_without_a_key_is_counted_on_its_tokens_word(shop):
     assert (event.advertiser, str(event.decision_id), event.validity) == (shop, payload["d"], "valid")
     assert (event.device, event.is_simulated, event.propensity) == ("desktop", True, 0.5)
     assert "Set-Cookie" not in response.headers
-    assert DirtyDay.objects.filter(advertiser=shop, marks=1).count() == 1
+    assert DirtyHour.objects.filter(advertiser=shop).count() == 1
 
 
 def test_a_resent_event_counts_once_for_ever(shop):
@@ -71,7 +71,7 @@ def test_a_resent_event_counts_once_for_ever(shop):
     with patch("django.utils.timezone.now", return_value=timezone.now() + timedelta(days=5)):
         assert post([event]).json() == {"accepted": 0, "duplicates": 1, "rejected": []}
     assert Event.objects.count() == 1
-    assert DirtyDay.objects.get().marks == 1  # nothing new, nothing dirty
+    assert DirtyHour.objects.count() == 1  # nothing new, nothing dirty
 
 
 def test_the_same_id_twice_in_one_batch_is_one_event(shop):
@@ -254,7 +254,7 @@ def test_a_wrong_clock_is_set_right_and_a_late_event_lands_in_its_day(shop, secr
     event = Event.objects.get()
     assert abs(event.occurred_at - true) < timedelta(seconds=2)
     assert event.clock_flag == "shifted"
-    assert DirtyDay.objects.get().day == true.date()
+    assert DirtyHour.objects.get().hour.date() == true.date()
 
 
 def test_a_click_feeds_the_shoppers_interests_once(shop):
@@ -363,7 +363,7 @@ def test_any_origin_may_call_and_no_cookie_is_wanted(shop):
 def test_a_busy_database_is_503_and_nothing_is_half_stored(shop):
     from django.db import OperationalError
 
-    with patch("analytics.services._insert", side_effect=OperationalError("database is locked")):
+    with patch("analytics.services.events_insert", side_effect=OperationalError("database is locked")):
         response = post([event_of(decision_payload(shop))])
     assert response.status_code == 503
     assert response.headers["Retry-After"]

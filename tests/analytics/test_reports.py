@@ -13,7 +13,7 @@ from adplatform.lib.files import content_store
 from adplatform.lib.ids import uuid7
 from analytics import rollups
 from analytics.exports import cell_safe
-from analytics.models import DirtyDay
+from analytics.models import DirtyHour
 from analytics.report_query import query_parse
 from analytics.services import events_record
 from analytics.tracking import IncomingEvent
@@ -243,8 +243,8 @@ def test_the_figures_of_a_deleted_creative_stay(alice_client, world):
 
 
 def test_stale_figures_are_said_to_be_stale(alice_client, world):
-    DirtyDay.objects.create(advertiser=world.advertiser, day=TODAY)
-    DirtyDay.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    DirtyHour.objects.create(advertiser=world.advertiser, hour=timezone.now())
+    DirtyHour.objects.update(created_at=timezone.now() - timedelta(hours=1))
     assert "Figures are behind" in alice_client.get(PAGE).content.decode()
     assert "figures are behind" in alice_client.get("/").content.decode()
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from adplatform.lib.ids import uuid7
 from analytics import rollups, selectors
-from analytics.models import DailyInvalid, DailyRollup, DirtyDay, Event
+from analytics.models import DailyRollup, DirtyHour, Event, HourlyInvalid, HourlyRollup
 from analytics.services import events_record
 from analytics.tracking import IncomingEvent
 from profiles.models import Shopper
@@ -28,7 +28,7 @@ IDS = [uuid7() for _ in range(3)]
 def incoming(advertiser, kind="impression", at=NOON, **fields) -> IncomingEvent:
     """An event of a decision, or an order."""
     defaults = {"event_id": str(uuid7()), "shopper_pseudonym": "ann", "device": "desktop"}
-    if kind == "conversion":
+    if kind in ("conversion", "refund"):
         defaults |= {"order_id": str(uuid7()), "value_cents": 1000, "currency": "EUR", "device": ""}
     else:
         defaults |= {
@@ -60,7 +60,7 @@ def rows_of(shop):
         names = [field.attname for field in model._meta.fields if field.attname not in left_out]
         return sorted(map(str, model.objects.filter(advertiser=shop).values_list(*names)))
 
-    return plain(DailyRollup), plain(DailyInvalid)
+    return plain(DailyRollup), plain(HourlyRollup), plain(HourlyInvalid)
 
 
 def test_an_order_counts_on_its_day_for_the_creative_that_led_to_it(shop):
@@ -70,7 +70,7 @@ def test_an_order_counts_on_its_day_for_the_creative_that_led_to_it(shop):
     found = totals(shop)
     assert (found.conversions, found.revenue_cents, found.unattributed_conversions) == (1, 1000, 1)
     assert DailyRollup.objects.get(day=DAY, creative_id=IDS[1]).conversions == 1
-    assert not DirtyDay.objects.exists()
+    assert not DirtyHour.objects.exists()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -107,7 +107,7 @@ def test_any_order_of_arrival_days_late_gives_the_same_report(shop, seed):
         if rng.random() < 0.3:
             rollups.rollups_refresh()
     rollups.rollups_refresh()
-    assert not DirtyDay.objects.exists()  # one call is enough, although early days mark later ones
+    assert not DirtyHour.objects.exists()  # one call is enough, although early days mark later ones
     assert rows_of(shop) == in_order
 
 
@@ -119,7 +119,7 @@ def test_a_late_click_takes_the_order_of_a_later_day(shop):
     record(incoming(shop, "click", NOON), received_at=NOON + timedelta(days=5))
     rollups.rollups_refresh()
     assert totals(shop, **later).conversions == 1
-    assert not DirtyDay.objects.exists()
+    assert not DirtyHour.objects.exists()
 
 
 def test_rebuilding_twice_changes_nothing(shop):
@@ -133,35 +133,34 @@ def test_rebuilding_twice_changes_nothing(shop):
 
 def test_an_event_that_arrives_during_the_rebuild_is_not_lost(shop):
     record(incoming(shop))
-    swap = rollups._swap
+    swap = rollups._swap_day
 
     def arriving(*args):
         record(incoming(shop))
         swap(*args)
 
-    with patch("analytics.rollups._swap", side_effect=arriving):
+    with patch("analytics.rollups._swap_day", side_effect=arriving):
         rollups.rollups_refresh()
     assert totals(shop).impressions == 1
-    assert DirtyDay.objects.get().marks == 2  # still dirty
+    assert DirtyHour.objects.count() == 1  # the mark of what came meanwhile
     rollups.rollups_refresh()
     assert totals(shop).impressions == 2
-    assert not DirtyDay.objects.exists()
+    assert not DirtyHour.objects.exists()
 
 
 def test_a_slower_rebuild_from_older_events_gives_way(shop):
     record(incoming(shop))
-    mark = DirtyDay.objects.get()
-    compute = rollups._compute
+    compute = rollups.hour_compute
 
-    def overtaken(*args):
-        old = compute(*args)
+    def overtaken(**hour):
+        old = compute(**hour)
         record(incoming(shop))
-        with patch("analytics.rollups._compute", compute):
+        with patch("analytics.rollups.hour_compute", compute):
             rollups.rollups_refresh()
         return old
 
-    with patch("analytics.rollups._compute", overtaken):
-        assert rollups.rollup_rebuild(mark=mark) is False
+    with patch("analytics.rollups.hour_compute", overtaken):
+        assert rollups.rollup_rebuild(advertiser_id=shop.pk, day=DAY, hours=[NOON]) is False
     assert totals(shop).impressions == 2
 
 
@@ -258,8 +257,8 @@ def test_the_roll_up_is_what_sql_counts_in_the_events(db, found):
 def test_freshness_is_the_oldest_event_not_yet_counted(shop):
     assert selectors.freshness_get(advertiser_id=shop.pk).is_stale is False
     record(incoming(shop))
-    DirtyDay.objects.update(created_at=NOON)
+    DirtyHour.objects.update(created_at=NOON)
     fresh = selectors.freshness_get(advertiser_id=shop.pk)
-    assert (fresh.as_of, fresh.is_stale, fresh.pending_days) == (NOON, True, 1)
+    assert (fresh.as_of, fresh.is_stale, fresh.pending_hours) == (NOON, True, 1)
     rollups.rollups_refresh()
     assert selectors.freshness_get(advertiser_id=shop.pk).is_stale is False

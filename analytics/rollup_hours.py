@@ -1,0 +1,194 @@
+"""What one hour of an advertiser comes to, read from its events; nothing is written here."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import TruncHour
+
+from accounts.models import Advertiser
+from analytics import reach
+from analytics.attribution import Touch, Windows, attribute
+from analytics.models import Event
+from analytics.orders import Order, chunks, order_values, refund_problems
+
+KEY = ("campaign_id", "variant_id", "creative_id", "placement_id", "segment_id", "device", "is_simulated")
+INVALID_KEY = ("kind", "invalid_reason", *(name for name in KEY if name not in ("variant_id", "creative_id")))
+TOUCH_KINDS = (Event.Kind.CLICK, Event.Kind.VIEWABLE)
+# Between the making of a row and its commit; nothing waits longer for the database than its time-out.
+COMMIT_DELAY = timedelta(minutes=2)
+MONEY_KINDS = (Event.Kind.CONVERSION, Event.Kind.REFUND)
+
+
+@dataclass
+class Sums:
+    """One line of the roll-up."""
+
+    impressions: int = 0
+    viewables: int = 0
+    clicks: int = 0
+    conversions: int = 0
+    revenue_cents: int = 0
+    refunds: int = 0
+    refunded_cents: int = 0
+    invalid_events: int = 0
+
+
+@dataclass
+class Hour:
+    """What one hour's rows will be; the last part of a key of ``sums`` is the currency of its revenue."""
+
+    start: datetime
+    sums: dict[tuple[Any, ...], Sums] = field(default_factory=lambda: defaultdict(Sums))
+    invalid: list[dict[str, Any]] = field(default_factory=list)
+    reach: dict[UUID | None, bytes] = field(default_factory=dict)
+    later: set[datetime] = field(
+        default_factory=set
+    )  # hours whose orders a late touch of this one may change
+
+
+def windows_get() -> Windows:
+    """The attribution windows in force."""
+    return Windows(
+        click=timedelta(days=settings.ATTRIBUTION_CLICK_DAYS),
+        view=timedelta(days=settings.ATTRIBUTION_VIEW_DAYS),
+    )
+
+
+def hour_compute(*, advertiser_id: UUID, start: datetime) -> Hour:
+    """The hour from ``start`` on."""
+    end = start + timedelta(hours=1)
+    everything = Event.objects.filter(
+        advertiser_id=advertiser_id, occurred_at__gte=start, occurred_at__lt=end
+    ).order_by()
+    valid = everything.filter(validity=Event.Validity.VALID)
+    hour = Hour(start)
+    _add_counts(hour, valid.exclude(kind__in=MONEY_KINDS))
+    _add_invalid(hour, everything.filter(validity=Event.Validity.INVALID))
+    _add_orders(hour, advertiser_id, list(valid.filter(kind=Event.Kind.CONVERSION)))
+    _add_refund_problems(hour, advertiser_id, valid.filter(kind=Event.Kind.REFUND))
+    _add_reach(hour, valid.filter(kind=Event.Kind.IMPRESSION))
+    hour.later = _later_hours(advertiser_id, valid, end)
+    return hour
+
+
+def _add_counts(hour: Hour, events: QuerySet[Event]) -> None:
+    rows = events.values(*KEY).annotate(
+        impressions=Count("pk", filter=Q(kind=Event.Kind.IMPRESSION)),
+        viewables=Count("pk", filter=Q(kind=Event.Kind.VIEWABLE)),
+        clicks=Count("pk", filter=Q(kind=Event.Kind.CLICK)),
+    )
+    for row in rows:
+        sums = hour.sums[(*(row[name] for name in KEY), "")]
+        sums.impressions, sums.viewables, sums.clicks = row["impressions"], row["viewables"], row["clicks"]
+
+
+def _add_invalid(hour: Hour, events: QuerySet[Event]) -> None:
+    for row in events.values(*KEY).annotate(count=Count("pk")):
+        hour.sums[(*(row[name] for name in KEY), "")].invalid_events = row["count"]
+    for row in events.values(*INVALID_KEY).annotate(events=Count("pk")).order_by(*INVALID_KEY):
+        row["reason"] = row.pop("invalid_reason")
+        hour.invalid.append(row)
+
+
+def _add_orders(hour: Hour, advertiser_id: UUID, orders: list[Event]) -> None:
+    """Orders count in their own hour, for the creative they are attributed to, at what was kept of them."""
+    windows = windows_get()
+    touches = _touches_get(advertiser_id, orders, windows)
+    values = order_values(
+        advertiser_id=advertiser_id,
+        home=Advertiser.objects.values_list("currency", flat=True).get(pk=advertiser_id) if orders else "",
+        orders=[Order(o.order_id, o.occurred_at, o.value_cents or 0, o.currency) for o in orders],
+    )
+    for order in orders:
+        touch = attribute(order.occurred_at, touches.get(order.shopper_pseudonym, ()), windows)
+        key = (
+            touch.campaign_id if touch else None,
+            touch.variant_id if touch else None,
+            touch.creative_id if touch else None,
+            touch.placement_id if touch else None,
+            touch.segment_id if touch else None,
+            touch.device if touch else order.device,
+            order.is_simulated or bool(touch and touch.is_simulated),
+        )
+        value = values[order.order_id]
+        sums = hour.sums[(*key, value.currency)]
+        sums.conversions += 1
+        sums.revenue_cents += value.net_cents
+        sums.refunds += value.refunds
+        sums.refunded_cents += value.refunded_cents
+
+
+def _add_refund_problems(hour: Hour, advertiser_id: UUID, refunds: QuerySet[Event]) -> None:
+    """A refund that no order takes is left out in its own hour; the others count with their order."""
+    given = refunds.values_list("order_id", "currency")
+    counts: dict[str, int] = defaultdict(int)
+    for reason, _ in refund_problems(advertiser_id=advertiser_id, refunds=given):
+        counts[reason] += 1
+    for reason, count in sorted(counts.items()):
+        hour.invalid.append({"kind": Event.Kind.REFUND, "reason": reason, "events": count})
+        hour.sums[(*(None,) * 5, "", False, "")].invalid_events += count
+
+
+def _add_reach(hour: Hour, impressions: QuerySet[Event]) -> None:
+    pairs = impressions.exclude(shopper_pseudonym="").values_list("campaign_id", "shopper_pseudonym")
+    shoppers: dict[UUID | None, set[str]] = defaultdict(set)
+    for campaign_id, shopper in pairs.distinct().iterator(chunk_size=5000):
+        shoppers[campaign_id].add(shopper)
+    if shoppers:
+        shoppers[None] = set().union(*shoppers.values())
+    hour.reach = {campaign_id: reach.sketch_of(found) for campaign_id, found in shoppers.items()}
+
+
+def _touches_get(advertiser_id: UUID, orders: Iterable[Event], windows: Windows) -> dict[str, list[Touch]]:
+    by_shopper = [order for order in orders if order.shopper_pseudonym]
+    if not by_shopper:
+        return {}
+    first = min(order.occurred_at for order in by_shopper) - windows.longest
+    last = max(order.occurred_at for order in by_shopper)
+    found: dict[str, list[Touch]] = defaultdict(list)
+    for chunk in chunks(sorted({order.shopper_pseudonym for order in by_shopper})):
+        rows = Event.objects.filter(
+            advertiser_id=advertiser_id,
+            shopper_pseudonym__in=chunk,
+            occurred_at__gte=first,
+            occurred_at__lte=last,
+            kind__in=TOUCH_KINDS,
+            validity=Event.Validity.VALID,
+            decision_id__isnull=False,
+        ).values_list("shopper_pseudonym", "occurred_at", "kind", "decision_id", *KEY)
+        for shopper, occurred_at, kind, *rest in rows:
+            found[shopper].append(Touch(occurred_at, kind == Event.Kind.CLICK, *rest))
+    return found
+
+
+def _later_hours(advertiser_id: UUID, valid: QuerySet[Event], end: datetime) -> set[datetime]:
+    """Hours with orders that a touch of this hour, stored after it, may now claim.
+
+    Asked at the rebuild and not at the insert: whichever of two concurrent transactions (the touch, the
+    order) commits last marks an hour whose rebuild sees both.
+    """
+    late = valid.filter(kind__in=TOUCH_KINDS, created_at__gte=end - COMMIT_DELAY).exclude(
+        shopper_pseudonym=""
+    )
+    return set(
+        Event.objects.filter(
+            advertiser_id=advertiser_id,
+            kind=Event.Kind.CONVERSION,
+            validity=Event.Validity.VALID,
+            occurred_at__gte=end,
+            occurred_at__lt=end + windows_get().longest,
+            shopper_pseudonym__in=late.values("shopper_pseudonym"),
+        )
+        .order_by()
+        .annotate(hour=TruncHour("occurred_at", tzinfo=UTC))
+        .values_list("hour", flat=True)
+        .distinct()
+    )
