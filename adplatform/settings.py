@@ -389,6 +389,10 @@ STOREFRONT_CONVERSIONS_FROM_PAGE = env.bool("STOREFRONT_CONVERSIONS_FROM_PAGE", 
 # --- events
 # How old a reported event may be; what is older is refused with too_old.
 EVENTS_MAX_AGE_DAYS = env.int("EVENTS_MAX_AGE_DAYS", default=30)
+# What one address with one browser may send in a minute before it is kept but not counted; 0: anything.
+# Well above an office, or a carrier's phones behind one address.
+EVENTS_SOURCE_MINUTE = env.int("EVENTS_SOURCE_MINUTE", default=1200)
+CLICKS_SOURCE_MINUTE = env.int("CLICKS_SOURCE_MINUTE", default=60)
 
 # Plain msgspec views are unknown to DRF: each app adds its own to the schema.
 SPECTACULAR_SETTINGS["POSTPROCESSING_HOOKS"] = [

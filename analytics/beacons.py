@@ -11,11 +11,13 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from accounts.addresses import client_address
 from adplatform.lib.tokens import TokenError
 from analytics import services
 from analytics.decision_tokens import DecisionToken, decision_token_read, expired_token_read
 from analytics.events_api import request_purposes
 from analytics.models import Event
+from analytics.sources import watch
 from analytics.tracking import IncomingEvent, NotCounted, device_of, traffic_reason
 from campaigns.selectors import landing_url_get
 
@@ -59,6 +61,12 @@ def _record(request: HttpRequest, decision: DecisionToken, reason: str) -> None:
     agent = request.headers.get("User-Agent", "")[:512]
     reason = reason or traffic_reason(
         method=request.method or "", user_agent=agent, purposes=request_purposes(request)
+    )
+    reason = reason or watch.judge(
+        watch.source_of(address=client_address(request), user_agent=agent),
+        is_click=True,
+        decision_id=decision.decision_id,
+        creative_id=decision.creative_id,
     )
     now = timezone.now()
     # What is not counted has an id of its own, or a prefetch would use up the real click's id.

@@ -15,12 +15,14 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from accounts.addresses import client_address
 from accounts.models import ApiKey
 from adplatform.lib.api import problem_response
 from adplatform.lib.errors import DomainError
 from analytics import services
 from analytics.intake import BadBody, Sender, batch_check, batch_parse
 from analytics.models import Event
+from analytics.sources import watch
 from analytics.tracking import Refusal, traffic_reason
 from campaigns.serving.keys import Caller, caller_of
 
@@ -102,6 +104,7 @@ def _sender(request: HttpRequest, caller: Caller | None) -> Sender:
         max_age=timedelta(days=settings.EVENTS_MAX_AGE_DAYS),
         user_agent=agent,
         traffic_reason=traffic_reason(method="POST", user_agent=agent, purposes=request_purposes(request)),
+        source=b"" if is_server else watch.source_of(address=client_address(request), user_agent=agent),
         advertiser_id=caller.advertiser_id if caller is not None else None,
         may_convert=is_server or from_page,
         is_server=is_server,

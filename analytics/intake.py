@@ -14,6 +14,7 @@ import msgspec
 
 from adplatform.lib.tokens import TokenError
 from analytics.decision_tokens import decision_token_read
+from analytics.sources import watch
 from analytics.tracking import (
     IncomingEvent,
     Refusal,
@@ -82,6 +83,7 @@ class Sender:
     max_age: timedelta
     user_agent: str = ""
     traffic_reason: str = ""  # why nothing of this request is counted
+    source: bytes = b""  # whose events are counted over time; nothing for a server
     advertiser_id: UUID | None = None  # the API key's; None without a key
     may_convert: bool = False
     is_server: bool = False  # a secret key: the request's user agent is the server's, not the shopper's
@@ -196,6 +198,13 @@ def _decision_event(item: EventItem, sent_at: datetime | None, sender: Sender) -
         max_age=sender.max_age,
     )
     agent, reason = _agent(item, sender)
+    if sender.source and not reason:
+        reason = watch.judge(
+            sender.source,
+            is_click=item.kind == "click",
+            decision_id=token.decision_id,
+            creative_id=token.creative_id,
+        )
     return IncomingEvent(
         event_id=item.event_id,
         kind=item.kind,

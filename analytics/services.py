@@ -9,12 +9,14 @@ from typing import TypeVar
 from uuid import UUID
 
 import structlog
-from django.db import OperationalError
+from django.conf import settings
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from accounts.models import Advertiser
 from adplatform.lib.ids import uuid7
 from analytics.event_store import HolderMoved, NewEvent, events_insert
+from analytics.group_commit import GroupCommit
 from analytics.models import Event
 from analytics.tracking import IncomingEvent
 from profiles import services as profile_services
@@ -41,6 +43,14 @@ class RecordResult:
 
 
 @dataclass(frozen=True, slots=True)
+class EventBatch:
+    """What one request brings."""
+
+    events: tuple[IncomingEvent, ...]
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """What decides whether an order may be joined to its shopper."""
 
@@ -50,7 +60,8 @@ class Person:
 
 
 def events_record(*, events: Sequence[IncomingEvent], received_at: datetime) -> RecordResult:
-    """Store a batch and mark its hours dirty, all in one transaction; returning means committed.
+    """Store a batch and mark its hours dirty, in a transaction that other requests may share; returning
+    means committed (inside a transaction of the caller's: stored in that).
 
     An event id already stored is a duplicate. A new id for a decision that already has this kind of
     event, or for an order that is already a conversion, is kept with the reason ``repeat`` or
@@ -58,28 +69,43 @@ def events_record(*, events: Sequence[IncomingEvent], received_at: datetime) -> 
     """
     if not events:
         return RecordResult(0, 0)
-    advertisers = {event.advertiser_id for event in events}
+    batch = EventBatch(tuple(events), received_at)
+    if connection.in_atomic_block:
+        return batches_record([batch])[0]
+    return _group.submit(batch)
+
+
+def batches_record(batches: Sequence[EventBatch]) -> list[RecordResult]:
+    """Several batches in one transaction; of an event in two of them the first has it."""
+    everything = [event for batch in batches for event in batch.events]
+    advertisers = {event.advertiser_id for event in everything}
     known = set(Advertiser.objects.filter(pk__in=advertisers).values_list("pk", flat=True))
-    storable = [event for event in events if event.advertiser_id in known]
-    rows = _rows(storable, received_at)
-    stored = _retried(lambda: events_insert([replace(row) for row in rows]))
+    people, now = _people(everything), timezone.now()
+    rows: dict[tuple[UUID, str], NewEvent] = {}
+    owners: dict[tuple[UUID, str], int] = {}
+    for number, batch in enumerate(batches):
+        for event in batch.events:
+            key = (event.advertiser_id, event.event_id)
+            if event.advertiser_id not in known or key in rows:
+                continue
+            if event.kind == Event.Kind.CONVERSION and event.shopper_pseudonym:
+                event = _conversion_of(event, people.get((event.advertiser_id, event.shopper_pseudonym)))
+            rows[key], owners[key] = NewEvent(uuid7(), event, batch.received_at, now), number
+    ordered = [rows[key] for key in sorted(rows)]
+    stored = _retried(lambda: events_insert([replace(row) for row in ordered]))
+    new: list[list[NewEvent]] = [[] for _ in batches]
+    for row in stored:
+        new[owners[row.key]].append(row)
+    return [_result(batch, of_batch, known) for batch, of_batch in zip(batches, new, strict=True)]
+
+
+def _result(batch: EventBatch, new: list[NewEvent], known: set[UUID]) -> RecordResult:
     return RecordResult(
-        accepted=len(stored),
-        duplicates=len(storable) - len(stored),
-        unknown_advertisers=frozenset(advertisers - known),
-        counted=tuple(row.event for row in stored if row.is_counted),
+        accepted=len(new),
+        duplicates=sum(event.advertiser_id in known for event in batch.events) - len(new),
+        unknown_advertisers=frozenset({event.advertiser_id for event in batch.events} - known),
+        counted=tuple(row.event for row in new if row.is_counted),
     )
-
-
-def _rows(events: Sequence[IncomingEvent], received_at: datetime) -> list[NewEvent]:
-    """One row for each distinct event id of an advertiser, sorted."""
-    people, now = _people(events), timezone.now()
-    first: dict[tuple[UUID, str], IncomingEvent] = {}
-    for event in events:
-        if event.kind == Event.Kind.CONVERSION and event.shopper_pseudonym:
-            event = _conversion_of(event, people.get((event.advertiser_id, event.shopper_pseudonym)))
-        first.setdefault((event.advertiser_id, event.event_id), event)
-    return [NewEvent(uuid7(), first[key], received_at, now) for key in sorted(first)]
 
 
 def _conversion_of(event: IncomingEvent, person: Person | None) -> IncomingEvent:
@@ -103,6 +129,12 @@ def _people(events: Sequence[IncomingEvent]) -> dict[tuple[UUID, str], Person]:
         advertiser_id__in={e.advertiser_id for e in events}, pseudonym__in=asked
     ).values_list("advertiser_id", "pseudonym", "personalisation_allowed", "is_minor", "is_simulated")
     return {(advertiser_id, pseudonym): Person(*rest) for advertiser_id, pseudonym, *rest in found}
+
+
+_group: GroupCommit[EventBatch, RecordResult] = GroupCommit(
+    batches_record,
+    lock_file=settings.VAR_DIR / "events.lock" if connection.vendor == "sqlite" else None,
+)
 
 
 def _retried(write: Callable[[], Result]) -> Result:

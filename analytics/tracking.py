@@ -42,6 +42,8 @@ class NotCounted(StrEnum):
     ORDER_UNKNOWN = "order_unknown"  # a refund whose order has not been reported
     REFUND_CURRENCY = "refund_currency"  # a refund in another currency than its order
     TOKEN_EXPIRED = "token_expired"  # noqa: S105  # an old link, clicked: the shopper is sent on, nothing is counted
+    RATE = "rate"  # one source sends more than people do
+    CLICK_AGAIN = "click_again"  # the same creative clicked twice within seconds
     UA_EMPTY = "ua_empty"
     UA_BOT = "ua_bot"
     UA_NONBROWSER = "ua_nonbrowser"

@@ -20,6 +20,8 @@ _REASONS = {
     NotCounted.ORDER_UNKNOWN: "order not reported yet",
     NotCounted.REFUND_CURRENCY: "in another currency than its order",
     NotCounted.TOKEN_EXPIRED: "expired link",
+    NotCounted.RATE: "too many from one source",
+    NotCounted.CLICK_AGAIN: "clicked twice",
     NotCounted.UA_EMPTY: "no user agent",
     NotCounted.UA_BOT: "robot",
     NotCounted.UA_NONBROWSER: "not a browser",
