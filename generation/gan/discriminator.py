@@ -14,17 +14,25 @@ SLOPE = 0.2
 
 
 class MotifDiscriminator(nn.Module):
-    """Picture (B, 4, size, size) + condition (B, text + style) -> score (B,).
+    """Picture (B, C, size, size) + condition (B, text + style) -> score (B,).
 
-    Strided 4 x 4 convolutions down to 4 x 4; the condition enters as an inner product with the pooled
-    features. The standard deviation over the batch is one more channel, against mode collapse.
+    Strided 4 x 4 convolutions down to 4 x 4 (7 x 7 for 28 pixels); the condition enters as an inner
+    product with the pooled features. The standard deviation over the batch is one more channel, against
+    mode collapse.
     """
 
-    def __init__(self, condition_dim: int, size: int = 64, base: int = 32, top: int = 256) -> None:
+    def __init__(
+        self,
+        condition_dim: int,
+        size: int = 64,
+        base: int = 32,
+        top: int = 256,
+        picture_channels: int = 4,
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        channels, width = 4, base
-        while size > 4:
+        channels, width = picture_channels, base
+        while size > 7:
             layers += [nn.Conv2d(channels, width, 4, stride=2, padding=1), nn.LeakyReLU(SLOPE)]
             channels, width, size = width, min(top, width * 2), size // 2
         self.body = nn.Sequential(*layers)
@@ -38,16 +46,27 @@ class MotifDiscriminator(nn.Module):
         deviation = x.float().var(dim=0, unbiased=False).add(1e-8).sqrt().mean()
         x = torch.cat((x, deviation.expand(len(x), 1, *x.shape[2:])), dim=1)
         features = F.leaky_relu(self.last(x), SLOPE).mean(dim=(2, 3))
-        return self.score(features).squeeze(1) + (features * self.project(condition)).mean(dim=1)
+        fit = (features * self.project(condition)).sum(dim=1) / features.shape[1] ** 0.5
+        return self.score(features).squeeze(1) + fit
 
 
 class MultiScaleDiscriminator(nn.Module):
     """One discriminator for each of the sizes 64, 32, ...: the small one sees shape, not texture."""
 
-    def __init__(self, condition_dim: int, size: int = 64, scales: int = 2) -> None:
+    def __init__(
+        self,
+        condition_dim: int,
+        size: int = 64,
+        scales: int = 2,
+        *,
+        base: int = 32,
+        top: int = 256,
+        picture_channels: int = 4,
+    ) -> None:
         super().__init__()
         self.scales = nn.ModuleList(
-            MotifDiscriminator(condition_dim, size >> level) for level in range(scales)
+            MotifDiscriminator(condition_dim, size >> level, base, top, picture_channels)
+            for level in range(scales)
         )
 
     def forward(self, pictures: Tensor, condition: Tensor) -> Tensor:

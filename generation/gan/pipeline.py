@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +29,7 @@ WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 
 Network = TypeVar("Network", MotifGenerator, MotifUpscaler)
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
 
 
 class ModelMissing(Exception):
@@ -45,6 +47,41 @@ def weights_hash(folder: Path) -> str:
         digest.update(path.relative_to(folder).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def require_files(folder: Path, names: Sequence[str]) -> None:
+    """Raises ModelMissing for the first file that the folder lacks."""
+    for name in names:
+        if not (folder / name).is_file():
+            raise ModelMissing(f"the model folder {folder} has no {name}")
+
+
+def read_network(kind: type[Network], folder: Path) -> Network:
+    """One network in float32, ready to draw. Raises the libraries' errors, or ValueError on NaN."""
+    network: Any = kind.from_config(kind.load_config(folder))
+    tensors = {key: value.float() for key, value in load_file(folder / WEIGHTS).items()}
+    network.load_state_dict(tensors, strict=True)
+    if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
+        raise ValueError(f"{folder / WEIGHTS} holds NaN or infinite weights")
+    return network.requires_grad_(False).to(memory_format=torch.channels_last).eval()
+
+
+def load_generator(folder: Path) -> MotifGenerator:
+    """The generator of a model folder alone. Raises ModelMissing or ModelBroken, naming the file."""
+    return _load_part(MotifGenerator, folder, "generator")
+
+
+def load_upscaler(folder: Path) -> MotifUpscaler:
+    """The upscaler of a model folder alone. Raises ModelMissing or ModelBroken, naming the file."""
+    return _load_part(MotifUpscaler, folder, "upscaler")
+
+
+def _load_part(kind: type[Network], folder: Path, part: str) -> Network:
+    require_files(folder, [f"{part}/config.json", f"{part}/{WEIGHTS}"])
+    try:
+        return read_network(kind, folder / part)
+    except _UNREADABLE as error:
+        raise ModelBroken(f"the {part} in {folder / part} cannot be loaded: {error}") from error
 
 
 class MotifGanPipeline:
@@ -94,29 +131,18 @@ class MotifGanPipeline:
         """Read a folder written by ``save``; computes in float32 whatever the files hold."""
         files = [INDEX, f"{ANCHORS}/{KEYS_FILE}", f"{ANCHORS}/{NAMES_FILE}"]
         files += [f"{part}/{name}" for part in ("generator", "upscaler") for name in ("config.json", WEIGHTS)]
-        for name in files:
-            if not (folder / name).is_file():
-                raise ModelMissing(f"the model folder {folder} has no {name}")
+        require_files(folder, files)
         try:
             index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-            generator = cls._network(MotifGenerator, folder / "generator")
-            upscaler = cls._network(MotifUpscaler, folder / "upscaler")
+            generator = read_network(MotifGenerator, folder / "generator")
+            upscaler = read_network(MotifUpscaler, folder / "upscaler")
             anchors = Anchors.load(folder / ANCHORS)
             settings = {
                 key: float(index[key]) for key in ("anchor_share", "anchor_temperature", "truncation")
             }
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        except _UNREADABLE as error:
             raise ModelBroken(f"the model in {folder} cannot be loaded: {error}") from error
         return cls(generator, upscaler, anchors, **settings)
-
-    @staticmethod
-    def _network(kind: type[Network], folder: Path) -> Network:
-        network: Any = kind.from_config(kind.load_config(folder))
-        tensors = {key: value.float() for key, value in load_file(folder / WEIGHTS).items()}
-        network.load_state_dict(tensors, strict=True)
-        if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
-            raise ValueError(f"{folder / WEIGHTS} holds NaN or infinite weights")
-        return network.requires_grad_(False).to(memory_format=torch.channels_last).eval()
 
     @torch.inference_mode()
     def draw(self, text: Tensor, style: str, seed: int) -> Tensor:

@@ -12,19 +12,81 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from generation.training.adversary import AUGMENTATIONS, PENALTIES, AdversaryConfig
+from generation.gan.networks import MotifGenerator
+from generation.gan.pipeline import load_generator
+from generation.training.adversary import AUGMENTATIONS, LOSSES, PENALTIES, AdversaryConfig
+from generation.training.device import DEVICES, PRECISIONS
+from generation.training.gan_config import LR_SCHEDULES, SAMPLINGS, TrainConfig
 from generation.training.gan_data import build_training_set
-from generation.training.gan_loop import LR_SCHEDULES, SAMPLINGS, TrainConfig, train
+from generation.training.gan_loop import train
 from generation.training.pictures import DatasetError, read_objects
 from generation.training.upscaler_loop import UpscalerConfig, train_upscaler
 
-# smoke: the whole loop in seconds, for a look that everything runs. motif32: minutes on a CPU, the size
-# for comparing switches. motif64: the shipped model.
 PRESETS: dict[str, TrainConfig] = {
-    "smoke": TrainConfig(size=16, channels=(32, 16, 8), width=32, latent_dim=8, batch=4, samples=400),
-    "motif32": TrainConfig(size=32, channels=(192, 128, 64, 32), width=192, samples=120_000),
+    # The whole loop in seconds, for a look that everything runs.
+    "smoke": TrainConfig(
+        channels=(32, 16, 8),
+        width=32,
+        latent_dim=8,
+        batch=4,
+        samples=400,
+        adversary=AdversaryConfig(base=8, top=32),
+    ),
+    # The classic pair at its classic size, 28 x 28 grey: noise and text in, judged by the discriminator
+    # alone. Minutes on a CPU; the ablation's baseline.
+    "grey28": TrainConfig(
+        start=7,
+        channels=(48, 24, 12),
+        width=64,
+        picture="grey",
+        samples=120_000,
+        lr=1e-3,
+        beta1=0.0,
+        lr_schedule="constant",
+        warmup_steps=50,
+        ema=0.99,
+        reconstruction_weight=0.0,
+        adversarial_start=0,
+        adversary=AdversaryConfig(
+            weight=1.0, base=12, top=48, scales=1, penalty_weight=0.1, augmentation="none"
+        ),
+    ),
+    # Colour at half the size: a quarter of the cost of the shipped one.
+    "motif32": TrainConfig(channels=(192, 128, 64, 32), width=192, samples=120_000),
+    # The shipped model: drawing first.
     "motif64": TrainConfig(),
+    # And then, from its weights, the discriminator on top: --from-weights FOLDER.
+    "finetune64": TrainConfig(
+        batch=8,
+        samples=24_000,
+        lr=2e-4,
+        beta1=0.5,
+        text_only_rate=0.9,
+        adversarial_start=0,
+        adversary=AdversaryConfig(weight=0.02, lr=5e-4),
+    ),
 }
+
+# Options that lie in TrainConfig and in its AdversaryConfig by the same names, and those that the
+# upscaler, whose recipe is fixed, also has.
+_RUN = (
+    *("samples", "batch", "lr", "lr_schedule", "jitter", "text_only_rate", "reconstruction_weight"),
+    *("sampling", "device", "precision", "threads", "seed", "checkpoint_seconds", "adversarial_start"),
+)
+_ADVERSARY = {
+    "adversarial_weight": "weight",
+    "adversarial_loss": "loss",
+    "adversarial_lr": "lr",
+    "penalty": "penalty",
+    "penalty_weight": "penalty_weight",
+    "scales": "scales",
+    "progressive": "progressive",
+    "augmentation": "augmentation",
+}
+_UPSCALER = (
+    *("samples", "batch", "lr", "device", "threads", "seed", "crop", "checkpoint_seconds"),
+    *("adversarial_weight", "adversarial_start"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +95,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("var/training/motif"))
     parser.add_argument("--network", choices=("generator", "upscaler"), default="generator")
     parser.add_argument("--preset", choices=tuple(PRESETS), default="motif64")
+    parser.add_argument("--from-weights", type=Path, help="a model folder whose generator to go on from")
     parser.add_argument("--generator", type=Path, help="its checkpoint, as input of the upscaler")
+    parser.add_argument("--device", choices=DEVICES, help="auto: the GPU where there is one")
+    parser.add_argument("--precision", choices=PRECISIONS, help="auto: half on a GPU, float32 on a CPU")
     parser.add_argument("--samples", type=int, help="pictures shown in all; the lr schedule ends there")
     parser.add_argument("--max-seconds", type=float, help="stop with a checkpoint after so long")
     parser.add_argument("--batch", type=int)
@@ -45,50 +110,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--crop", type=int, help="side of the upscaler's small crops")
     parser.add_argument("--jitter", type=float, help="length of the noise on text vectors (they have 1)")
     parser.add_argument("--text-only-rate", type=float, help="share drawn without the picture's own latent")
+    parser.add_argument("--reconstruction-weight", type=float, help="0: a pure GAN, from noise and text")
     parser.add_argument("--threads", type=int, help="torch threads; 1 is often fastest for small layers")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--checkpoint-seconds", type=float)
     parser.add_argument("--adversarial-weight", type=float, help="0: reconstruction only")
     parser.add_argument("--adversarial-start", type=int, help="samples before the discriminator joins")
+    parser.add_argument("--adversarial-loss", choices=LOSSES)
+    parser.add_argument("--adversarial-lr", type=float, help="learning rate of the discriminator")
     parser.add_argument("--penalty", choices=PENALTIES)
     parser.add_argument("--penalty-weight", type=float)
     parser.add_argument("--scales", type=int, help="sizes that the discriminator looks at: 1 or 2")
+    parser.add_argument("--progressive", type=float, help="share of the run in which resolution grows")
     parser.add_argument("--augmentation", choices=AUGMENTATIONS)
 
 
-def config_of(options: argparse.Namespace) -> TrainConfig:
-    """The preset with the options that were given laid over it."""
+def config_of(options: argparse.Namespace, weights: MotifGenerator | None = None) -> TrainConfig:
+    """The preset with the options that were given laid over it; the shape is that of ``weights``."""
     preset = PRESETS[options.preset]
-    given = {
-        name: getattr(options, name)
-        for name in (
-            "samples",
-            "batch",
-            "lr",
-            "lr_schedule",
-            "jitter",
-            "text_only_rate",
-            "sampling",
-            "threads",
-            "seed",
-            "checkpoint_seconds",
-            "adversarial_start",
-        )
+    given = {name: getattr(options, name) for name in _RUN if getattr(options, name) is not None}
+    if weights is not None:
+        shape = weights.config
+        given |= {name: shape[name] for name in ("start", "width", "latent_dim")}
+        given |= {"channels": tuple(shape["channels"])}
+        given |= {"picture": "grey" if shape["picture_channels"] == 1 else "rgba"}
+    judge = {
+        field: getattr(options, name)
+        for name, field in _ADVERSARY.items()
         if getattr(options, name) is not None
     }
-    adversary = {
-        name: value
-        for name, value in (
-            ("weight", options.adversarial_weight),
-            ("penalty", options.penalty),
-            ("penalty_weight", options.penalty_weight),
-            ("scales", options.scales),
-            ("augmentation", options.augmentation),
-        )
-        if value is not None
-    }
-    judge: AdversaryConfig = dataclasses.replace(preset.adversary, **adversary)
-    return dataclasses.replace(preset, adversary=judge, **given)
+    adversary = dataclasses.replace(preset.adversary, **judge)
+    return dataclasses.replace(preset, adversary=adversary, **given)
+
+
+def upscaler_config_of(options: argparse.Namespace) -> UpscalerConfig:
+    """Its few options. Raises ValueError for one that only the generator has."""
+    for name in (*_RUN, *_ADVERSARY, "from_weights"):
+        if name not in _UPSCALER and getattr(options, name) is not None:
+            raise ValueError(f"--{name.replace('_', '-')} is an option of the generator, not of the upscaler")
+    given = {name: getattr(options, name) for name in _UPSCALER if getattr(options, name) is not None}
+    return UpscalerConfig(**given)
 
 
 def emphasised_names(path: Path | None) -> frozenset[str]:
@@ -120,34 +181,40 @@ def run(options: argparse.Namespace, say: Callable[[str], None] = print) -> None
     objects = read_objects(options.data)
     emphasised = emphasised_names(options.emphasise)
     should_stop = StopOnSignal()
-    size = 256 if options.network == "upscaler" else PRESETS[options.preset].size
-    data = build_training_set(
-        objects, size, options.out.parent, emphasised=emphasised, emphasis=options.emphasis
-    )
     if options.network == "upscaler":
-        names = (
-            *("samples", "batch", "lr", "threads", "seed", "crop", "checkpoint_seconds"),
-            *("adversarial_weight", "adversarial_start"),
+        upscaler_config = upscaler_config_of(options)
+        data = build_training_set(
+            objects, 256, options.out.parent, emphasised=emphasised, emphasis=options.emphasis
         )
-        given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
         train_upscaler(
             data,
             options.out,
-            UpscalerConfig(**given),
+            upscaler_config,
             options.generator,
             max_seconds=options.max_seconds,
             should_stop=should_stop,
             say=say,
         )
-    else:
-        train(
-            data,
-            options.out,
-            config_of(options),
-            max_seconds=options.max_seconds,
-            should_stop=should_stop,
-            say=say,
-        )
+        return
+    weights = load_generator(options.from_weights) if options.from_weights else None
+    config = config_of(options, weights)
+    data = build_training_set(
+        objects,
+        config.size,
+        options.out.parent,
+        picture=config.picture,
+        emphasised=emphasised,
+        emphasis=options.emphasis,
+    )
+    train(
+        data,
+        options.out,
+        config,
+        weights=weights,
+        max_seconds=options.max_seconds,
+        should_stop=should_stop,
+        say=say,
+    )
 
 
 def main() -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import torch
 
 from generation.gan.anchors import Anchors
-from generation.gan.pipeline import MotifGanPipeline, weights_hash
+from generation.gan.pipeline import MotifGanPipeline, load_upscaler, weights_hash
 from generation.gan.upscaler import MotifUpscaler
 from generation.training.captions import RARE_KEYWORD_OBJECTS, keyword_counts
+from generation.training.checkpoint import CheckpointError, read_checkpoint
 from generation.training.gan_data import encode_captions
-from generation.training.gan_loop import averaged_generator, read_checkpoint
+from generation.training.gan_trainer import averaged_generator
 from generation.training.pictures import PictureObject, read_objects
 
 ALIASES = Path(__file__).resolve().parents[1] / "data" / "motif_aliases.tsv"
@@ -40,19 +41,31 @@ def build_anchors(objects: Sequence[PictureObject], cache_folder: Path) -> Ancho
     return Anchors(keys, torch.tensor([index for _, index in texts]), [item.name for item in trained])
 
 
+def averaged_upscaler(path: Path) -> MotifUpscaler:
+    """The averaged (EMA) upscaler of a checkpoint, or the one of a model folder."""
+    if path.is_dir():
+        return load_upscaler(path)
+    state = read_checkpoint(path)
+    try:
+        upscaler = MotifUpscaler(state["config"]["channels"], state["config"]["blocks"])
+        upscaler.load_state_dict(state["ema"])
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise CheckpointError(f"the checkpoint {path} is not an upscaler's: {error}") from error
+    return upscaler
+
+
 def build_pipeline(
     generator_checkpoint: Path,
-    upscaler_checkpoint: Path,
+    upscaler_source: Path,
     objects: Sequence[PictureObject],
     cache_folder: Path,
     **settings: float,
 ) -> MotifGanPipeline:
-    """The averaged (EMA) networks of two checkpoints as one pipeline."""
+    """A generator's checkpoint and an upscaler's checkpoint or model folder as one pipeline."""
     generator = averaged_generator(generator_checkpoint)
-    upscaler_state = read_checkpoint(upscaler_checkpoint)
-    upscaler_config = upscaler_state["config"]
-    upscaler = MotifUpscaler(upscaler_config["channels"], upscaler_config["blocks"])
-    upscaler.load_state_dict(upscaler_state["ema"])
+    if generator.config.picture_channels != 4:
+        raise CheckpointError(f"the checkpoint {generator_checkpoint} draws grey; a model folder needs RGBA")
+    upscaler = averaged_upscaler(upscaler_source)
     return MotifGanPipeline(generator, upscaler, build_anchors(objects, cache_folder), **settings)
 
 
@@ -60,7 +73,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``manage.py export_gan``."""
     parser.add_argument("--data", type=Path, required=True, help="pictures folder with captions.jsonl")
     parser.add_argument("--generator", type=Path, required=True, help="its checkpoint.pt")
-    parser.add_argument("--upscaler", type=Path, required=True, help="its checkpoint.pt")
+    parser.add_argument(
+        "--upscaler", type=Path, required=True, help="its checkpoint.pt, or a model folder to take it from"
+    )
     parser.add_argument("--out", type=Path, required=True, help="the folder to write")
     parser.add_argument("--anchor-share", type=float, default=0.8, help="pull towards trained names, 0 to 1")
     parser.add_argument("--truncation", type=float, default=0.7, help="spread of the latent, 0 to 1")

@@ -21,7 +21,7 @@ NAME_RATE = 0.4
 
 @dataclass(frozen=True)
 class Batch:
-    """real: (B, 4, H, W) premultiplied in [0, 1]; text: (B, 384); style: (B, S); row: (B,) picture."""
+    """real: (B, C, H, W) in [0, 1], premultiplied RGBA or grey; text: (B, T); style: (B, S); row: (B,)."""
 
     real: Tensor
     text: Tensor
@@ -29,12 +29,17 @@ class Batch:
     row: Tensor
     names_object: Tensor  # (B,) bool: the caption says what the object is, so text alone should do
 
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on another device."""
+        parts = (self.real, self.text, self.style, self.row, self.names_object)
+        return Batch(*(part.to(device, non_blocking=True) for part in parts))
+
 
 @dataclass
 class TrainingSet:
     """Pictures as uint8 in memory (849 objects x 2 styles at 64 px: 28 MB) and their captions' vectors."""
 
-    pictures: Tensor  # uint8 (N, 4, H, W)
+    pictures: Tensor  # uint8 (N, C, H, W)
     owner: Tensor  # (N,) object index
     style: Tensor  # (N,) style index
     captions: list[list[str]]  # by object
@@ -92,11 +97,22 @@ def encode_captions(captions: Sequence[Sequence[str]], cache_folder: Path) -> Te
     return vectors.half().float()
 
 
+def grey_ink(pictures: np.ndarray) -> np.ndarray:
+    """uint8 premultiplied RGBA (N, 4, H, W) -> (N, 1, H, W): how dark it is on white paper.
+
+    The ground becomes 0, as in the 28 x 28 sets of digits and clothes that everyone knows.
+    """
+    red, green, blue, alpha = (pictures[:, channel].astype(np.float32) for channel in range(4))
+    light = 0.299 * red + 0.587 * green + 0.114 * blue + 255.0 - alpha
+    return (255.0 - light).round().clip(0, 255).astype(np.uint8)[:, None]
+
+
 def build_training_set(
     objects: Sequence[PictureObject],
     size: int,
     cache_folder: Path,
     *,
+    picture: str = "rgba",
     held_out: bool = False,
     emphasised: Collection[str] = (),
     emphasis: int = 3,
@@ -109,6 +125,8 @@ def build_training_set(
     counts = keyword_counts(objects)
     chosen = [item for item in objects if item.held_out == held_out]
     pictures, owner, style = load_pictures(chosen, size)
+    if picture == "grey":
+        pictures = grey_ink(pictures)
     captions = [captions_of(item, counts) for item in chosen]
     times = [emphasis if chosen[index].name in emphasised else 1 for index in owner]
     sizes = Counter(chosen[index].group for index in owner)

@@ -9,7 +9,6 @@ not blur), so there the result must only shrink back to the input and look crisp
 from __future__ import annotations
 
 import copy
-import csv
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -22,8 +21,17 @@ from torch.nn import functional as F
 from generation.gan.discriminator import PatchDiscriminator
 from generation.gan.networks import MotifGenerator
 from generation.gan.upscaler import MotifUpscaler
+from generation.training.checkpoint import (
+    CHECKPOINT,
+    CheckpointError,
+    TrainingDiverged,
+    read_checkpoint,
+    write_checkpoint,
+)
+from generation.training.device import resolve_device
 from generation.training.gan_data import TrainingSet
-from generation.training.gan_loop import CHECKPOINT, TrainingDiverged, averaged_generator, read_checkpoint
+from generation.training.gan_trainer import averaged_generator
+from generation.training.loss_log import LossLog
 from generation.training.losses import gradient_loss
 
 FACTOR = 4
@@ -45,6 +53,7 @@ class UpscalerConfig:
     generated_share: float = 0.4  # of the inputs; the rest are degraded real pictures
     consistency_weight: float = 2.0
     ema: float = 0.998
+    device: str = "auto"
     threads: int = 1
     seed: int = 0
     checkpoint_seconds: float = 120.0
@@ -54,11 +63,11 @@ def degrade(large: Tensor, random: torch.Generator) -> Tensor:
     """Real pictures (B, 4, 4h, 4w) made small, blurred by a random amount: (B, 4, h, w)."""
     small = F.avg_pool2d(large, FACTOR)
     # Binomial blur by shares, twice: 0 keeps the picture, 1 is about as soft as the generator's.
-    kernel = torch.tensor([0.25, 0.5, 0.25])
+    kernel = torch.tensor([0.25, 0.5, 0.25], device=large.device)
     weight = (kernel[:, None] * kernel[None, :]).expand(small.shape[1], 1, 3, 3)
     for _ in range(2):
         blurred = F.conv2d(small, weight, padding=1, groups=small.shape[1])
-        share = torch.rand(len(small), 1, 1, 1, generator=random)
+        share = torch.rand(len(small), 1, 1, 1, generator=random).to(large.device)
         small = small + (blurred - small) * share
     return small
 
@@ -79,29 +88,33 @@ class UpscalerTrainer:
     def __init__(self, config: UpscalerConfig, data: TrainingSet, generator: MotifGenerator | None) -> None:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
-        self.config, self.data, self.generator = config, data, generator
-        self.upscaler = MotifUpscaler(config.channels, config.blocks).to(memory_format=torch.channels_last)
+        self.config, self.data = config, data
+        self.device = resolve_device(config.device)
+        self.generator = generator.to(self.device) if generator is not None else None
+        upscaler = MotifUpscaler(config.channels, config.blocks)
+        self.upscaler = upscaler.to(self.device, memory_format=torch.channels_last)
         self.ema = copy.deepcopy(self.upscaler).requires_grad_(False).eval()
-        self.judge = PatchDiscriminator().to(memory_format=torch.channels_last)
+        self.judge = PatchDiscriminator().to(self.device, memory_format=torch.channels_last)
         self.optimizer = torch.optim.Adam(self.upscaler.parameters(), lr=config.lr, fused=True)
         self.judge_optimizer = torch.optim.Adam(
             self.judge.parameters(), lr=4e-4, betas=(0.5, 0.99), fused=True
         )
         self.random = torch.Generator().manual_seed(config.seed)
         self.step = 0
+        self.seconds = 0.0
 
     def draw(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """large (B, 4, 4c, 4c), small (B, 4, c, c), style (B, S), which small ones are generated (B,)."""
         config = self.config
         rows = torch.randint(len(self.data), (config.batch,), generator=self.random)
-        batch = self.data.draw(rows, self.random, jitter=0.0)
+        batch = self.data.draw(rows, self.random, jitter=0.0).to(self.device)
         small = degrade(batch.real, self.random)
         made = torch.zeros(len(rows), dtype=torch.bool)
         if self.generator is not None:
             made = torch.rand(len(rows), generator=self.random) < config.generated_share
             if made.any():
                 # By the bare name and the prior's mean: what the renderer will feed it.
-                text = self.data.vectors[self.data.offsets[self.data.owner[rows[made]]]]
+                text = self.data.vectors[self.data.offsets[self.data.owner[rows[made]]]].to(self.device)
                 style = batch.style[made]
                 with torch.no_grad():
                     latent, _ = self.generator.latent_prior(text, style)
@@ -156,29 +169,35 @@ class UpscalerTrainer:
             "judge": judged,
         }
 
-    def save(self, path: Path) -> None:
-        """Atomic: written beside and renamed."""
-        state = {
-            "config": asdict(self.config),
-            "step": self.step,
-            "upscaler": self.upscaler.state_dict(),
-            "ema": self.ema.state_dict(),
-            "judge": self.judge.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "judge_optimizer": self.judge_optimizer.state_dict(),
-            "random": self.random.get_state(),
-        }
-        partial = path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(path)
+    def save(self, path: Path, log_sums: dict[str, float]) -> None:
+        """Everything that a resume needs."""
+        write_checkpoint(
+            path,
+            {
+                "config": asdict(self.config),
+                "step": self.step,
+                "seconds": self.seconds,
+                "log_sums": log_sums,
+                "upscaler": self.upscaler.state_dict(),
+                "ema": self.ema.state_dict(),
+                "judge": self.judge.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "judge_optimizer": self.judge_optimizer.state_dict(),
+                "random": self.random.get_state(),
+            },
+        )
 
-    def load(self, path: Path) -> None:
-        """Continue from a checkpoint."""
+    def load(self, path: Path) -> dict[str, float]:
+        """Continue from a checkpoint; returns its ``log_sums``."""
         state = read_checkpoint(path)
-        for name in ("upscaler", "ema", "judge", "optimizer", "judge_optimizer"):
-            getattr(self, name).load_state_dict(state[name])
-        self.random.set_state(state["random"])
-        self.step = state["step"]
+        try:
+            for name in ("upscaler", "ema", "judge", "optimizer", "judge_optimizer"):
+                getattr(self, name).load_state_dict(state[name])
+            self.random.set_state(state["random"])
+            self.step, self.seconds = state["step"], state["seconds"]
+            return state["log_sums"]
+        except (KeyError, TypeError, RuntimeError, ValueError) as error:
+            raise CheckpointError(f"{path} is not an upscaler's of this shape: {error}") from error
 
 
 def train_upscaler(
@@ -195,29 +214,26 @@ def train_upscaler(
     out.mkdir(parents=True, exist_ok=True)
     generator = averaged_generator(generator_checkpoint) if generator_checkpoint else None
     trainer = UpscalerTrainer(config, data, generator)
+    log = LossLog(out / "log.csv", say)
     checkpoint = out / CHECKPOINT
     if checkpoint.is_file():
-        trainer.load(checkpoint)
+        log.load(trainer.load(checkpoint), trainer.step)
         say(f"resumed {checkpoint} at step {trainer.step}")
+    else:
+        log.load({}, 0)
     started = saved = time.monotonic()
-    sums: dict[str, float] = {}
-    with (out / "log.csv").open("a", newline="") as log:
-        writer = csv.writer(log)
-        while trainer.step * config.batch < config.samples:
-            for name, value in trainer.train_step().items():
-                sums[name] = sums.get(name, 0.0) + value / 100
-            now = time.monotonic()
-            if trainer.step % 100 == 0:
-                writer.writerow([trainer.step, round(now - started), *(round(v, 5) for v in sums.values())])
-                log.flush()
-                say(f"step {trainer.step} {sums}")
-                sums = {}
-            if now - saved > config.checkpoint_seconds:
-                trainer.save(checkpoint)
-                saved = now
-                if generator_checkpoint is not None:
-                    trainer.generator = averaged_generator(generator_checkpoint)
-            if should_stop() or (max_seconds is not None and now - started > max_seconds):
-                break
-    trainer.save(checkpoint)
+    before = trainer.seconds
+    while trainer.step * config.batch < config.samples:
+        losses = trainer.train_step()
+        now = time.monotonic()
+        trainer.seconds = before + now - started
+        log.add(trainer.step, trainer.step * config.batch, trainer.seconds, losses)
+        if now - saved > config.checkpoint_seconds:
+            trainer.save(checkpoint, log.sums)
+            saved = now
+            if generator_checkpoint is not None:
+                trainer.generator = averaged_generator(generator_checkpoint).to(trainer.device)
+        if should_stop() or (max_seconds is not None and now - started > max_seconds):
+            break
+    trainer.save(checkpoint, log.sums)
     return trainer

@@ -20,11 +20,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         from argparse import Namespace
 
+        from generation.gan.pipeline import ModelBroken, ModelMissing
+        from generation.training.checkpoint import CheckpointError
         from generation.training.export import run
-        from generation.training.gan_loop import CheckpointError
         from generation.training.pictures import DatasetError
 
         try:
             run(Namespace(**options), say=self.stdout.write)
-        except (CheckpointError, DatasetError) as error:
+        except (CheckpointError, DatasetError, ModelBroken, ModelMissing) as error:
             raise CommandError(str(error)) from error

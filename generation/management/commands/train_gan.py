@@ -22,11 +22,15 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         from argparse import Namespace
 
+        from generation.gan.pipeline import ModelBroken, ModelMissing
+        from generation.training.checkpoint import CheckpointError, TrainingDiverged
         from generation.training.command import run
-        from generation.training.gan_loop import CheckpointError, TrainingDiverged
         from generation.training.pictures import DatasetError
 
         try:
             run(Namespace(**options), say=self.stdout.write)
-        except (DatasetError, TrainingDiverged, CheckpointError, ValueError) as error:
+        except (
+            *(DatasetError, TrainingDiverged, CheckpointError),
+            *(ModelMissing, ModelBroken, ValueError),
+        ) as error:
             raise CommandError(str(error)) from error

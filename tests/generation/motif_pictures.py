@@ -1,0 +1,33 @@
+"""A pictures folder as ``dataset_build`` leaves one, at the size of a test."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from generation.training.pictures import PictureObject
+
+
+def write_pictures(folder: Path, count: int = 4) -> Path:
+    """captions.jsonl and RGBA pictures of ``count`` objects, none of the ids held out."""
+    rows = []
+    number = 0
+    while len(rows) < count:
+        number += 1
+        name = f"thing{number}"
+        if PictureObject(name, name, "", (), "", (), {}).held_out:
+            continue
+        row: dict[str, object] = {"id": name, "name": f"red thing {number}", "group": f"group {number % 2}"}
+        row |= {"keywords": ["red", f"word{number}"], "name_zh": "东西", "keywords_zh": []}
+        for style in ("volumetric", "flat"):
+            image = Image.new("RGBA", (64, 64))
+            ImageDraw.Draw(image).ellipse((8, 8, 50, 30 + 4 * number), fill=(255, 30 * number, 0, 255))
+            path = folder / style / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            image.save(path)
+            row[style] = f"{style}/{name}.png"
+        rows.append(json.dumps(row))
+    (folder / "captions.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return folder
