@@ -8,20 +8,21 @@ from typing import Any
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 
+from adplatform.metrics import metrics
 from adplatform.views import bad_request, healthz, readyz
 
 
 class HealthMiddleware:
-    """Answers the health endpoints before anything can redirect to HTTPS or refuse the host name.
+    """Answers health and metrics before anything can redirect to HTTPS or refuse the host name.
 
-    Who asks is a load balancer or our own supervisor, by address and without TLS.
+    Who asks is a load balancer, Prometheus or our own supervisor, by address and without TLS.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        view = {"/healthz": healthz, "/readyz": readyz}.get(request.path_info)
+        view = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}.get(request.path_info)
         return self.get_response(request) if view is None else view(request)
 
 

@@ -168,7 +168,7 @@ USE_TZ = True
 
 # --- files
 STATIC_URL = "static/"
-STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(VAR_DIR / "static")))
 STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns about a missing folder
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_URL = "media/"
@@ -183,6 +183,20 @@ STORAGES = {
         )
     },
 }
+# Media in a bucket, for several machines: private, read by our own media view, so that a link stays the
+# capability that it is on a disk. Credentials come from where boto3 looks (AWS_ACCESS_KEY_ID, a role, ...).
+S3_BUCKET = env.str("S3_BUCKET", default="")
+if S3_BUCKET:
+    STORAGES["default"] = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": S3_BUCKET,
+            "endpoint_url": env.str("S3_ENDPOINT_URL", default="") or None,
+            "region_name": env.str("S3_REGION", default="") or None,
+            "default_acl": None,  # the bucket's own: private
+            "file_overwrite": True,  # names carry the content's hash, so writing one again is harmless
+        },
+    }
 # Outside production the files are served from where they lie, so that nothing has to be collected.
 WHITENOISE_USE_FINDERS = not PRODUCTION
 # Compressing these takes longer than all else together, and nobody asks for a source map compressed.
@@ -335,6 +349,9 @@ SERVING_TOKEN_DAYS = env.int("SERVING_TOKEN_DAYS", default=7)
 SERVING_SNAPSHOT_SECONDS = env.float("SERVING_SNAPSHOT_SECONDS", default=1.0)
 ATTRIBUTION_CLICK_DAYS = env.int("ATTRIBUTION_CLICK_DAYS", default=7)
 ATTRIBUTION_VIEW_DAYS = env.int("ATTRIBUTION_VIEW_DAYS", default=1)
+
+# --- operations
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # what Prometheus shows at /metrics; empty: no such page
 
 # --- logging
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")

@@ -25,6 +25,7 @@ MARK = "Zebrafish"  # in every text of the shop, in none of the other's
 PUBLIC = {
     "healthz": "tells a load balancer that the process answers",
     "readyz": "tells a load balancer that the database answers",
+    "metrics": "sums over all advertisers for who shows METRICS_TOKEN; 404 without that setting",
     "media": "the link itself is a signed capability that expires",
     "api-schema": "documentation, holds no data",
     "api-docs": "documentation, holds no data",

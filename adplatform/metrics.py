@@ -1,0 +1,115 @@
+"""``GET /metrics`` for Prometheus.
+
+Everything is read from the database when it is asked for, so any of the processes gives the same answer, a
+restart loses nothing and workers need no port of their own. Labels are states, codes, kinds and
+names of models: nothing of an advertiser or a shopper.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import constant_time_compare
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from analytics.metrics import counting_metrics_get
+from generation import queue
+from generation.queue_metrics import queue_metrics_get
+
+CACHE_SECONDS = 5.0  # however many ask, the database is asked once in this time by each process
+
+
+class Collector:
+    """Turns the apps' own figures into metric families."""
+
+    def collect(self) -> Iterator[Metric]:
+        now = queue.clock()
+        jobs = queue_metrics_get(now=now)
+        yield _gauge(
+            "render_jobs",
+            "Render jobs by state.",
+            {(status,): n for status, n in jobs.jobs.items()},
+            "status",
+        )
+        yield _gauge("render_jobs_due", "Jobs that a worker could claim now.", {(): jobs.due})
+        yield _gauge(
+            "render_oldest_due_seconds", "Wait of the first job in line.", {(): jobs.oldest_due_seconds}
+        )
+        yield _gauge(
+            "render_leases_expired", "Leases that no sweep has taken back yet.", {(): jobs.leases_expired}
+        )
+        attempts = CounterMetricFamily(
+            "adplatform_render_attempts",
+            "Tries at render jobs; outcome lost is a crash.",
+            labels=["outcome", "code"],
+        )
+        for labels, count in jobs.attempts.items():
+            attempts.add_metric(list(labels), count)
+        yield attempts
+        seconds = {(quantile,): value for quantile, value in jobs.seconds.items()}
+        yield _gauge(
+            "render_seconds", "Successful tries of the last hour, claim to commit.", seconds, "quantile"
+        )
+        steps = {(model,): value for model, value in jobs.step_seconds.items()}
+        yield _gauge("render_step_seconds", "Median step of the sampler in the last hour.", steps, "model")
+
+        counting = counting_metrics_get(now=now)
+        yield _gauge(
+            "rollup_pending_hours", "Hours whose events are not in the figures.", {(): counting.pending_hours}
+        )
+        yield _gauge(
+            "rollup_lag_seconds", "Age of the oldest event mark not rolled up.", {(): counting.lag_seconds}
+        )
+        today = {(kind,): n for kind, n in counting.today.items()}
+        yield _gauge("events_today", "Counted events of this UTC day.", today, "kind")
+        yield _gauge(
+            "events_not_counted_today",
+            "Events kept and left out.",
+            counting.not_counted_today,
+            "kind",
+            "reason",
+        )
+
+
+def _gauge(name: str, text: str, values: Mapping[tuple[str, ...], float], *labels: str) -> Metric:
+    family = GaugeMetricFamily(f"adplatform_{name}", text, labels=labels)
+    for key, value in values.items():
+        family.add_metric(key, value)
+    return family
+
+
+_registry = CollectorRegistry(auto_describe=False)  # describing would ask the database at import
+_lock = threading.Lock()
+_answer: tuple[float, bytes] = (float("-inf"), b"")
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """The figures, for who shows METRICS_TOKEN; without that setting there is no such page."""
+    if not settings.METRICS_TOKEN:
+        return HttpResponse(status=404)
+    if not constant_time_compare(
+        request.headers.get("Authorization", "").encode(), f"Bearer {settings.METRICS_TOKEN}".encode()
+    ):
+        return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
+    try:
+        return HttpResponse(_text(), content_type=CONTENT_TYPE_LATEST)
+    except DatabaseError as error:
+        return HttpResponse(type(error).__name__, status=503, content_type="text/plain")
+
+
+def _text() -> bytes:
+    global _answer
+    with _lock:
+        if time.monotonic() - _answer[0] > CACHE_SECONDS:
+            _answer = (time.monotonic(), generate_latest(_registry))
+        return _answer[1]
+
+
+_registry.register(Collector())

@@ -1,0 +1,129 @@
+"""Dockerfile, compose.yaml and the manifests: what can be known of them without a container."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from datetime import timedelta
+
+import pytest
+import yaml
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from adplatform.celery import app
+from generation.models import RenderJob
+from tests import factories
+
+ROOT = settings.BASE_DIR
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+STORES = ("postgres", "redis")
+PROGRAMS = [name for name in COMPOSE if name not in STORES]
+MANIFESTS = [
+    document
+    for path in sorted((ROOT / "deploy" / "kubernetes").glob("*.yaml"))
+    for document in yaml.safe_load_all(path.read_text())
+]
+
+
+def manifests(kind: str) -> dict[str, dict]:
+    return {found["metadata"]["name"]: found for found in MANIFESTS if found["kind"] == kind}
+
+
+def queues_of(command: list[str]) -> set[str]:
+    return set(command[command.index("--queues") + 1].split(","))
+
+
+def test_only_the_web_is_reachable_and_only_from_its_own_machine():
+    assert [name for name, service in COMPOSE.items() if "ports" in service] == ["web"]
+    assert all(port.startswith("127.0.0.1:") for port in COMPOSE["web"]["ports"])
+
+
+def test_everything_that_stays_is_watched_and_waits_for_the_one_migration():
+    for name, service in COMPOSE.items():
+        assert ("healthcheck" in service) == (name != "migrate"), name
+    assert COMPOSE["migrate"]["restart"] == "no"
+    for name in set(PROGRAMS) - {"migrate"}:
+        assert COMPOSE[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+        assert COMPOSE[name]["cap_drop"] == ["ALL"]
+
+
+def test_no_secret_has_a_default():
+    for name in ("SECRET_KEY", "PROFILES_PSEUDONYM_KEY", "ALLOWED_HOSTS"):
+        assert COMPOSE["web"]["environment"][name].startswith(f"${{{name}:?"), "compose refuses to start"
+    for document in MANIFESTS:
+        assert document["kind"] != "Secret"
+
+
+def test_every_variable_is_one_that_the_settings_read():
+    source = (ROOT / "adplatform" / "settings.py").read_text()
+    known = set(re.findall(r'env\.\w+\(\s*"(\w+)"', source))
+    used = {
+        *COMPOSE["web"]["environment"],
+        *manifests("ConfigMap")["adplatform"]["data"],
+        *re.findall(r"--from-literal=(\w+)", (ROOT / "deploy" / "kubernetes" / "README.md").read_text()),
+    }
+    assert {name for name in used if not name.startswith("AWS_")} <= known
+    documented = set(re.findall(r"^# (\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert known <= documented
+
+
+def test_the_image_runs_as_nobody_in_particular_and_holds_no_secret():
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    last_stage = lines[max(i for i, line in enumerate(lines) if line.startswith("FROM")) :]
+    assert "USER 10001" in last_stage
+    ignored = (ROOT / ".dockerignore").read_text().split()
+    assert all(any(fnmatch.fnmatch(name, rule) for rule in ignored) for name in (".env", ".git", "var"))
+    pattern = re.search(r"grep -oE '([^']+)'", "\n".join(lines))[1]
+    found = re.findall(pattern, (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    assert len(found) == 1, "the build takes the one torch pin from requirements.txt"
+
+
+@pytest.mark.parametrize("where", ["compose", "kubernetes"])
+def test_every_queue_has_a_worker_and_one_worker_has_the_beat(where):
+    if where == "compose":
+        commands = [COMPOSE[name]["command"] for name in ("worker", "render")]
+    else:
+        deployments = manifests("Deployment")
+        commands = [
+            deployments[name]["spec"]["template"]["spec"]["containers"][0]["command"]
+            for name in ("adplatform-worker", "adplatform-render")
+        ]
+    assert set.union(*map(queues_of, commands)) == {
+        app.conf.task_default_queue,
+        *(route["queue"] for route in app.conf.task_routes.values()),
+    }
+    assert ["--beat" in command for command in commands] == [True, False]
+    assert all(command[command.index("--concurrency") + 1] == "1" for command in commands)
+
+
+def test_every_pod_runs_without_rights_and_is_probed():
+    pods = {**manifests("Deployment"), **manifests("Job")}
+    assert len(pods) == 4
+    for name, workload in pods.items():
+        pod = workload["spec"]["template"]["spec"]
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        for container in [*pod.get("initContainers", []), *pod["containers"]]:
+            assert container["securityContext"]["capabilities"]["drop"] == ["ALL"]
+        if workload["kind"] == "Deployment":
+            assert "livenessProbe" in pod["containers"][0], name
+            assert pod["initContainers"][0]["command"] == ["python", "manage.py", "migrate", "--check"]
+            labels = workload["spec"]["template"]["metadata"]["labels"]
+            assert labels == workload["spec"]["selector"]["matchLabels"]
+
+
+def test_render_pods_follow_the_queue_of_record(shop):
+    trigger = manifests("ScaledObject")["adplatform-render"]["spec"]["triggers"][0]
+    for take in range(3):
+        factories.make_render_job(shop, take=take)
+    due, waiting, _ = RenderJob.objects.order_by("created_at")
+    past, future = timezone.now() - timedelta(hours=25), timezone.now() + timedelta(hours=25)
+    RenderJob.objects.update(available_at=past)
+    RenderJob.objects.filter(pk=waiting.pk).update(available_at=future)
+    RenderJob.objects.filter(pk=due.pk).update(
+        status="leased", lease_owner="a", lease_expires_at=future, lease_epoch=1
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(trigger["metadata"]["query"])
+        assert cursor.fetchone() == (2,), "the running one and the due one"
