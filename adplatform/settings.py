@@ -331,6 +331,10 @@ GENERATION_LOAD_DEADLINE_SECONDS = env.int("GENERATION_LOAD_DEADLINE_SECONDS", d
 GENERATION_PICTURE_SIZE = env.int("GENERATION_PICTURE_SIZE", default=1024)
 GENERATION_STEPS = env.int("GENERATION_STEPS", default=0)  # 0: the model's own default
 GENERATION_GUIDANCE = env.float("GENERATION_GUIDANCE", default=-1.0)  # below 0: the model's own default
+# Pictures drawn of one brief, of which the one that matches it best is kept.
+GENERATION_CANDIDATES = env.int("GENERATION_CANDIDATES", default=1)
+# A transformers CLIP folder that judges the match; empty: the built-in encoder.
+GENERATION_CLIP = env.str("GENERATION_CLIP", default="")
 GENERATION_MAX_ATTEMPTS = env.int("GENERATION_MAX_ATTEMPTS", default=3)
 GENERATION_MAX_CRASHES = env.int("GENERATION_MAX_CRASHES", default=3)
 # PEM files of the certificate that signs creatives (leaf first) and its P-256 key; made in VAR_DIR without.

@@ -224,7 +224,7 @@ def _make(job: RenderJob, watch: Watch) -> tuple[queue.Picture, list[Creative]]:
             )
         )
         watch.on_step(len(creatives), len(brief.sizes))
-    picture = queue.Picture(name, digest, drawn.model_hash, drawn.render_ms, None, drawn.details)
+    picture = queue.Picture(name, digest, drawn.model_hash, drawn.render_ms, drawn.match_score, drawn.details)
     return picture, creatives
 
 

@@ -7,6 +7,7 @@ this module for its error type without paying for them (about 3 s and 300 MB).
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 from collections.abc import Sequence
@@ -99,3 +100,9 @@ class TextEncoder:
                 pooled = (states * mask).sum(1) / mask.sum(1).clamp(min=1.0)
                 vectors[rows] = torch.nn.functional.normalize(pooled, dim=1)
         return vectors
+
+
+@functools.cache
+def text_encoder_get() -> TextEncoder:
+    """The installed package's encoder, once a process: 90 MB that image models and judges share."""
+    return TextEncoder()

@@ -6,7 +6,6 @@ Importing this module imports no torch; constructing ``DiffusionRenderer`` does.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import inspect
 import os
 import tempfile
@@ -23,8 +22,7 @@ from generation.renderers.fitting import fitted_size, native_side, prompt_fitted
 from generation.renderers.inpainting import ground_of, keep_fitted, kept_restored, mask_of
 from generation.renderers.lora import lora_loaded
 from generation.renderers.speed import Speed, speed_apply
-
-_HASH_CHUNK = 1 << 20
+from generation.renderers.weights import weights_hash
 
 
 def hub_download(hub_id: str) -> Path:
@@ -43,17 +41,6 @@ def hub_download(hub_id: str) -> Path:
             f"{hub_id} is no folder here and could not be fetched from the hub ({type(error).__name__}).",
             permanent=False,
         ) from error
-
-
-def weights_hash(folder: Path) -> str:
-    """SHA-256 over the weight files, in the order of their names."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.safetensors")):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        with open(path, "rb") as file:
-            while chunk := file.read(_HASH_CHUNK):
-                digest.update(chunk)
-    return digest.hexdigest()
 
 
 class DiffusionRenderer:

@@ -73,12 +73,12 @@ class GanRenderer:
         import torch
 
         from generation.gan.pipeline import ModelBroken, ModelMissing, MotifGanPipeline, weights_hash
-        from generation.text_encoder import TextEncoder, TextEncoderMissing
+        from generation.text_encoder import TextEncoder, TextEncoderMissing, text_encoder_get
 
         torch.set_num_threads(threads)
         try:
             self._pipeline = MotifGanPipeline.load(folder)
-            self._encoder = TextEncoder(encoder_folder)
+            self._encoder = TextEncoder(encoder_folder) if encoder_folder else text_encoder_get()
         except ModelMissing as error:
             raise RenderError("model_missing", str(error), permanent=True) from error
         except ModelBroken as error:

@@ -1,0 +1,1 @@
+"""How well a picture and a text agree, as one number."""
