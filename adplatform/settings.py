@@ -314,7 +314,9 @@ GENERATION_MODELS = {
     "motif-gan": str(BASE_DIR / "generation" / "weights" / "motif-gan"),
     **env.dict("GENERATION_MODELS", default={}),
 }
+# Of the final picture, where the campaign names none; and of the draft that is shown while one is edited.
 GENERATION_DEFAULT_MODEL = env.str("GENERATION_DEFAULT_MODEL", default="motif-gan")
+GENERATION_DRAFT_MODEL = env.str("GENERATION_DRAFT_MODEL", default="motif-gan")
 GENERATION_TORCH_THREADS = env.int("GENERATION_TORCH_THREADS", default=1)
 GENERATION_DTYPE = env.str("GENERATION_DTYPE", default="auto")  # auto | float32 | float16 | bfloat16
 # Each where the model's parts have it: faster after a long first picture; less memory for more time.

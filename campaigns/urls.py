@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns import catalog_urls, placement_views, serving_urls, views, wizard_views
+from campaigns import catalog_urls, draft_views, placement_views, serving_urls, views, wizard_views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns/", views.campaign_list_view, name="campaign-list"),
@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns/<uuid:campaign_id>/segments/", wizard_views.campaign_segments, name="campaign-segments"),
     path("campaigns/<uuid:campaign_id>/settings/", wizard_views.campaign_settings, name="campaign-settings"),
     path("campaigns/<uuid:campaign_id>/preview/", wizard_views.campaign_preview, name="campaign-preview"),
+    path("campaigns/<uuid:campaign_id>/draft/", draft_views.campaign_draft, name="campaign-draft"),
     path(
         "campaigns/<uuid:campaign_id>/generate/",
         wizard_views.campaign_generate_view,

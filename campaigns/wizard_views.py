@@ -19,6 +19,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
+from django_htmx.http import trigger_client_event
 
 from accounts.permissions import WRITING_ROLES, MemberRequest, member_required
 from adplatform.lib.errors import DomainError
@@ -35,6 +36,7 @@ from profiles.taxonomy import INTERESTS
 
 PRODUCTS_PER_PAGE = 24
 PROMPTS_PER_PAGE = 12
+DRAFT_PRODUCTS = 50  # to choose from beside the settings; the last step shows a draft of every picture
 STEPS = (
     ("campaign-products", "Products"),
     ("campaign-segments", "Segments"),
@@ -176,10 +178,17 @@ def campaign_settings(request: MemberRequest, campaign: Campaign) -> HttpRespons
                 if not error.errors:
                     form.add_error(None, error.message)
         if request.htmx:  # type: ignore[attr-defined]
-            return render(request, "campaigns/_campaign_saved.html", {"form": form})
+            response = render(request, "campaigns/_campaign_saved.html", {"form": form})
+            return trigger_client_event(response, "campaign-saved", after="settle")
         if not form.errors:
             return redirect("campaign-preview", campaign.pk)
-    context = {"form": form, "styles": STYLES.values(), "has_placements": _has_placements(form)}
+    context = {
+        "form": form,
+        "styles": STYLES.values(),
+        "has_placements": _has_placements(form),
+        "draft_products": campaign.products.order_by("title", "external_id")[:DRAFT_PRODUCTS],
+        "draft_segments": campaign.segments.order_by("name"),
+    }
     return _step(request, campaign, "campaign-settings", context)
 
 

@@ -129,6 +129,34 @@ class RenderJob(TenantModel):
         return first + share * done
 
 
+class Draft(TenantModel):
+    """A quick look at a brief while a person edits it: one small creative, never reviewed, never served.
+
+    One row a brief, so asking again for what was seen before shows it at once.
+    """
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", "Being drawn"
+        MADE = "made", "Drawn"
+        FAILED = "failed", "Failed"
+
+    brief = models.JSONField()  # generation.briefs.Brief as a dict, of the draft model and one size
+    fingerprint = models.CharField(max_length=64)
+    status = models.CharField(max_length=7, choices=Status, default=Status.WAITING)
+    tries = models.PositiveSmallIntegerField(default=0)  # counted before each, so that a kill counts too
+    file = models.CharField(max_length=200, blank=True)  # storage name
+    made_ms = models.PositiveIntegerField(null=True, blank=True)  # picture and composition
+    error_code = models.CharField(max_length=60, blank=True)
+    error_message = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["advertiser", "fingerprint"], name="draft_once")]
+        indexes = [
+            models.Index(fields=["created_at"], condition=Q(status="waiting"), name="draft_waiting"),
+            models.Index(fields=["advertiser", "created_at"], name="draft_age"),
+        ]
+
+
 class RenderAttempt(TenantModel):
     """One try of a worker at a job."""
 

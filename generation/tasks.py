@@ -15,7 +15,7 @@ from typing import Any
 from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 
-from generation import queue, services
+from generation import drafts, queue, services
 from generation.media_sweep import media_sweep as media_sweep_now
 
 # Other work (roll-ups, segments) shares the worker: after so long the next message gets its turn.
@@ -63,6 +63,8 @@ def render_sweep() -> None:
     services.render_sweep(now=queue.clock())
     if queue.jobs_due(now=queue.clock()).exists():
         render_wake.apply_async(retry=False, expires=WAKE_SECONDS)
+    if drafts.drafts_waiting():
+        draft_wake.apply_async(retry=False, expires=WAKE_SECONDS)
 
 
 @shared_task(name="generation.tasks.media_sweep", ignore_result=True, expires=600)
@@ -71,10 +73,17 @@ def media_sweep() -> None:
     media_sweep_now(now=time.time())
 
 
+@shared_task(name="generation.tasks.draft_wake", ignore_result=True, expires=60)
+def draft_wake(draft_id: str = "") -> None:
+    """Draw the drafts that wait. ``draft_id`` is for the log only."""
+    drafts.drafts_make()
+
+
 def _work(seconds: float) -> None:
     worker = f"{socket.gethostname()}:{os.getpid()}"
     until = time.monotonic() + seconds
     while time.monotonic() < until and not is_stopping():
+        drafts.drafts_make()  # somebody is looking at the page: they go before the next picture
         if not services.render_execute(worker, stopping=is_stopping, on_hang=_kill_self):
             return
 

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from generation import brand_views, creative_views, job_views
+from generation import brand_views, creative_views, draft_views, job_views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("brand/", brand_views.brand_kit, name="brand-kit"),
@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("render-jobs/<uuid:job_id>/live", job_views.job_detail_live, name="render-job-live"),
     path("render-jobs/<uuid:job_id>/cancel", job_views.job_cancel, name="render-job-cancel"),
     path("render-jobs/<uuid:job_id>/retry", job_views.job_retry, name="render-job-retry"),
+    path("drafts/<uuid:draft_id>/live", draft_views.draft_live, name="draft-live"),
     path("creatives/", creative_views.creative_list, name="creative-list"),
     path("creatives/approve", creative_views.creatives_approve, name="creatives-approve"),
     path("creatives/review", creative_views.creative_review, name="creative-review"),

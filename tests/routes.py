@@ -17,6 +17,7 @@ from accounts.models import ApiKey, Membership
 from analytics.models import ExchangeRate
 from campaigns.catalog_services import catalog_preview
 from campaigns.models import Experiment, ExperimentArm, Variant
+from generation.drafts import draft_request
 from profiles.services import consent_record
 from tests import factories
 
@@ -111,7 +112,9 @@ def rows_make(shop: Any, person: Any, mark: str) -> dict[str, Any]:
     rate = ExchangeRate.objects.create(advertiser=shop, day=date(2026, 11, 23), currency="USD", rate="0.9215")
     factories.make_key(shop)
     ApiKey.objects.filter(advertiser=shop).update(name=mark)
+    draft = draft_request(advertiser=shop, brief=factories.make_brief(product))
     return {
+        "draft_id": draft.pk,
         "product_id": product.pk,
         "segment_id": segment.pk,
         "placement_id": placement.pk,
@@ -137,7 +140,7 @@ def random_ids() -> dict[str, Any]:
         for name in (
             "product_id", "segment_id", "placement_id", "job_id", "creative_id", "campaign_id",
             "variant_id", "experiment_id", "import_id", "key_id", "membership_id",
-            "rate_id",
+            "rate_id", "draft_id",
         )
     }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""From a model's name to a loaded renderer; one model a process.
+"""From a model's name to a loaded renderer; one model a process, and the small one of drafts beside it.
 
 The folder is checked here, before any library sees it, because their own messages for a missing folder
 speak of a network ("couldn't connect to huggingface.co").
@@ -38,14 +38,19 @@ def renderer_get(name: str) -> Renderer:
         ) from None
     key = (name, location)
     if key not in _loaded:
-        _loaded.clear()  # two models side by side would double a worker's memory
+        if name != settings.GENERATION_DRAFT_MODEL:
+            # Two large models side by side would double a worker's memory.
+            for other in [other for other in _loaded if other[0] != settings.GENERATION_DRAFT_MODEL]:
+                del _loaded[other]
         _loaded[key] = renderer_load(name, location)
     return _loaded[key]
 
 
 def renderer_loaded() -> str:
-    """The model that this process has in memory; the empty string before the first."""
-    return next((name for name, _ in _loaded), "")
+    """The model that this process has in memory, of two not the one of drafts; "" before the first."""
+    return max(
+        (name for name, _ in _loaded), key=lambda name: name != settings.GENERATION_DRAFT_MODEL, default=""
+    )
 
 
 def renderer_load(name: str, location: str) -> Renderer:
