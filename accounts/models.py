@@ -109,3 +109,70 @@ class ApiKey(TenantModel):
     def mint(cls, kind: str) -> str:
         """A new random key; the only moment at which its text exists."""
         return cls.PREFIX_BY_KIND[cls.Kind(kind)] + secrets.token_urlsafe(32)
+
+
+class WebhookEndpoint(TenantModel):
+    """Where a shop's server wants to be told what happens here."""
+
+    class Kind(models.TextChoices):
+        CREATIVE_APPROVED = "creative.approved", "A creative was approved"
+        EXPERIMENT_DECIDED = "experiment.decided", "An experiment was decided"
+        BUDGET_SPENT = "budget.spent", "A campaign's budget is spent"
+
+    url = models.CharField(max_length=500)
+    kinds = models.JSONField(default=list)
+    # Readable, because it has to sign; whoever can read this table can read what is signed as well.
+    secret = models.CharField(max_length=80, editable=False)
+    previous_secret = models.CharField(max_length=80, blank=True, editable=False)
+    previous_until = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField(default=0)  # in a row
+    disabled_at = models.DateTimeField(null=True, blank=True)
+    disabled_reason = models.CharField(max_length=40, blank=True)
+
+    def __str__(self) -> str:
+        return self.url
+
+
+class WebhookDelivery(TenantModel):
+    """One message to one endpoint, written in the transaction of what it tells; sent by a worker.
+
+    ``available_at`` is when it may be tried next. A worker that takes one moves it into the future first,
+    so that another leaves it alone and a lost worker's message comes up again.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "Waiting"
+        DELIVERED = "delivered", "Delivered"
+        FAILED = "failed", "Given up"
+
+    endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.CASCADE, related_name="deliveries")
+    kind = models.CharField(max_length=40)
+    body = models.TextField()  # exactly the bytes that are signed, at every attempt
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    available_at = models.DateTimeField()
+    attempted_at = models.DateTimeField(null=True, blank=True)
+    answer_ms = models.PositiveIntegerField(null=True, blank=True)
+    answer_status = models.PositiveSmallIntegerField(null=True, blank=True)  # of HTTP
+    error = models.CharField(max_length=40, blank=True)  # why there was no answer
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["available_at"], condition=models.Q(status="pending"), name="webhook_delivery_due"
+            ),
+            models.Index(fields=["endpoint", "-created_at"], name="webhook_delivery_log"),
+        ]
+
+
+class IdempotentRequest(TenantModel):
+    """A request that carried an Idempotency-Key: what it asked, and the answer once there is one."""
+
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)  # SHA-256 of method, path and body
+    locked_until = models.DateTimeField()  # a process that died with it blocks the key no longer than this
+    status = models.PositiveSmallIntegerField(null=True, blank=True)  # null: being worked on
+    answer = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["advertiser", "key"], name="idempotent_request_once")]

@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
 from django.urls import path, reverse_lazy
 
-from accounts import views
+from accounts import views, webhook_views
 
 urlpatterns = [
     path(
@@ -22,6 +22,14 @@ urlpatterns = [
     path("advertiser/", views.advertiser_switch, name="advertiser-switch"),
     path("keys/", views.api_key_list, name="api-key-list"),
     path("keys/<uuid:key_id>/revoke/", views.api_key_revoke, name="api-key-revoke"),
+    path("webhooks/", webhook_views.webhook_list, name="webhook-list"),
+    path("webhooks/<uuid:endpoint_id>/", webhook_views.webhook_detail, name="webhook-detail"),
+    path("webhooks/<uuid:endpoint_id>/change/", webhook_views.webhook_change, name="webhook-change"),
+    path(
+        "webhooks/deliveries/<uuid:delivery_id>/redeliver/",
+        webhook_views.webhook_redeliver,
+        name="webhook-redeliver",
+    ),
     path("people/", views.member_list, name="member-list"),
     path("people/<uuid:membership_id>/remove/", views.member_remove, name="member-remove"),
 ]

@@ -15,6 +15,8 @@ app.conf.beat_schedule = {
     "media_sweep": {"task": "generation.tasks.media_sweep", "schedule": 3600.0},
     "segments_refresh": {"task": "profiles.tasks.segments_refresh", "schedule": 60.0},
     "rollups_refresh": {"task": "analytics.tasks.rollups_refresh", "schedule": 10.0},
+    "webhooks_send": {"task": "accounts.tasks.webhooks_send", "schedule": 10.0},
+    "accounts_purge": {"task": "accounts.tasks.accounts_purge", "schedule": 3600.0},
     "experiment_reports_refresh": {
         "task": "analytics.tasks.experiment_reports_refresh",
         "schedule": 300.0,

@@ -78,6 +78,7 @@ NAVIGATION = (
             Entry("Brand kit", "brand-kit"),
             Entry("Exchange rates", "exchange-rate-list"),
             Entry("API keys", "api-key-list"),
+            Entry("Webhooks", "webhook-list", ("webhook-detail",)),
             Entry("People", "member-list"),
             Entry("API reference", "api-docs"),
         ),

@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from analytics import exchange_rates_api, experiments_api
+from analytics import exchange_rates_api, experiments_api, orders_api
 from analytics.api import PerformanceReportApi
 from analytics.events_api import events
 
 urlpatterns = [
     path("events", events, name="api-events"),
+    path("conversions", orders_api.ConversionApi.as_view(), name="api-conversion"),
+    path("refunds", orders_api.RefundApi.as_view(), name="api-refund"),
     path("reports/performance", PerformanceReportApi.as_view(), name="api-performance-report"),
     path("exchange-rates", exchange_rates_api.ExchangeRateListApi.as_view(), name="api-exchange-rate-list"),
     path(

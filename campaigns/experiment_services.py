@@ -12,7 +12,8 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from accounts.models import Advertiser, User
+from accounts.models import Advertiser, User, WebhookEndpoint
+from accounts.webhooks import webhook_emit
 from adplatform.lib.errors import DomainError
 from campaigns.experiment_selectors import experiment_get
 from campaigns.models import Campaign, Experiment, ExperimentArm, ExperimentRecord
@@ -191,6 +192,17 @@ def experiment_decide(
     experiment.status = Status.DECIDED
     experiment.save()
     _record(experiment, outcome, user, comment)
+    webhook_emit(
+        advertiser_id=advertiser.pk,
+        kind=WebhookEndpoint.Kind.EXPERIMENT_DECIDED,
+        data={
+            "experiment_id": experiment.pk,
+            "campaign_id": experiment.campaign_id,
+            "outcome": outcome,
+            "arm": experiment.decided_arm,
+            "decided_at": now,
+        },
+    )
     serving_version_bump(advertiser.pk)
     return experiment
 

@@ -14,8 +14,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import Advertiser, Membership, User
+from accounts.models import Advertiser, Membership, User, WebhookEndpoint
 from accounts.permissions import REVIEWING_ROLES
+from accounts.webhooks import webhook_emit
 from adplatform.lib.errors import DomainError, NotFound
 from generation.models import Creative, ReviewRecord
 
@@ -194,6 +195,19 @@ def _move(
         comment=comment.strip()[:COMMENT_LENGTH],
         sha256=creative.sha256,
     )
+    if target == Status.APPROVED:
+        webhook_emit(
+            advertiser_id=creative.advertiser_id,
+            kind=WebhookEndpoint.Kind.CREATIVE_APPROVED,
+            data={
+                "creative_id": creative.pk,
+                "sha256": creative.sha256,
+                "width": creative.width,
+                "height": creative.height,
+                "headline": creative.headline,
+                "approved_at": now,
+            },
+        )
     creative.refresh_from_db(
         fields=["status", "approved_sha256", "reject_reason", "reviewed_by", "reviewed_at"]
     )

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
+from urllib.parse import quote
 
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
-from accounts.models import ApiKey, Membership
+from accounts.models import ApiKey, Membership, WebhookDelivery, WebhookEndpoint
 from analytics.models import ExchangeRate
 from campaigns.catalog_services import catalog_preview
 from campaigns.models import Experiment, ExperimentArm, Variant
@@ -110,6 +112,15 @@ def rows_make(shop: Any, person: Any, mark: str) -> dict[str, Any]:
         advertiser=shop, shopper_key="zebrafish-shopper", personalisation=True, text_version="1", source="t"
     )
     rate = ExchangeRate.objects.create(advertiser=shop, day=date(2026, 11, 23), currency="USD", rate="0.9215")
+    endpoint = WebhookEndpoint.objects.create(
+        advertiser=shop,
+        url=f"https://shop.example/{quote(mark)}",
+        kinds=["creative.approved"],
+        secret="whsec_",
+    )
+    delivery = WebhookDelivery.objects.create(
+        advertiser=shop, endpoint=endpoint, kind="creative.approved", body=mark, available_at=timezone.now()
+    )
     factories.make_key(shop)
     ApiKey.objects.filter(advertiser=shop).update(name=mark)
     draft = draft_request(advertiser=shop, brief=factories.make_brief(product))
@@ -126,6 +137,8 @@ def rows_make(shop: Any, person: Any, mark: str) -> dict[str, Any]:
         "import_id": record.pk,
         "key_id": ApiKey.objects.filter(advertiser=shop).latest("created_at").pk,
         "rate_id": rate.pk,
+        "endpoint_id": endpoint.pk,
+        "delivery_id": delivery.pk,
         "membership_id": Membership.objects.get(user=person).pk,
         "shopper_key": "zebrafish-shopper",
     }
@@ -140,7 +153,7 @@ def random_ids() -> dict[str, Any]:
         for name in (
             "product_id", "segment_id", "placement_id", "job_id", "creative_id", "campaign_id",
             "variant_id", "experiment_id", "import_id", "key_id", "membership_id",
-            "rate_id", "draft_id",
+            "rate_id", "draft_id", "endpoint_id", "delivery_id",
         )
     }  # fmt: skip
 

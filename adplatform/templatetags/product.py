@@ -22,6 +22,7 @@ _TONES = {
     "draft": "neutral", "live": "good", "paused": "warn", "ended": "neutral", "preview": "info",
     "applied": "good", "failed": "bad", "in_stock": "good", "out_of_stock": "warn", "preorder": "info",
     "backorder": "info", "valid": "good", "invalid": "bad",
+    "pending": "info", "delivered": "good",
 }  # fmt: skip
 
 
