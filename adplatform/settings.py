@@ -415,6 +415,11 @@ STOREFRONT_CONVERSIONS_FROM_PAGE = env.bool("STOREFRONT_CONVERSIONS_FROM_PAGE", 
 # --- events
 # How old a reported event may be; what is older is refused with too_old.
 EVENTS_MAX_AGE_DAYS = env.int("EVENTS_MAX_AGE_DAYS", default=30)
+# A Redis stream in front of the database, for peaks (docs/events.md); empty: every event goes there directly.
+EVENTS_BUFFER_URL = env.str("EVENTS_BUFFER_URL", default="")
+EVENTS_BUFFER_BATCHES = env.int("EVENTS_BUFFER_BATCHES", default=10_000)  # that may wait; more are refused
+# How far behind the figures may be before /readyz says so; 0: never.
+READY_STALE_SECONDS = env.int("READY_STALE_SECONDS", default=900)
 # What one address with one browser may send in a minute before it is kept but not counted; 0: anything.
 # Well above an office, or a carrier's phones behind one address.
 EVENTS_SOURCE_MINUTE = env.int("EVENTS_SOURCE_MINUTE", default=1200)

@@ -198,3 +198,9 @@ def worker_child() -> Child:
         "--without-gossip", "--without-mingle",
     ]  # fmt: skip
     return Child("worker", command, stop_seconds=45)
+
+
+def drain_child() -> Child:
+    """Stores what waits in the Redis buffer of events."""
+    command = [sys.executable, "manage.py", "events_drain"]
+    return Child("events drain", command, stop_seconds=10)

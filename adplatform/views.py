@@ -1,10 +1,12 @@
 """Health endpoints, and the answers of last resort."""
 
-from django.db import DatabaseError, connection
+from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from adplatform.lib.api import problem_response
+from analytics.freshness import rollups_behind
 
 _SENTENCES = {
     400: ("bad_request", "Bad request", "The request could not be understood."),
@@ -24,13 +26,19 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """The process can do its work: the database answers."""
+    """The process can do its work: the database answers, and the figures are not far behind."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        behind = round(rollups_behind().total_seconds())
     except DatabaseError as error:
         return JsonResponse({"status": "unavailable", "database": type(error).__name__}, status=503)
-    return JsonResponse({"status": "ok", "database": "ok"})
+    is_stale = 0 < settings.READY_STALE_SECONDS < behind
+    body = {
+        "status": "unavailable" if is_stale else "ok",
+        "database": "ok",
+        "rollups": "stale" if is_stale else "ok",
+        "rollups_behind_seconds": behind,
+    }
+    return JsonResponse(body, status=503 if is_stale else 200)
 
 
 def _error(request: HttpRequest, status: int) -> HttpResponse:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.addresses import client_address
 from adplatform.lib.tokens import TokenError
-from analytics import services
+from analytics import event_intake, services
 from analytics.decision_tokens import DecisionToken, decision_token_read, expired_token_read
 from analytics.events_api import request_purposes
 from analytics.models import Event
@@ -89,8 +89,8 @@ def _record(request: HttpRequest, decision: DecisionToken, reason: str) -> None:
         is_simulated=decision.is_simulated,
     )
     try:
-        result = services.events_record(events=[event], received_at=now)
-    except (OperationalError, InterfaceError):
+        result = event_intake.events_take(events=[event], received_at=now)
+    except (OperationalError, InterfaceError, event_intake.BufferIsFull):
         # The shopper's way matters more than our figure; the loss is logged, not hidden.
         log.exception("click_lost", decision=str(decision.decision_id))
         return

@@ -19,7 +19,7 @@ from accounts.addresses import client_address
 from accounts.models import ApiKey
 from adplatform.lib.api import problem_response
 from adplatform.lib.errors import DomainError
-from analytics import services
+from analytics import event_intake, services
 from analytics.intake import BadBody, Sender, batch_check, batch_parse
 from analytics.models import Event
 from analytics.sources import watch
@@ -63,7 +63,11 @@ def events(request: HttpRequest) -> HttpResponse:
         return problem_response("too_many_items", f"At most {ITEM_LIMIT} events in a batch.", 413)
     intake = batch_check(batch, sender := _sender(request, caller))
     try:
-        result = services.events_record(events=intake.events, received_at=sender.received_at)
+        result = event_intake.events_take(events=intake.events, received_at=sender.received_at)
+    except event_intake.BufferIsFull:
+        answer = problem_response("buffer_full", "Too many events wait; send the same batch again.", 503)
+        answer["Retry-After"] = "5"
+        return answer
     except (OperationalError, InterfaceError):
         answer = problem_response("try_again", "The database is busy; send the same batch again.", 503)
         answer["Retry-After"] = "2"

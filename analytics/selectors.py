@@ -9,10 +9,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Unpack
 from uuid import UUID
 
-from django.db.models import BooleanField, Count, ExpressionWrapper, Min, Q, QuerySet, Sum
+from django.db.models import BooleanField, Count, ExpressionWrapper, Q, QuerySet, Sum
 from django.utils import timezone
 
 from accounts.models import Advertiser
+from analytics.freshness import waiting_since
 from analytics.models import DailyReach, DailyRollup, DirtyHour, HourlyInvalid, HourlyRollup
 from analytics.reach import NOBODY, Reach, estimate, merge
 from analytics.report_query import GENERIC, Filters
@@ -284,11 +285,9 @@ def invalid_get(
 def freshness_get(*, advertiser_id: UUID, now: datetime | None = None) -> Freshness:
     """Without a mark every accepted event is counted, so the figures are as of now."""
     now = now or timezone.now()
-    marks = DirtyHour.objects.filter(advertiser_id=advertiser_id).aggregate(
-        oldest=Min("created_at"), pending=Count("hour", distinct=True)
-    )
-    as_of = min(marks["oldest"] or now, now)
-    return Freshness(as_of, marks["pending"], now - as_of > STALE_AFTER)
+    hours = DirtyHour.objects.filter(advertiser_id=advertiser_id).values("hour").distinct()
+    as_of = min(waiting_since(advertiser_id=advertiser_id) or now, now)
+    return Freshness(as_of, hours.count(), now - as_of > STALE_AFTER)
 
 
 def has_data(*, advertiser_id: UUID) -> bool:

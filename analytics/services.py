@@ -18,7 +18,7 @@ from adplatform.lib.ids import uuid7
 from analytics.event_store import HolderMoved, NewEvent, events_insert
 from analytics.group_commit import GroupCommit
 from analytics.models import Event
-from analytics.tracking import IncomingEvent
+from analytics.tracking import EventBatch, IncomingEvent
 from profiles import services as profile_services
 from profiles.consent import ConsentState
 from profiles.consent import allow as consent_allows
@@ -40,14 +40,6 @@ class RecordResult:
     duplicates: int  # event ids already there
     unknown_advertisers: frozenset[UUID] = frozenset()  # their events were dropped
     counted: tuple[IncomingEvent, ...] = ()  # the new ones that are in the figures
-
-
-@dataclass(frozen=True, slots=True)
-class EventBatch:
-    """What one request brings."""
-
-    events: tuple[IncomingEvent, ...]
-    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,14 @@ class IncomingEvent:
     arm: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class EventBatch:
+    """What one request brings."""
+
+    events: tuple[IncomingEvent, ...]
+    received_at: datetime
+
+
 # --- who sent it
 # "(?<!cu)bot": the phones of the maker Cubot are people.
 _ROBOTS = re.compile(

@@ -15,6 +15,7 @@ from adplatform.supervisor import (
     check_disk,
     check_model,
     check_port,
+    drain_child,
     web_child,
     worker_child,
 )
@@ -34,7 +35,7 @@ class Command(BaseCommand):
             self.prepare(host, port)
             supervisor = Supervisor(self.children(host, port, options["web_workers"]))
             supervisor.run(
-                lambda: self.on_ready(f"http://{host}:{port}"), health_url=f"http://{host}:{port}/readyz"
+                lambda: self.on_ready(f"http://{host}:{port}"), health_url=f"http://{host}:{port}/healthz"
             )
         except StartProblem as problem:
             raise CommandError(str(problem)) from None
@@ -52,7 +53,8 @@ class Command(BaseCommand):
 
     def children(self, host: str, port: int, web_workers: int) -> list[Child]:
         """What runs."""
-        return [web_child(host, port, web_workers), worker_child()]
+        children = [web_child(host, port, web_workers), worker_child()]
+        return [*children, drain_child()] if settings.EVENTS_BUFFER_URL else children
 
     def on_ready(self, url: str) -> None:
         """Called once, when the web server answers."""

@@ -1,0 +1,131 @@
+"""The Redis stream in front of the database; needs a Redis on 127.0.0.1."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from unittest.mock import patch
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+
+from analytics import selectors
+from analytics.models import Event
+from tests.analytics.test_events import post
+from tests.analytics.tokens import decision_payload, event_of
+
+URL = os.environ.get("SERVICES_REDIS_URL", "redis://127.0.0.1:6379/5")
+
+
+def _answers() -> bool:
+    import redis
+
+    try:
+        return bool(redis.Redis.from_url(URL, socket_connect_timeout=0.5).ping())
+    except redis.RedisError:
+        return False
+
+
+pytestmark = pytest.mark.skipif(not _answers(), reason="needs Redis on 127.0.0.1:6379")
+
+
+@pytest.fixture
+def buffer(settings):
+    from analytics import event_buffer
+
+    settings.EVENTS_BUFFER_URL = URL
+    settings.EVENTS_BUFFER_BATCHES = 3
+    for cached in (event_buffer._client, event_buffer._append_script):
+        cached.cache_clear()
+    name = f"test:{os.getpid()}:events"
+    with patch.multiple(event_buffer, STREAM=name, REFUSED=f"{name}:refused"):
+        event_buffer.group_make()
+        yield event_buffer
+        event_buffer._client().delete(name, f"{name}:refused")
+
+
+def drain(consumer="one"):
+    from analytics.event_drain import drain_once
+
+    return drain_once(consumer=consumer, wait_ms=10)
+
+
+def test_a_batch_waits_in_the_stream_and_is_stored_once(shop, buffer):
+    events = [event_of(decision_payload(shop)) for _ in range(3)]
+    assert post(events).json() == {"accepted": 3, "duplicates": 0, "rejected": []}
+    assert post(events).json()["accepted"] == 3  # whether it is there already is seen later
+    assert Event.objects.count() == 0
+    assert selectors.freshness_get(advertiser_id=shop.pk).as_of < timezone.now()
+    assert drain() == 3
+    assert drain() == 0
+    assert Event.objects.count() == 3
+    assert buffer.oldest_get() is None
+
+
+def test_beyond_its_bound_the_sender_is_told_to_come_back(shop, buffer):
+    for _ in range(3):
+        assert post([event_of(decision_payload(shop))]).status_code == 202
+    refused = post([event_of(decision_payload(shop))])
+    assert (refused.status_code, refused.json()["code"]) == (503, "buffer_full")
+    assert refused.headers["Retry-After"]
+    assert drain() == 3
+    assert post([event_of(decision_payload(shop))]).status_code == 202
+
+
+def test_a_drain_that_dies_before_its_acknowledgement_loses_and_doubles_nothing(shop, buffer):
+    post([event_of(decision_payload(shop))])
+    with patch.object(buffer, "done", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+        drain("dying")
+    assert Event.objects.count() == 1  # committed, not acknowledged
+    assert drain("other") == 0  # not stale yet
+    with patch.object(buffer, "STALE_MS", 0):
+        drain("other")
+    assert Event.objects.count() == 1
+    assert buffer.oldest_get() is None
+
+
+def test_without_its_database_a_drain_keeps_what_it_took(shop, buffer):
+    post([event_of(decision_payload(shop))])
+    with (
+        patch("analytics.event_drain.batches_record", side_effect=OperationalError),
+        pytest.raises(OperationalError),
+    ):
+        drain()
+    assert drain() == 1
+
+
+def test_a_batch_that_cannot_be_stored_is_put_aside_and_the_others_are(shop, buffer):
+    post([event_of(decision_payload(shop))])
+    buffer._client().xadd(buffer.STREAM, {buffer.FIELD: b"\xc1"})
+    post([event_of(decision_payload(shop), event_id="poison")])
+    from analytics.services import batches_record
+
+    def store(batches):
+        if any(event.event_id == "poison" for batch in batches for event in batch.events):
+            raise ValueError("poison")
+        return batches_record(batches)
+
+    with patch("analytics.event_drain.batches_record", side_effect=store):
+        assert drain() == 1
+    assert buffer._client().xlen(buffer.REFUSED) == 2
+    assert buffer.oldest_get() is None
+
+
+def test_without_redis_events_go_straight_into_the_database(shop, settings, buffer):
+    settings.EVENTS_BUFFER_URL = "redis://127.0.0.1:1/0"
+    for cached in (buffer._client, buffer._append_script):
+        cached.cache_clear()
+    assert post([event_of(decision_payload(shop))]).json()["accepted"] == 1
+    assert Event.objects.count() == 1
+    settings.EVENTS_BUFFER_URL = URL
+    for cached in (buffer._client, buffer._append_script):
+        cached.cache_clear()
+
+
+def test_the_buffered_time_is_that_of_the_arrival(shop, buffer):
+    post([event_of(decision_payload(shop))])
+    later = timezone.now() + timedelta(hours=2)
+    with patch("analytics.services.timezone.now", return_value=later):
+        drain()
+    assert Event.objects.get().occurred_at < later - timedelta(hours=1)
