@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 
 from accounts.models import Advertiser, User
 from adplatform.lib.commit import queue_on_commit
 from adplatform.lib.errors import DomainError
-from analytics.models import Event, ExperimentReport
+from analytics.baselines import PLANNING_DAYS, baseline_get
+from analytics.models import ExperimentReport
 from analytics.stats.samplecheck import days_needed, sample_needed
-from analytics.stats.statistics import Sums
 from analytics.verdict import Code
 from campaigns import experiment_services as campaigns_services
 from campaigns.experiment_selectors import experiment_get
 from campaigns.models import Experiment
-
-PLANNING_DAYS = 14
 
 
 @dataclass(frozen=True)
 class Plan:
     """How long an experiment would take, from the campaign's own traffic of the last two weeks."""
 
+    computed_at: datetime | None  # None: the worker has not looked at the campaign yet
     shoppers_seen: int
     shoppers_a_day: float
     value: float | None
@@ -113,55 +111,20 @@ def plan_make(
     metric: str,
     effect: float,
     weights: list[float],
-    now: datetime,
     traffic_rate: float = 1.0,
 ) -> Plan:
     """The sample that finds ``effect``, and the days until so many shoppers have come.
 
     Only shoppers who were shown a creative of their segment count: the others would not take part.
     """
-    baseline = _baseline(advertiser, campaign_id, metric, now - timedelta(days=PLANNING_DAYS), now)
+    baseline, computed_at = baseline_get(advertiser_id=advertiser.pk, campaign_id=campaign_id, metric=metric)
     needed = sample_needed(baseline, effect=effect, weights=weights)
     daily = baseline.n / PLANNING_DAYS * traffic_rate
     return Plan(
+        computed_at=computed_at,
         shoppers_seen=baseline.n,
         shoppers_a_day=daily,
         value=baseline.value,
         needed=needed,
         days=days_needed(needed, shoppers_a_day=daily),
     )
-
-
-def _baseline(advertiser: Advertiser, campaign_id: UUID, metric: str, start: datetime, end: datetime) -> Sums:
-    """Per-shopper sums of the last two weeks, exposures being impressions of segment creatives."""
-    events = Event.objects.filter(
-        advertiser=advertiser, occurred_at__gte=start, occurred_at__lt=end, validity=Event.Validity.VALID
-    ).exclude(shopper_pseudonym="")
-    shown = (
-        events.filter(
-            campaign_id=campaign_id,
-            segment_id__isnull=False,
-            kind__in=(Event.Kind.IMPRESSION, Event.Kind.CLICK),
-        )
-        .order_by()
-        .values_list("shopper_pseudonym")
-        .annotate(
-            impressions=Count("pk", filter=Q(kind=Event.Kind.IMPRESSION)),
-            clicks=Count("pk", filter=Q(kind=Event.Kind.CLICK)),
-        )
-    )
-    people = {shopper: (impressions, clicks) for shopper, impressions, clicks in shown if impressions}
-    if metric == Experiment.Metric.CLICK_RATE:
-        return Sums.of_pairs([c for _, c in people.values()], [i for i, _ in people.values()])
-    orders: dict[str, tuple[int, Any]] = {
-        shopper: (count, cents)
-        for shopper, count, cents in events.filter(kind=Event.Kind.CONVERSION)
-        .order_by()
-        .values_list("shopper_pseudonym")
-        .annotate(
-            count=Count("pk"), cents=Sum("value_cents", filter=Q(currency=advertiser.currency), default=0)
-        )
-    }
-    if metric == Experiment.Metric.CONVERSION_RATE:
-        return Sums.of_values([1.0 if shopper in orders else 0.0 for shopper in people])
-    return Sums.of_values([float(orders.get(shopper, (0, 0))[1]) for shopper in people])

@@ -16,7 +16,7 @@ from accounts.permissions import WRITING_ROLES, MemberRequest, member_required
 from adplatform.lib.errors import DomainError, NotFound
 from analytics import experiment_services
 from analytics.experiment_forms import DESIGNS, ExperimentForm, PlanForm
-from analytics.simulated import has_simulated_exposure, has_simulated_traffic
+from analytics.simulated import has_simulated_traffic
 from campaigns import experiment_services as campaigns_services
 from campaigns.experiment_selectors import experiment_get, experiment_list
 from campaigns.models import Experiment, ExperimentArm
@@ -40,7 +40,9 @@ def experiment_list_view(request: MemberRequest) -> HttpResponse:
             "q": q,
             "status": status,
             "statuses": Experiment.Status.choices,
-            "has_simulated": has_simulated_exposure(experiment_ids=[row.pk for row in page]),
+            "has_simulated": has_simulated_traffic(
+                advertiser_id=request.advertiser.pk, campaign_ids=[row.campaign_id for row in page]
+            ),
             "may_write": _may_write(request),
         },
     )
@@ -88,7 +90,6 @@ def experiment_plan(request: MemberRequest) -> HttpResponse:
             metric=data["primary_metric"],
             effect=data["effect_percent"] / 100,
             weights=[arm.weight for arm in form.arms()],
-            now=timezone.now(),
             traffic_rate=data["traffic_percent"] / 100,
         )
     context = {"plan": plan, "form": form, "metric": form["primary_metric"].value()}
@@ -216,7 +217,9 @@ def _detail_context(request: MemberRequest, experiment_id: UUID) -> dict[str, An
     total = sum(arm.weight for arm in arms)
     return {
         "experiment": experiment,
-        "has_simulated": has_simulated_exposure(experiment_ids=[experiment.pk]),
+        "has_simulated": has_simulated_traffic(
+            advertiser_id=request.advertiser.pk, campaign_ids=[experiment.campaign_id]
+        ),
         "arms": [(arm, arm.weight / total) for arm in arms],
         "report": report,
         "content": content,

@@ -204,3 +204,11 @@ class ExperimentReport(TenantModel):
     content = models.JSONField()
     computed_at = models.DateTimeField()
     requested_at = models.DateTimeField(null=True, blank=True)  # somebody waits for a newer one
+
+
+class CampaignBaseline(TenantModel):
+    """Per-shopper sums of a campaign's last two weeks by metric, computed in a worker for planning."""
+
+    campaign = models.OneToOneField("campaigns.Campaign", on_delete=models.CASCADE, related_name="baseline")
+    content = models.JSONField()
+    computed_at = models.DateTimeField()

@@ -1,6 +1,7 @@
 """Background work of analytics."""
 
 from celery import shared_task
+from django.utils import timezone
 
 from analytics import rollups
 
@@ -16,7 +17,10 @@ def rollups_refresh() -> None:
 @shared_task(ignore_result=True)
 def experiment_reports_refresh() -> None:
     """Every few minutes: fresh figures for running experiments, and an end for those that are over."""
+    from analytics.baselines import baselines_refresh
     from analytics.experiment_services import experiments_due
+
+    baselines_refresh(now=timezone.now())
 
     if experiments_due().exists():
         from analytics import experiment_reports

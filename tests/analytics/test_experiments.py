@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from adplatform.lib.errors import DomainError
+from analytics.baselines import baseline_refresh
 from analytics.experiment_reports import report_compute, report_refresh, reports_refresh
 from analytics.experiment_services import experiment_decide, plan_make
 from analytics.models import Event, ExperimentReport
@@ -297,9 +298,12 @@ def test_the_plan_comes_from_the_campaigns_own_shoppers(shop):
     experiment = cast.make_running(shop, days_ago=10)
     cast.make_touches(experiment, 280, click_rates={"generic": 0.1, "own_segment": 0.1})
     arguments = {"advertiser": shop, "campaign_id": experiment.campaign_id, "metric": "click_rate"}
-    arguments |= {"effect": 0.2, "weights": [1, 1], "now": timezone.now()}
+    arguments |= {"effect": 0.2, "weights": [1, 1]}
+    assert plan_make(**arguments).computed_at is None
+    baseline_refresh(campaign=experiment.campaign, now=timezone.now())
     assert plan_make(**arguments).needed is None  # nobody saw a creative of a segment
     Event.objects.update(segment_id=experiment.pk)
+    baseline_refresh(campaign=experiment.campaign, now=timezone.now())
     plan = plan_make(**arguments)
     assert (plan.shoppers_seen, plan.shoppers_a_day) == (280, 20)
     assert plan.value == pytest.approx(0.1, abs=0.03)
