@@ -61,7 +61,7 @@ NAVIGATION = (
             ),
             Entry("Generation queue", "render-job-list", ("render-job-detail",)),
             Entry("Creatives", "creative-list", ("creative-detail",)),
-            Entry("Review", "creative-review"),
+            Entry("Review", "creative-review", ("creative-review-grid", "creative-review-job")),
         ),
     ),
     Group(

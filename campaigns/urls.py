@@ -31,6 +31,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         views.variant_regenerate,
         name="variant-regenerate",
     ),
+    path("render-jobs/<uuid:job_id>/regenerate", views.picture_regenerate, name="picture-regenerate"),
     path("placements/", placement_views.placement_list_view, name="placement-list"),
     path("placements/<uuid:placement_id>/switch/", placement_views.placement_switch, name="placement-switch"),
 ]

@@ -18,8 +18,10 @@ from campaigns.models import Campaign, Variant
 from campaigns.planning import PlannedVariant, campaign_plan, take_of, variants_outdated
 from campaigns.selectors import campaign_get, variant_get
 from campaigns.serving_version import serving_version_bump
+from generation.job_selectors import render_job_get
 from generation.models import RenderJob
-from generation.services import render_cancel, render_request, render_retry
+from generation.review import creatives_recall, creatives_replace
+from generation.services import render_request, render_retry, renders_cancel
 
 CHUNK = 25  # variants a transaction: SQLite has one writer, and events must get their turn in between
 GENERIC_PRIORITY, SEGMENT_PRIORITY = 4, 5  # the generic creative first: it is everybody's fallback
@@ -109,29 +111,46 @@ def variant_regenerate(
     )
     with transaction.atomic():
         job = render_request(
-            advertiser=advertiser, brief=brief, requested_by=requested_by, priority=SEGMENT_PRIORITY
+            advertiser=advertiser,
+            brief=brief,
+            requested_by=requested_by,
+            priority=SEGMENT_PRIORITY,
+            replaces=variant.job,
         )
         Variant.objects.filter(advertiser=advertiser, pk=variant.pk).update(job=job)
-        jobs_release(advertiser=advertiser, job_ids=[variant.job_id])
+        creatives_recall(advertiser=advertiser, job_ids=[job.pk], by=requested_by)
+        jobs_release(advertiser=advertiser, job_ids=[variant.job_id], by=requested_by)
         serving_version_bump(advertiser.pk)
     return job
 
 
-def jobs_release(*, advertiser: Advertiser, job_ids: Iterable[UUID | None]) -> int:
-    """Cancel those jobs that still wait although no variant wants their picture any more; how many.
+def picture_regenerate(
+    *, advertiser: Advertiser, job_id: UUID, requested_by: User | None = None, now: datetime | None = None
+) -> list[RenderJob]:
+    """Another take for every variant that shows a picture. Raises NotFound or DomainError ``not_shown``."""
+    job = render_job_get(advertiser_id=advertiser.pk, job_id=job_id)
+    shown = job.variants.filter(advertiser=advertiser).exclude(campaign__status=Status.ENDED)
+    takes = [
+        variant_regenerate(advertiser=advertiser, variant_id=variant_id, requested_by=requested_by, now=now)
+        for variant_id in shown.values_list("pk", flat=True)
+    ]
+    if not takes:
+        raise DomainError("not_shown", "No campaign that runs or may run shows this picture.", status=409)
+    return takes
 
-    One that is being rendered or done is left alone: its picture is paid for and may be wanted again.
+
+def jobs_release(*, advertiser: Advertiser, job_ids: Iterable[UUID | None], by: User | None = None) -> int:
+    """Stop the jobs that no variant wants any more, and take their pictures out of review; how many stopped.
+
+    What is made stays in the gallery: it is paid for and may be wanted again.
     """
     unwanted = RenderJob.objects.filter(
-        advertiser=advertiser,
-        pk__in={pk for pk in job_ids if pk is not None},
-        status=RenderJob.Status.QUEUED,
-        variants=None,
+        advertiser=advertiser, pk__in={pk for pk in job_ids if pk is not None}, variants=None
     )
     ids = list(unwanted.values_list("pk", flat=True))
-    for job_id in ids:
-        render_cancel(advertiser=advertiser, job_id=job_id)
-    return len(ids)
+    stopped = renders_cancel(advertiser=advertiser, job_ids=ids)
+    creatives_replace(advertiser=advertiser, job_ids=ids, by=by)
+    return stopped
 
 
 def campaign_retry(*, advertiser: Advertiser, campaign_id: UUID) -> int:
@@ -174,16 +193,22 @@ def _variants_request(
         ],
         ignore_conflicts=True,  # a second click is creating the same rows
     )
+    wanted = []
     for p in planned:
         job = render_request(
             advertiser=campaign.advertiser,
             brief=p.brief,
             requested_by=requested_by,
             priority=SEGMENT_PRIORITY if p.segment else GENERIC_PRIORITY,
+            replaces=p.variant.job if p.variant is not None else None,
         )
         campaign.variants.filter(product=p.product, segment=p.segment).update(job=job)
+        wanted.append(job.pk)
+    creatives_recall(advertiser=campaign.advertiser, job_ids=wanted, by=requested_by)
     jobs_release(
-        advertiser=campaign.advertiser, job_ids=[p.variant.job_id for p in planned if p.variant is not None]
+        advertiser=campaign.advertiser,
+        job_ids=[p.variant.job_id for p in planned if p.variant is not None],
+        by=requested_by,
     )
     if campaign.status != Status.DRAFT:
         serving_version_bump(campaign.advertiser_id)

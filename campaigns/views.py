@@ -12,9 +12,10 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from accounts.permissions import WRITING_ROLES, MemberRequest, member_required
+from accounts.permissions import REVIEWING_ROLES, WRITING_ROLES, MemberRequest, member_required
 from adplatform.lib.errors import DomainError, NotFound
 from campaigns import services, variant_services
 from campaigns.lifecycle import Action, Blocker, blockers
@@ -182,6 +183,25 @@ def variant_regenerate(request: MemberRequest, campaign_id: UUID, variant_id: UU
     except DomainError as error:
         messages.error(request, error.message)
     return redirect("campaign-detail", campaign.pk)
+
+
+@require_POST
+@member_required(roles=REVIEWING_ROLES)
+def picture_regenerate(request: MemberRequest, job_id: UUID) -> HttpResponse:
+    """Another take of a picture, asked for by a reviewer who is looking at it."""
+    try:
+        variant_services.picture_regenerate(
+            advertiser=request.advertiser, job_id=job_id, requested_by=request.user
+        )
+        messages.success(request, "Another take is asked for; it comes back here for review.")
+    except NotFound:
+        raise Http404 from None
+    except DomainError as error:
+        messages.error(request, error.message)
+    following = request.POST.get("next", "")
+    if url_has_allowed_host_and_scheme(following, {request.get_host()}, request.is_secure()):
+        return redirect(following)
+    return redirect("render-job-detail", job_id)
 
 
 @dataclass(frozen=True)

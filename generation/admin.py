@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
-from generation.models import BrandKit, Creative, RenderAttempt, RenderJob, ReviewRecord
+from generation.models import BrandKit, Creative, CreativeVersion, RenderAttempt, RenderJob, ReviewRecord
 
 
 class ReadOnly:
@@ -59,7 +59,13 @@ class RenderAttemptAdmin(ReadOnly, ModelAdmin):
 
 class ReviewRecordInline(ReadOnly, TabularInline):
     model = ReviewRecord
-    fields = ("created_at", "reviewer", "from_status", "to_status", "reason", "comment")
+    fields = ("created_at", "reviewer_name", "action", "from_status", "to_status", "reason", "comment")
+    extra = 0
+
+
+class CreativeVersionInline(ReadOnly, TabularInline):
+    model = CreativeVersion
+    fields = ("number", "headline", "call_to_action", "sha256", "edited_by", "created_at")
     extra = 0
 
 
@@ -69,13 +75,13 @@ class CreativeAdmin(ReadOnly, ModelAdmin):
     list_filter = ("status", "reject_reason", "advertiser")
     search_fields = ("id", "sha256", "headline", "job__id")
     list_select_related = ("advertiser",)
-    inlines = (ReviewRecordInline,)
+    inlines = (CreativeVersionInline, ReviewRecordInline)
 
 
 @admin.register(ReviewRecord)
 class ReviewRecordAdmin(ReadOnly, ModelAdmin):
-    list_display = ("created_at", "creative", "reviewer", "from_status", "to_status", "reason")
-    list_filter = ("to_status", "reason", "advertiser")
+    list_display = ("created_at", "creative", "reviewer_name", "action", "from_status", "to_status", "reason")
+    list_filter = ("action", "reason", "advertiser")
 
 
 @admin.register(BrandKit)

@@ -27,4 +27,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
         creatives_api.CreativeWithdrawApi.as_view(),
         name="api-creative-withdraw",
     ),
+    path(
+        "creatives/<uuid:creative_id>/records",
+        creatives_api.CreativeRecordListApi.as_view(),
+        name="api-creative-records",
+    ),
+    path(
+        "creatives/<uuid:creative_id>/comments",
+        creatives_api.CreativeCommentApi.as_view(),
+        name="api-creative-comment",
+    ),
+    path(
+        "render-jobs/<uuid:job_id>/copy", creatives_api.RenderJobCopyApi.as_view(), name="api-render-job-copy"
+    ),
 ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 
@@ -90,6 +90,17 @@ class Brief:
         """SHA-256 of the canonical JSON: equal briefs are one job."""
         canonical = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @property
+    def scene_seed(self) -> int:
+        """Decides the ground's shapes; free of the words, so that edited copy stands on the same ground."""
+        group = self.segment.slug if self.segment else ""
+        scene = (self.product.external_id, group, self.style, self.season, self.take)
+        return int(hashlib.sha256(json.dumps(scene).encode()).hexdigest()[:8], 16)
+
+    def with_copy(self, *, headline: str, call_to_action: str) -> Brief:
+        """The same brief in other words."""
+        return replace(self, headline=headline, brand=replace(self.brand, call_to_action=call_to_action))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; ``from_dict`` reads it back."""

@@ -1,33 +1,16 @@
-"""Reads of creatives: what may be served, the gallery, the review queue."""
+"""Reads of creatives: what may be served, the gallery."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q, QuerySet
 
 from adplatform.lib.errors import NotFound
-from generation.models import Creative, RenderJob, ReviewRecord
+from generation.models import Creative, RenderJob
 
 Status = Creative.Status
-
-
-@dataclass(frozen=True)
-class ReviewProgress:
-    """How far the review is, counted in briefs (one decision each) and in creatives."""
-
-    briefs_waiting: int
-    waiting: int
-    approved: int
-    rejected: int
-
-    @property
-    def approved_rate(self) -> float | None:
-        """Share of the reviewed that was approved; None before the first."""
-        reviewed = self.approved + self.rejected
-        return self.approved / reviewed if reviewed else None
 
 
 def creative_list(
@@ -100,32 +83,4 @@ def segments_used(*, advertiser_id: UUID) -> list[tuple[str, str]]:
     rows = jobs.values_list("brief__segment__slug", "brief__segment__name").distinct()
     return sorted(
         {(slug or "-", name or "Everyone (generic)") for slug, name in rows}, key=lambda row: row[1]
-    )
-
-
-def review_queue(*, advertiser_id: UUID) -> QuerySet[RenderJob]:
-    """Briefs with something left to review, oldest first."""
-    waiting = Creative.objects.filter(advertiser_id=advertiser_id, status=Status.IN_REVIEW)
-    return RenderJob.objects.filter(advertiser_id=advertiser_id, pk__in=waiting.values("job_id")).order_by(
-        "created_at", "pk"
-    )
-
-
-def review_progress(*, advertiser_id: UUID) -> ReviewProgress:
-    """How far the review is."""
-    counts = status_counts(advertiser_id=advertiser_id)
-    return ReviewProgress(
-        briefs_waiting=review_queue(advertiser_id=advertiser_id).count(),
-        waiting=counts[Status.IN_REVIEW],
-        approved=counts[Status.APPROVED] + counts[Status.WITHDRAWN],
-        rejected=counts[Status.REJECTED],
-    )
-
-
-def review_records(*, advertiser_id: UUID, job_id: UUID) -> QuerySet[ReviewRecord]:
-    """Who did what to a brief's creatives, newest first."""
-    return (
-        ReviewRecord.objects.filter(advertiser_id=advertiser_id, creative__job_id=job_id)
-        .select_related("creative", "reviewer")
-        .order_by("-created_at")
     )

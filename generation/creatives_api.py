@@ -8,7 +8,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import generics, serializers
+from rest_framework import generics, serializers, status
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,9 +17,10 @@ from accounts.models import Advertiser, ApiKey, User
 from accounts.permissions import REVIEWING_ROLES
 from adplatform.lib.errors import DomainError
 from adplatform.lib.media import media_url
-from generation import review
+from generation import copy_edits, review
 from generation.creative_selectors import creative_get, creative_list
-from generation.models import Creative
+from generation.models import Creative, ReviewRecord
+from generation.review_selectors import review_records
 
 
 class CreativeOutput(serializers.ModelSerializer[Creative]):
@@ -44,7 +45,9 @@ class CreativeOutput(serializers.ModelSerializer[Creative]):
             "image_url",
             "sha256",
             "byte_count",
+            "version",
             "headline",
+            "call_to_action",
             "price_text",
             "alt_text",
             "inspection",
@@ -60,13 +63,47 @@ class CreativeOutput(serializers.ModelSerializer[Creative]):
         return media_url(creative.file)
 
 
-class CommentInput(serializers.Serializer[Any]):
+class ReviewRecordOutput(serializers.ModelSerializer[ReviewRecord]):
+    """One line of the trail. ``sha256`` names the bytes it is about."""
+
+    creative_id = serializers.UUIDField(read_only=True)
+    reason = serializers.ChoiceField(choices=Creative.RejectReason.choices, allow_blank=True, read_only=True)
+
+    class Meta:
+        model = ReviewRecord
+        fields = [
+            "id",
+            "creative_id",
+            "action",
+            "reviewer_name",
+            "from_status",
+            "to_status",
+            "reason",
+            "comment",
+            "sha256",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+
+class ApproveInput(serializers.Serializer[Any]):
     """``sha256``: the bytes that were looked at; a creative that changed since is then refused."""
 
     comment = serializers.CharField(
         max_length=review.COMMENT_LENGTH, required=False, default="", allow_blank=True
     )
     sha256 = serializers.RegexField(r"^[0-9a-f]{64}$", required=False, default="")
+
+
+class CommentInput(serializers.Serializer[Any]):
+    comment = serializers.CharField(max_length=review.COMMENT_LENGTH)
+
+
+class CopyInput(serializers.Serializer[Any]):
+    """The words of all sizes of the brief."""
+
+    headline = serializers.CharField(max_length=copy_edits.HEADLINE_LENGTH)
+    call_to_action = serializers.CharField(max_length=copy_edits.CALL_TO_ACTION_LENGTH)
 
 
 class RejectInput(serializers.Serializer[Any]):
@@ -150,14 +187,14 @@ class CreativeListApi(_CreativesApi):
         responses=CreativeOutput(many=True),
     )
     def get(self, request: Request) -> Response:
-        status, size = request.query_params.get("status", ""), request.query_params.get("size", "")
-        if status and status not in Creative.Status.values:
-            raise DomainError("status_unknown", f"There is no status {status!r}.")
+        wanted, size = request.query_params.get("status", ""), request.query_params.get("size", "")
+        if wanted and wanted not in Creative.Status.values:
+            raise DomainError("status_unknown", f"There is no status {wanted!r}.")
         try:
             job_id = UUID(request.query_params["job"]) if request.query_params.get("job") else None
         except ValueError:
             raise DomainError("invalid", "job must be a UUID.") from None
-        rows = creative_list(advertiser_id=self.advertiser.pk, status=status, size=size, job_id=job_id)
+        rows = creative_list(advertiser_id=self.advertiser.pk, status=wanted, size=size, job_id=job_id)
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(CreativeOutput(page, many=True).data)
 
@@ -180,7 +217,7 @@ class CreativeApproveApi(_CreativesApi):
         summary="Approve a creative for serving",
         description="Needs a signed-in reviewer; an API key is refused with `person_required`.",
         tags=["creatives"],
-        request=CommentInput,
+        request=ApproveInput,
         responses=CreativeOutput,
     )
     def post(self, request: Request, creative_id: UUID) -> Response:
@@ -188,7 +225,7 @@ class CreativeApproveApi(_CreativesApi):
             raise DomainError(
                 "person_required", "A person approves creatives; an API key cannot.", status=403
             )
-        given = self.given(CommentInput)
+        given = self.given(ApproveInput)
         return self.answer(
             review.creative_approve(
                 advertiser=self.advertiser, creative_id=creative_id, reviewer=self.person, **given
@@ -275,3 +312,62 @@ class CreativeVerifyApi(_CreativesApi):
                 "ai_label": found.ai_label,
             }
         )
+
+
+class CreativeRecordListApi(_CreativesApi):
+    """The trail of a creative, newest first."""
+
+    serializer_class = ReviewRecordOutput
+
+    @extend_schema(
+        operation_id="list_creative_records",
+        summary="Read who did what to a creative, and when",
+        tags=["creatives"],
+        responses=ReviewRecordOutput(many=True),
+    )
+    def get(self, request: Request, creative_id: UUID) -> Response:
+        creative = creative_get(advertiser_id=self.advertiser.pk, creative_id=creative_id)
+        rows = review_records(advertiser_id=self.advertiser.pk, job_id=creative.job_id)
+        page = self.paginate_queryset(rows.filter(creative=creative))
+        return self.get_paginated_response(ReviewRecordOutput(page, many=True).data)
+
+
+class CreativeCommentApi(_CreativesApi):
+    """A word about a creative that decides nothing."""
+
+    serializer_class = ReviewRecordOutput
+
+    @extend_schema(
+        operation_id="comment_creative",
+        summary="Comment on a creative",
+        tags=["creatives"],
+        request=CommentInput,
+        responses={201: ReviewRecordOutput},
+    )
+    def post(self, request: Request, creative_id: UUID) -> Response:
+        record = review.creative_comment(
+            advertiser=self.advertiser,
+            creative_id=creative_id,
+            reviewer=self.person,
+            **self.given(CommentInput),
+        )
+        return Response(ReviewRecordOutput(record).data, status=status.HTTP_201_CREATED)
+
+
+class RenderJobCopyApi(_CreativesApi):
+    """New words on the creatives of a render job."""
+
+    @extend_schema(
+        operation_id="edit_copy",
+        summary="Change headline and call to action of all sizes",
+        description="Composed anew from the stored picture. Each size becomes its next version and goes back "
+        "into review, approved ones too.",
+        tags=["creatives"],
+        request=CopyInput,
+        responses=CreativeOutput(many=True),
+    )
+    def post(self, request: Request, job_id: UUID) -> Response:
+        made = copy_edits.copy_edit(
+            advertiser=self.advertiser, job_id=job_id, editor=self.person, **self.given(CopyInput)
+        )
+        return Response(CreativeOutput(made, many=True).data)

@@ -196,6 +196,7 @@ def job_run(job: RenderJob, lease: queue.Lease, watch: Watch, *, clock: Clock = 
 
 def _make(job: RenderJob, watch: Watch) -> tuple[queue.Picture, list[Creative]]:
     from generation.composition import creatives_compose
+    from generation.creative_files import creative_store
 
     brief = Brief.from_dict(job.brief)
     renderer = renderer_get(job.model)
@@ -206,21 +207,13 @@ def _make(job: RenderJob, watch: Watch) -> tuple[queue.Picture, list[Creative]]:
     watch.enter("composing")
     creatives = []
     for composed in creatives_compose(brief=brief, picture=drawn.image):
-        file, sha256 = content_store(composed.content, folder="creatives", extension=composed.extension)
         creatives.append(
             Creative(
                 advertiser_id=job.advertiser_id,
                 job=job,
                 width=composed.width,
                 height=composed.height,
-                file=file,
-                sha256=sha256,
-                byte_count=len(composed.content),
-                pixels_sha256=composed.pixels_sha256,
-                alt_text=composed.alt_text[:200],
-                headline=composed.headline[:200],
-                price_text=composed.price_text[:40],
-                inspection=composed.inspection,
+                **creative_store(composed, brief),
             )
         )
         watch.on_step(len(creatives), len(brief.sizes))

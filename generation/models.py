@@ -83,6 +83,10 @@ class RenderJob(TenantModel):
     render_ms = models.PositiveIntegerField(null=True, blank=True)
     match_score = models.FloatField(null=True, blank=True)  # how well picture and brief agree, -1 to 1
     render_details = models.JSONField(default=dict)  # seed, scheduler, scorer, ... of the picture
+    # The picture that this one was asked for in the place of, so that a reviewer sees what changed.
+    replaces = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="successors"
+    )
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -212,9 +216,14 @@ class Creative(TenantModel):
     byte_count = models.PositiveIntegerField()
     pixels_sha256 = models.CharField(max_length=64, blank=True)  # finds a copy whose metadata was stripped
     alt_text = models.CharField(max_length=200)
+    version = models.PositiveSmallIntegerField(default=1)  # an edit of the copy makes the next one
     headline = models.CharField(max_length=200)
+    call_to_action = models.CharField(max_length=40, blank=True)
     price_text = models.CharField(max_length=40, blank=True)
     inspection = models.JSONField(default=dict)  # measured values: contrast, coverage, ...
+    edited_by = models.ForeignKey(  # who wrote this version's copy; None for the first
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     status = models.CharField(max_length=10, choices=Status, default=Status.IN_REVIEW)
     approved_sha256 = models.CharField(max_length=64, blank=True)  # approval belongs to these bytes
     reject_reason = models.CharField(max_length=20, choices=RejectReason, blank=True)
@@ -242,15 +251,58 @@ class Creative(TenantModel):
         return f"{self.width}x{self.height}"
 
 
+class CreativeVersion(TenantModel):
+    """What a creative was before an edit of its copy; kept for ever, so that an old approval can be shown."""
+
+    creative = models.ForeignKey(Creative, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveSmallIntegerField()
+    file = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64)
+    byte_count = models.PositiveIntegerField()
+    pixels_sha256 = models.CharField(max_length=64, blank=True)
+    alt_text = models.CharField(max_length=200)
+    headline = models.CharField(max_length=200)
+    call_to_action = models.CharField(max_length=40, blank=True)
+    price_text = models.CharField(max_length=40, blank=True)
+    inspection = models.JSONField(default=dict)
+    edited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [models.UniqueConstraint(fields=["creative", "number"], name="creative_version_once")]
+
+
 class ReviewRecord(TenantModel):
     """One line of the append-only review trail."""
 
-    creative = models.ForeignKey(Creative, on_delete=models.CASCADE, related_name="reviews")
+    class Action(models.TextChoices):
+        APPROVE = "approve", "Approved"
+        REJECT = "reject", "Rejected"
+        WITHDRAW = "withdraw", "Withdrawn"
+        RESTORE = "restore", "Put back into review"
+        EDIT = "edit", "Copy edited"
+        REPLACE = "replace", "Replaced by a newer picture"
+        COMMENT = "comment", "Comment"
+
+    # Restricted: who approved what is never lost with a row that somebody deletes.
+    creative = models.ForeignKey(Creative, on_delete=models.RESTRICT, related_name="reviews")
+    action = models.CharField(max_length=8, choices=Action)
     reviewer = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
+    reviewer_name = models.CharField(max_length=150, blank=True)  # outlives the person's account
     from_status = models.CharField(max_length=10, choices=Creative.Status)
     to_status = models.CharField(max_length=10, choices=Creative.Status)
     reason = models.CharField(max_length=20, choices=Creative.RejectReason, blank=True)
     comment = models.CharField(max_length=500, blank=True)
-    sha256 = models.CharField(max_length=64)
+    sha256 = models.CharField(max_length=64)  # of the bytes it is about; an edit's are the new ones
+
+    class Meta:
+        indexes = [models.Index(fields=["creative", "-created_at"], name="review_trail")]
+
+    @property
+    def who(self) -> str:
+        """The person as they were called then; without one it was an API key or a change of a campaign."""
+        return self.reviewer_name or ("A campaign" if self.action == self.Action.REPLACE else "API key")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -12,6 +12,7 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Case, F, Value, When
 
 from accounts.models import Advertiser, User
 from adplatform.lib.commit import queue_on_commit
@@ -29,12 +30,18 @@ RETRYABLE = (Status.DEAD, Status.REJECTED, Status.CANCELLED)
 
 @transaction.atomic
 def render_request(
-    *, advertiser: Advertiser, brief: Brief, requested_by: User | None = None, priority: int = 5
+    *,
+    advertiser: Advertiser,
+    brief: Brief,
+    requested_by: User | None = None,
+    priority: int = 5,
+    replaces: RenderJob | None = None,
 ) -> RenderJob:
     """The job that makes this brief's picture: a new one, or the one that there is already.
 
-    A cancelled job that is asked for again waits again; a failed one needs ``render_retry``. Raises
-    DomainError ``model_unknown``, ``style_unknown`` or ``brief_without_sizes``.
+    ``replaces`` is the picture whose place a new one takes, for the reviewer to compare. A cancelled job
+    that is asked for again waits again; a failed one needs ``render_retry``. Raises DomainError
+    ``model_unknown``, ``style_unknown`` or ``brief_without_sizes``.
     """
     if brief.model not in settings.GENERATION_MODELS:
         known = ", ".join(settings.GENERATION_MODELS)
@@ -58,6 +65,7 @@ def render_request(
             "seed": prompt.seed,
             "priority": priority,
             "available_at": now,
+            "replaces": replaces,
             "requested_by": requested_by,
         },
     )
@@ -89,6 +97,19 @@ def render_cancel(*, advertiser: Advertiser, job_id: UUID | str) -> RenderJob:
             "render_job_finished", f"This job is over: {job.get_status_display().lower()}.", status=409
         )
     return job
+
+
+def renders_cancel(*, advertiser: Advertiser, job_ids: Iterable[UUID]) -> int:
+    """Stop many jobs as ``render_cancel`` does, in one UPDATE; those that are over stay as they are."""
+    open_jobs = RenderJob.objects.filter(
+        advertiser=advertiser, pk__in=list(job_ids), status__in=(Status.QUEUED, Status.LEASED)
+    )
+    # One statement looks at each row once: a job that is claimed or released meanwhile is not missed.
+    return open_jobs.update(
+        status=Case(When(status=Status.QUEUED, then=Value(Status.CANCELLED)), default=F("status")),
+        finished_at=Case(When(status=Status.QUEUED, then=Value(queue.clock())), default=F("finished_at")),
+        cancel_requested=Case(When(status=Status.LEASED, then=Value(True)), default=Value(False)),
+    )
 
 
 @transaction.atomic

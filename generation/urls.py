@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from generation import brand_views, creative_views, draft_views, job_views
+from generation import brand_views, creative_views, draft_views, job_views, review_views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("brand/", brand_views.brand_kit, name="brand-kit"),
@@ -14,14 +14,19 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("render-jobs/<uuid:job_id>/retry", job_views.job_retry, name="render-job-retry"),
     path("drafts/<uuid:draft_id>/live", draft_views.draft_live, name="draft-live"),
     path("creatives/", creative_views.creative_list, name="creative-list"),
-    path("creatives/approve", creative_views.creatives_approve, name="creatives-approve"),
-    path("creatives/review", creative_views.creative_review, name="creative-review"),
-    path("creatives/review/<uuid:job_id>", creative_views.creative_review, name="creative-review-job"),
+    path("creatives/decide", review_views.creatives_decide, name="creatives-decide"),
+    path("creatives/review", review_views.creative_review, name="creative-review"),
+    path("creatives/review/grid", review_views.creative_review_grid, name="creative-review-grid"),
+    path("creatives/review/<uuid:job_id>", review_views.creative_review, name="creative-review-job"),
     path(
         "creatives/review/<uuid:job_id>/decide",
-        creative_views.creative_review_decide,
+        review_views.creative_review_decide,
         name="creative-review-decide",
     ),
+    path(
+        "creatives/review/<uuid:job_id>/edit", review_views.creative_review_edit, name="creative-review-edit"
+    ),
+    path("creatives/<uuid:creative_id>/comment", review_views.creative_comment, name="creative-comment"),
     path("creatives/<uuid:creative_id>", creative_views.creative_detail, name="creative-detail"),
     path("creatives/<uuid:creative_id>/<slug:verb>", creative_views.creative_move, name="creative-move"),
 ]

@@ -29,6 +29,7 @@ PAGES = {
     "queue": "/render-jobs/",
     "creatives": "/creatives/",
     "review": "/creatives/review",
+    "review-grid": "/creatives/review/grid",
     "performance": "/performance/",
     "experiments": "/experiments/",
     "experiment-new": "/experiments/new/",

@@ -52,9 +52,14 @@ READING_POSTS = {
 REFRESHING_POSTS = {"experiment-refresh"}
 # What a reviewer may change besides: approving and rejecting is the role.
 REVIEWING = {
-    "creatives-approve",
+    "creatives-decide",
     "creative-review-decide",
+    "creative-review-edit",
+    "creative-comment",
     "creative-move",
+    "picture-regenerate",
+    "api-creative-comment",
+    "api-render-job-copy",
     "api-creative-approve",
     "api-creative-reject",
     "api-creative-withdraw",
@@ -64,6 +69,10 @@ ALWAYS_ERASED = {("api-shopper-detail", "DELETE")}
 # A body that gets past validation, where an empty one does not.
 BODIES: dict[str, dict[str, Any]] = {
     "api-creative-reject": {"reason": "other", "comment": "no"},
+    "api-creative-comment": {"comment": "no"},
+    "creative-comment": {"comment": "no"},
+    "api-render-job-copy": {"headline": "Mine", "call_to_action": "Mine"},
+    "creative-review-edit": {"headline": "Mine", "call_to_action": "Mine"},
     "segment-edit": {"name": "Taken over"},
     "api-experiment-decide": {"outcome": "ship", "decided_arm": "generic", "comment": "Mine now."},
     "creative-review-decide": {"verb": "approve", "decision": "approve"},

@@ -225,7 +225,7 @@ def _compose(sources: _Sources, placement: Size) -> Canvas:
         for logo in [_logo_for(sources, stack.panel)]
         for setting in stack_solve(layout, stack, _texts(sources, logo))
     ]
-    seed = int(brief.fingerprint[8:16], 16)
+    seed = brief.scene_seed
     kept = kept_box(sources.cutout) if sources.is_painted_around else None
     scene, visible = scene_build(
         layout, sources.palettes, placed, sources.picture, sources.ground, seed, kept=kept

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adplatform.lib.errors import DomainError, NotFound
-from campaigns import services
+from campaigns import services, variant_services
 from campaigns.models import Campaign, ServingVersion, Variant
 from campaigns.planning import VARIANTS_MAX, Change
 from campaigns.selectors import landing_url_get, progress_get
@@ -282,6 +282,43 @@ def test_another_take_has_another_seed_and_is_not_outdated(shop, campaign):
     assert job.seed != variant.job.seed
     assert services.variants_outdated(campaign=campaign, now=NOW) == []
     assert _generate(campaign).requested_count == 0
+
+
+def test_a_new_take_takes_the_old_picture_out_of_review(shop, campaign, alice):
+    _generate(campaign)
+    variant = campaign.variants.select_related("job").first()
+    waiting = factories.make_creative(variant.job)
+    (take,) = variant_services.picture_regenerate(
+        advertiser=shop, job_id=variant.job_id, requested_by=alice, now=NOW
+    )
+    assert take.replaces == variant.job
+    record = waiting.reviews.get()
+    assert (record.action, record.who, record.to_status) == ("replace", "alice", "withdrawn")
+    with pytest.raises(DomainError) as caught:  # nobody shows the old picture any more
+        variant_services.picture_regenerate(advertiser=shop, job_id=variant.job_id, now=NOW)
+    assert caught.value.code == "not_shown"
+
+
+def test_a_picture_that_is_being_rendered_for_nobody_is_stopped(shop, campaign):
+    _generate(campaign)
+    running = campaign.variants.select_related("job").first().job
+    RenderJob.objects.filter(pk=running.pk).update(
+        status="leased", lease_owner="w", lease_expires_at=NOW, lease_epoch=1
+    )
+    services.campaign_delete(advertiser=shop, campaign_id=campaign.pk)
+    running.refresh_from_db()
+    assert (running.status, running.cancel_requested, running.lease_owner) == ("leased", True, "w")
+
+
+def test_pictures_wanted_again_come_back_into_review(shop, campaign):
+    _generate(campaign)
+    creative = factories.make_creative(campaign.variants.first().job)
+    for style, status in (("studio", "withdrawn"), ("soft_3d", "in_review")):
+        services.campaign_update(advertiser=shop, campaign_id=campaign.pk, style=style)
+        _generate(campaign)
+        creative.refresh_from_db()
+        assert creative.status == status
+    assert list(creative.reviews.order_by("id").values_list("action", flat=True)) == ["replace", "restore"]
 
 
 def test_failed_pictures_are_queued_again_and_done_ones_left_alone(shop, campaign):

@@ -95,12 +95,40 @@ def test_the_author_sees_why_they_cannot_approve(alice_client, job):
 
 def test_bulk_approval_from_the_gallery(rita_client, job):
     ids = [str(creative.pk) for creative in job.creatives.all()[:2]]
-    answer = rita_client.post(
-        reverse("creatives-approve"), {"creative": [*ids, "junk"], "next": "https://evil.example/"}
-    )
+    form = {"creative": [*ids, "junk"], "seen": seen(job), "next": "https://evil.example/"}
+    answer = rita_client.post(reverse("creatives-decide"), form)
     assert answer.url == reverse("creative-list")
     assert Creative.objects.filter(status="approved").count() == 2
-    assert rita_client.post(reverse("creatives-approve"), {}, follow=True).status_code == 200
+    assert rita_client.post(reverse("creatives-decide"), {}, follow=True).status_code == 200
+
+
+def test_the_grid_shows_briefs_with_their_waiting_sizes_and_decides_about_whole_ones(
+    rita_client, shop, alice, job
+):
+    other = factories.make_creative(requested_job(shop, alice)).job
+    Creative.objects.filter(job=job, width=728).update(status="rejected")
+    page = rita_client.get(reverse("creative-review-grid"))
+    tiles = [tile for tile, _ in page.context["tiles"]]
+    assert [(tile.job.pk, len(tile.waiting)) for tile in tiles] == [(job.pk, 2), (other.pk, 1)]
+    assert tiles[0].first.size == "300x250"
+    form = {"job": [str(job.pk)], "seen": seen(job) + seen(other), "decision": "reject", "reason": "bad_copy"}
+    rita_client.post(reverse("creatives-decide"), form)
+    assert set(job.creatives.values_list("status", flat=True)) == {"rejected"}
+    assert other.creatives.get().status == "in_review"
+    form = {"job": [str(other.pk)], "seen": f"{other.creatives.get().pk}:{'0' * 64}", "decision": "approve"}
+    assert b"has changed" in rita_client.post(reverse("creatives-decide"), form, follow=True).content
+
+
+def test_a_comment_decides_nothing_and_stands_in_the_trail(rita_client, job):
+    creative = job.creatives.first()
+    url = reverse("creative-comment", args=[creative.pk])
+    back = reverse("creative-review-job", args=[job.pk])
+    page = rita_client.post(url, {"comment": "Could be warmer", "next": back}, follow=True)
+    assert b"Could be warmer" in page.content
+    record = ReviewRecord.objects.get()
+    assert (record.action, record.who, record.to_status) == ("comment", "rita", "in_review")
+    rita_client.post(url, {"comment": " "})
+    assert ReviewRecord.objects.count() == 1
 
 
 @pytest.mark.parametrize(

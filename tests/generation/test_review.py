@@ -6,14 +6,16 @@ from contextlib import suppress
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.db.models import RestrictedError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Membership
 from adplatform.lib.errors import DomainError, NotFound
 from generation import review
-from generation.creative_selectors import creative_list, review_progress, review_queue
+from generation.creative_selectors import creative_list
 from generation.models import Creative, ReviewRecord
+from generation.review_selectors import review_progress, review_queue
 from tests import factories
 from tests.generation.composing import requested_job
 
@@ -115,17 +117,43 @@ def test_another_advertisers_creative_looks_like_none_at_all(shop, creative, rit
     with pytest.raises(NotFound):
         review.creative_approve(advertiser=shop, creative_id="not-a-uuid", reviewer=rita)
     result = review.creatives_approve(advertiser=other_shop, creative_ids=[creative.pk], reviewer=mallory)
-    assert (result.approved, result.refused) == ([], [])
+    assert (result.decided, result.refused) == ([], [])
     assert creative_list(advertiser_id=other_shop.pk).count() == 0
 
 
 def test_one_refusal_does_not_hold_up_the_others(shop, job, rita):
     good, bad = factories.make_creative(job), factories.make_creative(job, 320, 50, status=Status.REJECTED)
     result = review.creatives_approve(advertiser=shop, creative_ids=[bad.pk, good.pk], reviewer=rita)
-    assert [creative.pk for creative in result.approved] == [good.pk]
+    assert [creative.pk for creative in result.decided] == [good.pk]
     assert [(refusal.creative_id, refusal.code) for refusal in result.refused] == [
         (bad.pk, "transition_refused")
     ]
+
+
+def test_who_decided_outlives_their_account_and_no_decided_creative_can_be_deleted(shop, creative, rita):
+    approve(shop, creative, rita)
+    rita.delete()
+    record = ReviewRecord.objects.get()
+    assert (record.reviewer, record.who) == (None, "rita")
+    with pytest.raises(RestrictedError):
+        creative.job.delete()
+    shop.delete()  # but the advertiser as a whole may go
+    assert not ReviewRecord.objects.exists()
+
+
+def test_what_is_replaced_leaves_the_queue_on_record_and_comes_back_when_wanted_again(shop, job, alice, rita):
+    waiting, approved, rejected = (
+        factories.make_creative(job, *size, status=status)
+        for size, status in (((300, 250), "in_review"), ((320, 50), "approved"), ((728, 90), "rejected"))
+    )
+    assert review.creatives_replace(advertiser=shop, job_ids=[job.pk], by=alice) == 1
+    assert not review_queue(advertiser_id=shop.pk).exists()
+    record = ReviewRecord.objects.get(creative=waiting)
+    assert (record.action, record.who, record.to_status) == ("replace", "alice", "withdrawn")
+    review.creative_withdraw(advertiser=shop, creative_id=approved.pk, reviewer=rita)
+    assert review.creatives_recall(advertiser=shop, job_ids=[job.pk], by=alice) == 1
+    states = [Creative.objects.get(pk=c.pk).status for c in (waiting, approved, rejected)]
+    assert states == ["in_review", "withdrawn", "rejected"]  # what a person withdrew stays withdrawn
 
 
 def test_the_queue_holds_briefs_with_something_left_to_review(shop, alice, rita):
@@ -153,9 +181,12 @@ def test_whatever_is_tried_the_record_tells_how_the_creative_came_to_its_state(s
             move(advertiser=shop, creative_id=creative.pk, reviewer=rita, **more)
     creative.refresh_from_db()
     status = Status.IN_REVIEW
-    for record in ReviewRecord.objects.filter(creative=creative).order_by("created_at", "pk"):
+    records = ReviewRecord.objects.filter(creative=creative)
+    for record in records.order_by("created_at", "pk"):
         assert record.from_status == status
+        assert review.MOVES[record.action] == (review.MOVES[record.action][0] | {status}, record.to_status)
         status = record.to_status
     assert creative.status == status
     assert (creative.status == Status.APPROVED) == bool(creative.approved_sha256)
-    Creative.objects.filter(pk=creative.pk).delete()
+    records.delete()
+    creative.delete()
