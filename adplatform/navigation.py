@@ -60,7 +60,7 @@ NAVIGATION = (
                 ),
             ),
             Entry("Generation queue", "render-job-list", ("render-job-detail",)),
-            Entry("Creatives", "creative-list", ("creative-detail",)),
+            Entry("Creatives", "creative-list", ("creative-detail", "creative-passport")),
             Entry("Review", "creative-review", ("creative-review-grid", "creative-review-job")),
         ),
     ),

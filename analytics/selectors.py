@@ -123,6 +123,14 @@ class Freshness:
     is_stale: bool
 
 
+def creative_totals_get(*, advertiser_id: UUID, creative_id: UUID) -> Counts:
+    """All that was ever counted of one creative, in the advertiser's currency."""
+    rows = DailyRollup.objects.filter(
+        advertiser_id=advertiser_id, creative_id=creative_id, currency__in=("", _currency(advertiser_id))
+    )
+    return Counts(**rows.aggregate(**_SUMS))
+
+
 def totals_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]) -> Totals:
     """The sums from ``start`` to ``end``, both included."""
     currency = _currency(advertiser_id)

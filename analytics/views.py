@@ -6,10 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from accounts.permissions import member_required
+from adplatform.lib.errors import NotFound
 from analytics import labels, selectors
 from analytics.charts import charts_make
 from analytics.overview import overview_get
@@ -17,6 +18,7 @@ from analytics.report_query import DEVICES, GENERIC, PRESETS, ReportQuery, query
 from analytics.report_tables import creatives_csv, days_csv
 from analytics.reports import report_get
 from analytics.windows import today
+from generation.creative_selectors import creative_get
 
 EXPORT_LEADERS = 500
 EXPORTS = {"creatives": creatives_csv, "days": days_csv}
@@ -98,3 +100,16 @@ def _choices(advertiser_id: UUID, query: ReportQuery) -> list[dict[str, Any]]:
 
 def _options(found: dict[UUID, str]) -> list[tuple[str, str]]:
     return [(str(pk), name) for pk, name in found.items()]
+
+
+@member_required()
+def creative_serves(request: HttpRequest, creative_id: UUID) -> HttpResponse:
+    """How often one creative was shown and what came of it: a part of its passport."""
+    advertiser = request.advertiser  # type: ignore[attr-defined]
+    try:
+        creative_get(advertiser_id=advertiser.pk, creative_id=creative_id)
+    except NotFound:
+        raise Http404 from None
+    counts = selectors.creative_totals_get(advertiser_id=advertiser.pk, creative_id=creative_id)
+    context = {"counts": counts, "currency": advertiser.currency}
+    return render(request, "analytics/_creative_serves.html", context)

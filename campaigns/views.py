@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -200,7 +200,7 @@ def picture_regenerate(request: MemberRequest, job_id: UUID) -> HttpResponse:
         messages.error(request, error.message)
     following = request.POST.get("next", "")
     if url_has_allowed_host_and_scheme(following, {request.get_host()}, request.is_secure()):
-        return redirect(following)
+        return HttpResponseRedirect(following)  # redirect() would take a bare word for a view's name
     return redirect("render-job-detail", job_id)
 
 

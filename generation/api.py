@@ -7,11 +7,11 @@ from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import generics, serializers
+from rest_framework import generics, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.models import Advertiser
+from accounts.models import Advertiser, User
 from adplatform.lib.errors import DomainError
 from adplatform.lib.media import media_url
 from generation import services
@@ -61,6 +61,7 @@ class RenderJobDetailOutput(RenderJobOutput):
     prompt_parts = RenderPromptPartOutput(many=True, read_only=True)
     picture_url = serializers.SerializerMethodField()
     creative_ids = serializers.SerializerMethodField()
+    checks_id = serializers.UUIDField(read_only=True, allow_null=True)
 
     class Meta(RenderJobOutput.Meta):
         fields = [
@@ -72,6 +73,9 @@ class RenderJobDetailOutput(RenderJobOutput):
             "seed",
             "fingerprint",
             "model_hash",
+            "render_details",
+            "checks_id",
+            "comparison",
             "picture_sha256",
             "picture_url",
             "creative_ids",
@@ -111,10 +115,10 @@ class RenderJobListApi(_RenderJobsApi):
         responses=RenderJobOutput(many=True),
     )
     def get(self, request: Request) -> Response:
-        status = request.query_params.get("status", "")
-        if status and status not in RenderJob.Status.values:
-            raise DomainError("status_unknown", f"There is no status {status!r}.")
-        page = self.paginate_queryset(render_job_list(advertiser_id=self.advertiser.pk, status=status))
+        wanted = request.query_params.get("status", "")
+        if wanted and wanted not in RenderJob.Status.values:
+            raise DomainError("status_unknown", f"There is no status {wanted!r}.")
+        page = self.paginate_queryset(render_job_list(advertiser_id=self.advertiser.pk, status=wanted))
         return self.get_paginated_response(RenderJobOutput(page, many=True).data)
 
 
@@ -159,3 +163,20 @@ class RenderJobRetryApi(_RenderJobsApi):
     )
     def post(self, request: Request, job_id: UUID) -> Response:
         return self.answer(services.render_retry(advertiser=self.advertiser, job_id=job_id))
+
+
+class RenderJobCheckApi(_RenderJobsApi):
+    """Render a finished job once more and compare."""
+
+    @extend_schema(
+        operation_id="check_render_job",
+        summary="Render a finished job again to see whether it comes out equal",
+        description="Answers with the job of the check; its `comparison` says what it found.",
+        tags=["render jobs"],
+        request=None,
+        responses={202: RenderJobDetailOutput},
+    )
+    def post(self, request: Request, job_id: UUID) -> Response:
+        person = request.user if isinstance(request.user, User) else None
+        check = services.render_check(advertiser=self.advertiser, job_id=job_id, requested_by=person)
+        return Response(RenderJobDetailOutput(check).data, status=status.HTTP_202_ACCEPTED)

@@ -9,6 +9,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("render-jobs/<uuid:job_id>", api.RenderJobApi.as_view(), name="api-render-job"),
     path("render-jobs/<uuid:job_id>/cancel", api.RenderJobCancelApi.as_view(), name="api-render-job-cancel"),
     path("render-jobs/<uuid:job_id>/retry", api.RenderJobRetryApi.as_view(), name="api-render-job-retry"),
+    path("render-jobs/<uuid:job_id>/check", api.RenderJobCheckApi.as_view(), name="api-render-job-check"),
     path("creatives", creatives_api.CreativeListApi.as_view(), name="api-creative-list"),
     path("creatives/verify", creatives_api.CreativeVerifyApi.as_view(), name="api-creative-verify"),
     path("creatives/<uuid:creative_id>", creatives_api.CreativeApi.as_view(), name="api-creative"),

@@ -28,7 +28,7 @@ from generation.briefs import Brief
 from generation.drawing import picture_draw
 from generation.models import Creative, RenderJob
 from generation.renderers import renderer_get
-from generation.renderers.base import RenderCancelled, RenderError
+from generation.renderers.base import OnStep, RenderCancelled, RenderError
 
 log = structlog.get_logger(__name__)
 
@@ -195,18 +195,33 @@ def job_run(job: RenderJob, lease: queue.Lease, watch: Watch, *, clock: Clock = 
 
 
 def _make(job: RenderJob, watch: Watch) -> tuple[queue.Picture, list[Creative]]:
-    from generation.composition import creatives_compose
-    from generation.creative_files import creative_store
+    from generation.rechecking import render_compare
 
     brief = Brief.from_dict(job.brief)
     renderer = renderer_get(job.model)
     watch.enter("rendering")
     drawn = picture_draw(job, renderer, watch.on_step)
-    content = _labelled_png(drawn.image, job.fingerprint, brief.brand.name)
+    content_id = (job.checks or job).fingerprint  # what a check makes is the same picture again
+    content = _labelled_png(drawn.image, content_id, brief.brand.name)
     name, digest = content_store(content, folder="renders", extension="png")
     watch.enter("composing")
+    comparison, creatives = None, []
+    if job.checks is not None:
+        comparison = render_compare(job.checks, drawn, digest, watch.on_step)
+    else:
+        creatives = _compose(job, brief, drawn.image, watch.on_step)
+    picture = queue.Picture(
+        name, digest, drawn.model_hash, drawn.render_ms, drawn.match_score, drawn.details, comparison
+    )
+    return picture, creatives
+
+
+def _compose(job: RenderJob, brief: Brief, picture: Image.Image, on_step: OnStep) -> list[Creative]:
+    from generation.composition import creatives_compose
+    from generation.creative_files import creative_store
+
     creatives = []
-    for composed in creatives_compose(brief=brief, picture=drawn.image):
+    for composed in creatives_compose(brief=brief, picture=picture):
         creatives.append(
             Creative(
                 advertiser_id=job.advertiser_id,
@@ -216,9 +231,8 @@ def _make(job: RenderJob, watch: Watch) -> tuple[queue.Picture, list[Creative]]:
                 **creative_store(composed, brief),
             )
         )
-        watch.on_step(len(creatives), len(brief.sizes))
-    picture = queue.Picture(name, digest, drawn.model_hash, drawn.render_ms, drawn.match_score, drawn.details)
-    return picture, creatives
+        on_step(len(creatives), len(brief.sizes))
+    return creatives
 
 
 def _labelled_png(image: Image.Image, content_id: str, producer: str) -> bytes:

@@ -87,6 +87,11 @@ class RenderJob(TenantModel):
     replaces = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="successors"
     )
+    # A check renders a finished job once more and compares; it makes no creatives.
+    checks = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="rechecks"
+    )
+    comparison = models.JSONField(null=True, blank=True)  # what a check found: generation.rechecking
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -97,6 +102,11 @@ class RenderJob(TenantModel):
         ordering = ["-created_at"]
         constraints = [
             models.UniqueConstraint(fields=["advertiser", "fingerprint"], name="render_job_once_per_brief"),
+            models.UniqueConstraint(
+                fields=["checks"],
+                condition=Q(status__in=["queued", "leased"]),
+                name="render_job_one_check_at_a_time",
+            ),
             models.CheckConstraint(
                 condition=Q(status="leased") ^ Q(lease_owner="", lease_expires_at=None),
                 name="render_job_lease_matches_status",

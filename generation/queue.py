@@ -58,6 +58,7 @@ class Picture:
     render_ms: int
     match_score: float | None = None
     details: dict[str, Any] = field(default_factory=dict)
+    comparison: dict[str, Any] | None = None  # with the job that a check checks
 
 
 def clock() -> datetime:
@@ -162,6 +163,7 @@ def job_finish(*, lease: Lease, now: datetime, picture: Picture, creatives: list
             render_ms=picture.render_ms,
             match_score=picture.match_score,
             render_details=picture.details,
+            comparison=picture.comparison,
             error_code="",
             error_message="",
             finished_at=now,

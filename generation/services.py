@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import time
 from collections.abc import Callable, Iterable
@@ -17,6 +18,7 @@ from django.db.models import Case, F, Value, When
 from accounts.models import Advertiser, User
 from adplatform.lib.commit import queue_on_commit
 from adplatform.lib.errors import DomainError, NotFound
+from adplatform.lib.ids import uuid7
 from generation import queue
 from generation.briefs import Brief
 from generation.models import RenderJob
@@ -25,6 +27,7 @@ from generation.prompts import prompt_build
 log = structlog.get_logger(__name__)
 
 Status = RenderJob.Status
+CHECK_PRIORITY = 2  # a person is waiting for it, and it is one picture
 RETRYABLE = (Status.DEAD, Status.REJECTED, Status.CANCELLED)
 
 
@@ -99,6 +102,36 @@ def render_cancel(*, advertiser: Advertiser, job_id: UUID | str) -> RenderJob:
     return job
 
 
+@transaction.atomic
+def render_check(
+    *, advertiser: Advertiser, job_id: UUID | str, requested_by: User | None = None
+) -> RenderJob:
+    """Render a finished job once more, to see whether it comes out equal. A check that runs is not doubled.
+
+    Raises NotFound, or DomainError ``render_job_unfinished`` or ``render_job_is_check`` (409).
+    """
+    job = _job_lock(advertiser, job_id)
+    if job.checks_id is not None:
+        raise DomainError("render_job_is_check", "This job is a check itself.", status=409)
+    if job.status != Status.SUCCEEDED or not job.picture:
+        raise DomainError("render_job_unfinished", "There is no picture to compare with yet.", status=409)
+    running = _check_open(job)
+    if running is not None:  # the lock on the job makes this look and the insert one step
+        return running
+    same = ("brief", "model", "prompt", "motif", "negative_prompt", "prompt_parts", "prompt_template", "seed")
+    check = RenderJob.objects.create(
+        advertiser=advertiser,
+        checks=job,
+        fingerprint=hashlib.sha256(f"check:{job.pk}:{uuid7()}".encode()).hexdigest(),
+        priority=CHECK_PRIORITY,
+        available_at=queue.clock(),
+        requested_by=requested_by,
+        **{name: getattr(job, name) for name in same},
+    )
+    _wake(check)
+    return check
+
+
 def renders_cancel(*, advertiser: Advertiser, job_ids: Iterable[UUID]) -> int:
     """Stop many jobs as ``render_cancel`` does, in one UPDATE; those that are over stay as they are."""
     open_jobs = RenderJob.objects.filter(
@@ -125,6 +158,8 @@ def render_retry(*, advertiser: Advertiser, job_id: UUID | str) -> RenderJob:
         )
     if job.status == Status.LEASED:
         raise DomainError("render_job_running", "This job is being rendered right now.", status=409)
+    if job.checks is not None and _check_open(_job_lock(advertiser, job.checks.pk)) not in (None, job):
+        raise DomainError("render_job_running", "Another check of this picture is running.", status=409)
     if job.status in RETRYABLE:
         job.attempts = job.crashes = job.step = 0
         job.error_code = job.error_message = ""
@@ -164,6 +199,10 @@ def render_sweep(*, now: datetime) -> int:
     if expired:
         log.warning("leases_expired", count=expired)
     return expired
+
+
+def _check_open(job: RenderJob) -> RenderJob | None:
+    return job.rechecks.filter(status__in=(Status.QUEUED, Status.LEASED)).first()
 
 
 def _job_lock(advertiser: Advertiser, job_id: UUID | str) -> RenderJob:

@@ -2,7 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from generation import brand_views, creative_views, draft_views, job_views, review_views
+from generation import (
+    brand_views,
+    creative_views,
+    draft_views,
+    job_views,
+    passport_views,
+    review_views,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("brand/", brand_views.brand_kit, name="brand-kit"),
@@ -25,6 +32,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path(
         "creatives/review/<uuid:job_id>/edit", review_views.creative_review_edit, name="creative-review-edit"
+    ),
+    path("creatives/<uuid:creative_id>/passport", passport_views.passport, name="creative-passport"),
+    path("creatives/<uuid:creative_id>/check", passport_views.passport_check, name="creative-check"),
+    path(
+        "creatives/<uuid:creative_id>/check-result",
+        passport_views.passport_check_live,
+        name="creative-check-live",
     ),
     path("creatives/<uuid:creative_id>/comment", review_views.creative_comment, name="creative-comment"),
     path("creatives/<uuid:creative_id>", creative_views.creative_detail, name="creative-detail"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from PIL import Image
 
@@ -50,7 +50,7 @@ class RenderResult:
     model: str
     model_hash: str  # SHA-256 over the weight files, so that a passport names the exact model
     steps: int
-    details: dict[str, str | int | float] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)  # JSON-ready: scheduler, device, weight files, ...
 
 
 class RenderError(Exception):

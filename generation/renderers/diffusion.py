@@ -22,7 +22,7 @@ from generation.renderers.fitting import fitted_size, native_side, prompt_fitted
 from generation.renderers.inpainting import ground_of, keep_fitted, kept_restored, mask_of
 from generation.renderers.lora import lora_loaded
 from generation.renderers.speed import Speed, speed_apply
-from generation.renderers.weights import weights_hash
+from generation.renderers.weights import weights_hashes
 
 
 def hub_download(hub_id: str) -> Path:
@@ -84,7 +84,7 @@ class DiffusionRenderer:
         self._pipeline.set_progress_bar_config(disable=True)
         self._applied = ",".join([str(dtype).removeprefix("torch."), *speed_apply(self._pipeline, speed)])
         self._inpainting: Any = None
-        self.model_hash = weights_hash(folder)
+        self.model_hash, self._files = weights_hashes(folder)
 
     def render(self, request: RenderRequest, on_step: OnStep) -> RenderResult:
         """Draw one picture. Raises RenderError, or what ``on_step`` raised."""
@@ -129,6 +129,7 @@ class DiffusionRenderer:
             "device": self._device,
             "torch": self._torch.__version__,
             "speed": self._applied,
+            "files": self._files,
             **lora,
         }
         return [

@@ -13,6 +13,7 @@ from PIL import Image
 
 from generation.chinese import to_english
 from generation.renderers.base import OnStep, RenderError, RenderRequest, RenderResult
+from generation.renderers.weights import weights_hashes
 
 BUILT_IN_MODEL = Path(__file__).resolve().parent.parent / "weights" / "motif-gan"
 STAGES = 3  # text, motif, upscale
@@ -86,6 +87,7 @@ class GanRenderer:
         except TextEncoderMissing as error:
             raise RenderError("encoder_missing", str(error), permanent=True) from error
         self.model_hash = weights_hash(folder)
+        _, self._files = weights_hashes(folder)
 
     def render(self, request: RenderRequest, on_step: OnStep) -> RenderResult:
         """Draw one motif. The answer is 256 x 256 whatever size was asked for."""
@@ -126,6 +128,7 @@ class GanRenderer:
             model_hash=self.model_hash,
             steps=STAGES,
             details={
+                "files": self._files,
                 "text": text[:200],
                 "style": style,
                 "nearest_trained_name": nearest,

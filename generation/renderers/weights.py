@@ -1,19 +1,27 @@
-"""Which weights a model has, as one number."""
+"""The fingerprints of a model folder's weight files."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
 
-_HASH_CHUNK = 1 << 20
+_CHUNK = 1 << 20
+
+
+def weights_hashes(folder: Path) -> tuple[str, dict[str, str]]:
+    """(SHA-256 over all weight files in the order of their names, SHA-256 by file), in one reading."""
+    whole, files = hashlib.sha256(), {}
+    for path in sorted(folder.rglob("*.safetensors")):
+        name, digest = path.relative_to(folder).as_posix(), hashlib.sha256()
+        whole.update(name.encode() + b"\0")
+        with open(path, "rb") as file:
+            while chunk := file.read(_CHUNK):
+                whole.update(chunk)
+                digest.update(chunk)
+        files[name] = digest.hexdigest()
+    return whole.hexdigest(), files
 
 
 def weights_hash(folder: Path) -> str:
-    """SHA-256 over the weight files, in the order of their names."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.safetensors")):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        with open(path, "rb") as file:
-            while chunk := file.read(_HASH_CHUNK):
-                digest.update(chunk)
-    return digest.hexdigest()
+    """SHA-256 over the weight files alone."""
+    return weights_hashes(folder)[0]
