@@ -56,7 +56,8 @@ def to_english(text: str) -> str:
         character = plain[position]
         # A word like "T恤" starts with a letter; inside an English word nothing can start.
         starts_here = is_han(character) or (
-            character.isalnum() and (position == 0 or not plain[position - 1].isascii())
+            character.isalnum()
+            and (position == 0 or not (plain[position - 1].isascii() and plain[position - 1].isalnum()))
         )
         word = _match(lower, position) if starts_here else None
         if word is not None:

@@ -86,20 +86,30 @@ class TextEncoder:
         with torch.inference_mode():
             for start in range(0, len(order), batch_size):
                 rows = order[start : start + batch_size]
-                tokens = self._tokenizer(
-                    [texts[row][:MAX_CHARACTERS] for row in rows],
-                    padding=True,
-                    truncation=True,
-                    max_length=MAX_TOKENS,
-                    return_tensors="pt",
-                )
-                states = self._model(
-                    input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]
-                ).last_hidden_state  # (B, T, 384)
-                mask = tokens["attention_mask"].unsqueeze(-1).to(states.dtype)
-                pooled = (states * mask).sum(1) / mask.sum(1).clamp(min=1.0)
+                states, mask = self.token_states([texts[row] for row in rows], MAX_TOKENS)
+                weight = mask.unsqueeze(-1).to(states.dtype)
+                pooled = (states * weight).sum(1) / weight.sum(1).clamp(min=1.0)
                 vectors[rows] = torch.nn.functional.normalize(pooled, dim=1)
         return vectors
+
+    def token_states(self, texts: Sequence[str], max_tokens: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The state of every word piece: float32 (len(texts), T, 384) and their mask (len(texts), T).
+
+        T is the longest text's number of pieces, at most ``max_tokens``; what stands later is cut off.
+        """
+        import torch
+
+        tokens = self._tokenizer(
+            [text[:MAX_CHARACTERS] for text in texts],
+            padding=True,
+            truncation=True,
+            max_length=max_tokens,
+            return_tensors="pt",
+        )
+        mask = tokens["attention_mask"]
+        with torch.inference_mode():
+            states = self._model(input_ids=tokens["input_ids"], attention_mask=mask).last_hidden_state
+        return states, mask
 
 
 @functools.cache

@@ -18,7 +18,9 @@ from generation.renderers.base import Renderer, RenderError
 UNSAFE_SUFFIXES = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle", ".py", ".msgpack", ".h5"})
 GAN_CLASS = "MotifGanPipeline"
 # Pipeline classes of ours that a folder may name besides diffusers' own: name -> dotted path.
-OWN_PIPELINES: dict[str, str] = {}
+OWN_PIPELINES: dict[str, str] = {
+    "SceneDiffusionPipeline": "generation.diffusion.pipeline.SceneDiffusionPipeline"
+}
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 _loaded: dict[tuple[str, str], Renderer] = {}

@@ -147,6 +147,8 @@ class DiffusionRenderer:
         """What the pipeline is called with; it may know less."""
         arguments: dict[str, Any] = {
             "prompt": _one_or_all(prompts),
+            # Read by the built-in model alone, which knows things better than sentences.
+            "motif": _one_or_all([request.motif for request in requests]),
             "width": size[0],
             "height": size[1],
             # Drawn on the CPU whatever the device, so that a seed means the same picture everywhere.

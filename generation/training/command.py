@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import signal
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 from generation.gan.networks import MotifGenerator
 from generation.gan.pipeline import load_generator
@@ -20,6 +18,7 @@ from generation.training.gan_config import LR_SCHEDULES, SAMPLINGS, TrainConfig
 from generation.training.gan_data import build_training_set
 from generation.training.gan_loop import train
 from generation.training.pictures import DatasetError, read_objects
+from generation.training.stop import StopOnSignal
 from generation.training.upscaler_loop import UpscalerConfig, train_upscaler
 
 PRESETS: dict[str, TrainConfig] = {
@@ -159,21 +158,6 @@ def emphasised_names(path: Path | None) -> frozenset[str]:
     if not path.is_file():
         raise DatasetError(f"the list of emphasised names {path} does not exist")
     return frozenset(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
-
-
-class StopOnSignal:
-    """SIGTERM asks the loop to end after the step at hand, with a checkpoint; a second one kills."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        signal.signal(signal.SIGTERM, self._ask)
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-    def __call__(self) -> bool:
-        return self.asked
 
 
 def run(options: argparse.Namespace, say: Callable[[str], None] = print) -> None:

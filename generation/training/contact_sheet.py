@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,18 +44,35 @@ def draw_contact_sheet(
     seed: int = 1,
 ) -> Image.Image:
     """One cell for each (motif, style words), all with the same seed."""
-    label = 22
-    rows = -(-len(motifs) // columns)
+    pictures = []
+    for motif, style in motifs:
+        request = RenderRequest(prompt=f"{motif}, {style}", motif=motif, seed=seed, width=256, height=256)
+        pictures.append(renderer.render(request, lambda done, total: None).image)
+    return draw_sheet(pictures, [motif for motif, _ in motifs], columns=columns, cell=cell)
+
+
+def draw_sheet(
+    pictures: Sequence[Image.Image], captions: Sequence[str], *, columns: int = 6, cell: int = 192
+) -> Image.Image:
+    """Pictures with their captions under them, in as many lines as the longest one needs."""
+    font = caption_font(13)
+    texts = [textwrap.wrap(caption, 26) or [""] for caption in captions]
+    label = 4 + 17 * max(map(len, texts))
+    rows = -(-len(pictures) // columns)
     sheet = Image.new("RGB", (columns * cell, rows * (cell + label)), GROUND)
     draw = ImageDraw.Draw(sheet)
-    font = caption_font(13)
-    for index, (motif, style) in enumerate(motifs):
-        request = RenderRequest(prompt=f"{motif}, {style}", motif=motif, seed=seed, width=256, height=256)
-        picture = renderer.render(request, lambda done, total: None).image
-        picture = picture.resize((cell - 16, cell - 16), Image.Resampling.LANCZOS)
+    for index, (picture, lines) in enumerate(zip(pictures, texts, strict=True)):
+        small = picture.resize((cell - 16, cell - 16), Image.Resampling.LANCZOS)
         left, top = index % columns * cell, index // columns * (cell + label)
-        sheet.paste(picture, (left + 8, top + 8), picture)
-        draw.text((left + cell / 2, top + cell + 2), motif, fill=INK, font=font, anchor="ma")
+        sheet.paste(small, (left + 8, top + 8), small if small.mode == "RGBA" else None)
+        draw.text(
+            (left + cell / 2, top + cell + 2),
+            "\n".join(lines),
+            fill=INK,
+            font=font,
+            anchor="ma",
+            align="center",
+        )
     return sheet
 
 

@@ -1,0 +1,1 @@
+"""The built-in latent diffusion model: what it reads, how its latents are packed, its pipeline."""

@@ -1,0 +1,1 @@
+"""Training of the built-in latent diffusion model: autoencoder, latents, denoiser, distillation."""

@@ -1,0 +1,126 @@
+"""Training of the match encoder: each picture finds its own caption among the batch's, and the reverse.
+
+It learns from composed scenes of all objects, but from no held-out combination; no image model is ever
+trained with it, so it may judge them.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from generation.matching.networks import PICTURE_SIDE, ImageEncoder
+from generation.training.device import resolve_device
+from generation.training.gan_data import encode_captions
+from generation.training.run import Average, cosine_rate, run_training
+from generation.training.scenes.dataset import Composed, read_composed
+
+CROP_ROOM = 12  # pixels by which a training picture is larger than the encoder's, for random crops
+
+
+@dataclass(frozen=True)
+class MatchConfig:
+    """Every number that a run depends on."""
+
+    batch: int = 128
+    steps: int = 1_600
+    lr: float = 2e-3
+    ema: float = 0.998
+    device: str = "auto"
+    threads: int = 1
+    seed: int = 0
+    checkpoint_seconds: float = 120.0
+
+
+def small_pictures(folder: Path, rows: list[Composed], side: int) -> Tensor:
+    """uint8 (N, 3, side, side) of the rows' pictures."""
+    pictures = np.empty((len(rows), 3, side, side), dtype=np.uint8)
+    for index, row in enumerate(rows):
+        with Image.open(folder / row.file) as source:
+            source.draft("RGB", (side, side))
+            small = source.convert("RGB").resize((side, side), Image.Resampling.BOX)
+        pictures[index] = np.asarray(small).transpose(2, 0, 1)
+    return torch.from_numpy(pictures)
+
+
+def augment(pictures: Tensor, source: random.Random) -> Tensor:
+    """uint8 (B, 3, S, S) -> float (B, 3, 96, 96) in [0, 1]: crop, light, and the softness of a made picture.
+
+    Never mirrored: captions say "on the left".
+    """
+    top, left = source.randrange(CROP_ROOM + 1), source.randrange(CROP_ROOM + 1)
+    x = pictures[:, :, top : top + PICTURE_SIDE, left : left + PICTURE_SIDE].float() / 255.0
+    if source.random() < 0.5:  # image models draw softer than painting does
+        factor = source.choice((2, 3))
+        x = F.interpolate(F.avg_pool2d(x, factor), size=PICTURE_SIDE, mode="bilinear")
+    light = 1.0 + 0.16 * (torch.rand(len(x), 1, 1, 1) - 0.5)
+    return (x * light + 0.03 * torch.randn_like(x)).clamp(0.0, 1.0)
+
+
+def train_match_encoder(
+    folder: Path,
+    out: Path,
+    config: MatchConfig,
+    *,
+    max_seconds: float | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+    say: Callable[[str], None] = print,
+) -> ImageEncoder:
+    """Train or resume on a composed dataset; the averaged encoder, saved to ``out/encoder``."""
+    torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    rows = read_composed(folder, "train") + read_composed(folder, "judge")
+    say(f"reading {len(rows)} pictures and captions")
+    pictures = small_pictures(folder, rows, PICTURE_SIDE + CROP_ROOM)
+    sentences = encode_captions([[row.caption for row in rows]], out.parent)
+    device = resolve_device(config.device)
+    encoder = ImageEncoder().to(device, memory_format=torch.channels_last)
+    average = Average(encoder, copy.deepcopy(encoder), config.ema)
+    optimizer = torch.optim.AdamW(encoder.parameters(), lr=config.lr, weight_decay=0.02, fused=True)
+
+    def update(step: int) -> dict[str, Tensor | float]:
+        chosen = torch.randint(len(rows), (config.batch,))
+        x = augment(pictures[chosen], random.Random(f"{config.seed}:{step}")).to(device)
+        encoder.train()
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            made = encoder(x.contiguous(memory_format=torch.channels_last)).float()
+        wanted = encoder.text_vectors(sentences[chosen].to(device))
+        scores = encoder.log_scale.clamp(max=4.6).exp() * made @ wanted.T
+        target = torch.arange(len(chosen), device=device)
+        loss = 0.5 * (F.cross_entropy(scores, target) + F.cross_entropy(scores.T, target))
+        for group in optimizer.param_groups:
+            group["lr"] = cosine_rate(config.lr, step, config.steps)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
+        optimizer.step()
+        average.update(step)
+        found = (scores.detach().argmax(1) == target).float().mean()
+        return {"loss": loss.detach(), "found": found}
+
+    def export(step: int) -> None:
+        average.model.save_pretrained(out / "encoder", safe_serialization=True)
+
+    run_training(
+        out,
+        {"encoder": encoder, "average": average, "optimizer": optimizer},
+        update,
+        config.steps,
+        batch=config.batch,
+        seed=config.seed,
+        checkpoint_seconds=config.checkpoint_seconds,
+        max_seconds=max_seconds,
+        should_stop=should_stop,
+        on_checkpoint=export,
+        say=say,
+    )
+    return average.model
