@@ -336,6 +336,8 @@ GENERATION_LOAD_DEADLINE_SECONDS = env.int("GENERATION_LOAD_DEADLINE_SECONDS", d
 GENERATION_PICTURE_SIZE = env.int("GENERATION_PICTURE_SIZE", default=1024)
 GENERATION_STEPS = env.int("GENERATION_STEPS", default=0)  # 0: the model's own default
 GENERATION_GUIDANCE = env.float("GENERATION_GUIDANCE", default=-1.0)  # below 0: the model's own default
+# Waiting jobs of one model that a worker draws in one pass: for GPUs; a CPU gains nothing.
+GENERATION_BATCH = env.int("GENERATION_BATCH", default=1)
 # Pictures drawn of one brief, of which the one that matches it best is kept.
 GENERATION_CANDIDATES = env.int("GENERATION_CANDIDATES", default=1)
 # A transformers CLIP folder that judges the match; empty: the built-in encoder.

@@ -35,7 +35,7 @@ def picture_draw(job: RenderJob, renderer: Renderer, on_step: OnStep) -> Drawn:
         results = renderer.render_many(requests, on_step)
     else:
         results = [renderer.render(requests[0], on_step)]
-    return picture_choose(job, requests, results, started)
+    return picture_choose(job, requests, results, round((time.monotonic() - started) * 1000))
 
 
 def requests_make(job: RenderJob) -> list[RenderRequest]:
@@ -62,7 +62,7 @@ def requests_make(job: RenderJob) -> list[RenderRequest]:
 
 
 def picture_choose(
-    job: RenderJob, requests: list[RenderRequest], results: list[RenderResult], started: float
+    job: RenderJob, requests: list[RenderRequest], results: list[RenderResult], render_ms: int
 ) -> Drawn:
     """The candidate that matches its brief best, or the first where nobody judges.
 
@@ -87,7 +87,7 @@ def picture_choose(
     return Drawn(
         image=result.image,
         model_hash=result.model_hash,
-        render_ms=round((time.monotonic() - started) * 1000),
+        render_ms=render_ms,
         match_score=match.score if match else None,
         details=details,
     )

@@ -25,7 +25,7 @@ from adplatform.lib.failpoints import failpoint
 from adplatform.lib.files import content_store
 from generation import provenance, queue
 from generation.briefs import Brief
-from generation.drawing import picture_draw
+from generation.drawing import Drawn, picture_draw
 from generation.models import Creative, RenderJob
 from generation.renderers import renderer_get
 from generation.renderers.base import OnStep, RenderCancelled, RenderError
@@ -81,7 +81,8 @@ class Watch:
         self._thread = threading.Thread(target=self._beat_until_over, name="render-heartbeat", daemon=True)
 
     def __enter__(self) -> Watch:
-        self._thread.start()
+        if not self._thread.is_alive():  # a batch begins to watch before its jobs are run one by one
+            self._thread.start()
         return self
 
     def __exit__(
@@ -89,6 +90,10 @@ class Watch:
     ) -> None:
         self._over.set()
         self._thread.join(timeout=5)
+
+    def moved(self) -> None:
+        """Something moved for this job, though it was another one's turn."""
+        self._moved_at, self._beats_since_move = time.monotonic(), 0
 
     def enter(self, stage: str) -> None:
         """A new stage begins. Raises as ``on_step`` does."""
@@ -100,8 +105,8 @@ class Watch:
     def on_step(self, step: int, steps: int) -> None:
         """The renderer's callback. Raises RenderCancelled or one of its kinds to stop the sampler."""
         failpoint("step")
-        now = time.monotonic()
-        self._moved_at, self._beats_since_move = now, 0
+        self.moved()
+        now = self._moved_at
         if self._is_lost:
             raise LeaseLost
         if self._stopping():
@@ -153,8 +158,17 @@ class Watch:
             connections.close_all()  # this thread's own
 
 
-def job_run(job: RenderJob, lease: queue.Lease, watch: Watch, *, clock: Clock = queue.clock) -> str:
+def job_run(
+    job: RenderJob,
+    lease: queue.Lease,
+    watch: Watch,
+    *,
+    drawn: Drawn | None = None,
+    clock: Clock = queue.clock,
+) -> str:
     """Render and compose one claimed job and write how it ended; the outcome in a word.
+
+    ``drawn`` is its picture where a batch has drawn it already.
 
     Leaves the exceptions that end a process (SystemExit, KeyboardInterrupt) to go on after the lease
     was given back.
@@ -162,7 +176,7 @@ def job_run(job: RenderJob, lease: queue.Lease, watch: Watch, *, clock: Clock = 
     try:
         with watch:
             failpoint("claimed")
-            picture, creatives = _make(job, watch)
+            picture, creatives = _make(job, watch, drawn)
         failpoint("stored")
         if queue.job_finish(lease=lease, now=clock(), picture=picture, creatives=creatives):
             failpoint("finished")
@@ -178,7 +192,7 @@ def job_run(job: RenderJob, lease: queue.Lease, watch: Watch, *, clock: Clock = 
     except RenderError as error:
         return _failed(lease, clock, error.code, str(error), permanent=error.permanent)
     except SoftTimeLimitExceeded:
-        return _failed(lease, clock, "render_timeout", "The render took longer than the time limit.")
+        return job_time_out(lease, clock=clock)
     except MemoryError:
         return _failed(lease, clock, "out_of_memory", "The machine has not enough memory for this model.")
     except OSError as error:
@@ -194,13 +208,19 @@ def job_run(job: RenderJob, lease: queue.Lease, watch: Watch, *, clock: Clock = 
         raise
 
 
-def _make(job: RenderJob, watch: Watch) -> tuple[queue.Picture, list[Creative]]:
+def job_time_out(lease: queue.Lease, *, clock: Clock = queue.clock) -> str:
+    """The time limit came before the job's end; the outcome in a word."""
+    return _failed(lease, clock, "render_timeout", "The render took longer than the time limit.")
+
+
+def _make(job: RenderJob, watch: Watch, drawn: Drawn | None) -> tuple[queue.Picture, list[Creative]]:
     from generation.rechecking import render_compare
 
     brief = Brief.from_dict(job.brief)
-    renderer = renderer_get(job.model)
-    watch.enter("rendering")
-    drawn = picture_draw(job, renderer, watch.on_step)
+    if drawn is None:
+        renderer = renderer_get(job.model)
+        watch.enter("rendering")
+        drawn = picture_draw(job, renderer, watch.on_step)
     content_id = (job.checks or job).fingerprint  # what a check makes is the same picture again
     content = _labelled_png(drawn.image, content_id, brief.brand.name)
     name, digest = content_store(content, folder="renders", extension="png")

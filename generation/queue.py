@@ -106,28 +106,57 @@ def job_claim(*, worker: str, now: datetime, model: str = "") -> tuple[RenderJob
                 job = due.filter(priority=job.priority, model=model).first() or job
             if job is None:
                 return None
-            claimed = RenderJob.objects.filter(
-                pk=job.pk, status=Status.QUEUED, lease_epoch=job.lease_epoch
-            ).update(
-                status=Status.LEASED,
-                lease_owner=worker,
-                lease_epoch=F("lease_epoch") + 1,
-                lease_expires_at=_expiry(now),
-                started_at=now,
-                stage="loading",
-                step=0,
-                steps=0,
-            )
-            if claimed:
-                RenderAttempt.objects.create(
-                    advertiser_id=job.advertiser_id,
-                    job=job,
-                    epoch=job.lease_epoch + 1,
-                    worker=worker,
-                    started_at=now,
-                )
-                job.refresh_from_db()
-                return job, Lease(job.pk, job.lease_epoch)
+            lease = _claim(job, worker, now)
+            if lease is not None:
+                return job, lease
+
+
+def jobs_claim_like(
+    *, job: RenderJob, worker: str, now: datetime, limit: int
+) -> list[tuple[RenderJob, Lease]]:
+    """Lease up to ``limit`` due jobs that one pass of a model can draw together with ``job``.
+
+    They name the same model and LoRA, and none is painted around its product. A check of a picture is drawn
+    alone: in a batch a pixel may come out one step brighter.
+    """
+    if job.brief.get("keeps_product") or job.checks_id or limit < 1:
+        return []
+    with transaction.atomic():
+        due = jobs_due(now=now).filter(
+            model=job.model,
+            brief__brand__lora=job.brief["brand"].get("lora", ""),
+            brief__keeps_product=False,
+            checks=None,
+        )
+        if connection.features.has_select_for_update_skip_locked:
+            due = due.select_for_update(skip_locked=True)
+        claimed = [(row, _claim(row, worker, now)) for row in due[:limit]]
+        return [(row, lease) for row, lease in claimed if lease is not None]
+
+
+def _claim(job: RenderJob, worker: str, now: datetime) -> Lease | None:
+    """Lease a row that was seen queued; None when another worker was faster."""
+    claimed = RenderJob.objects.filter(pk=job.pk, status=Status.QUEUED, lease_epoch=job.lease_epoch).update(
+        status=Status.LEASED,
+        lease_owner=worker,
+        lease_epoch=F("lease_epoch") + 1,
+        lease_expires_at=_expiry(now),
+        started_at=now,
+        stage="loading",
+        step=0,
+        steps=0,
+    )
+    if not claimed:
+        return None
+    RenderAttempt.objects.create(
+        advertiser_id=job.advertiser_id,
+        job=job,
+        epoch=job.lease_epoch + 1,
+        worker=worker,
+        started_at=now,
+    )
+    job.refresh_from_db()
+    return Lease(job.pk, job.lease_epoch)
 
 
 def lease_renew(*, lease: Lease, now: datetime) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from uuid import UUID
@@ -177,19 +176,24 @@ def render_execute(
     stopping: Callable[[], bool] | None = None,
     on_hang: Callable[[], None] | None = None,
 ) -> bool:
-    """Claim one due job and run it to its end; False when nothing is due."""
+    """Claim one due job, or a batch for one model, and run it to its end; False when nothing is due."""
     # The worker's machinery: imported here, so that a page which only queues work stays light.
-    from generation.execution import Watch, job_run, never
+    from generation.batches import batch_run
+    from generation.execution import Watch, never
     from generation.renderers import renderer_loaded
 
     claimed = queue.job_claim(worker=worker, now=queue.clock(), model=renderer_loaded())
     if claimed is None:
         return False
-    job, lease = claimed
-    started = time.monotonic()
-    watch = Watch(lease, stopping=stopping or never, on_hang=on_hang)
-    outcome = job_run(job, lease, watch)
-    log.info("render_ended", job=str(job.pk), outcome=outcome, ms=round((time.monotonic() - started) * 1000))
+    others = queue.jobs_claim_like(
+        job=claimed[0], worker=worker, now=queue.clock(), limit=settings.GENERATION_BATCH - 1
+    )
+    watched = [
+        (job, lease, Watch(lease, stopping=stopping or never, on_hang=on_hang))
+        for job, lease in (claimed, *others)
+    ]
+    for job, outcome, ms in batch_run(watched):
+        log.info("render_ended", job=str(job.pk), outcome=outcome, ms=ms)
     return True
 
 
