@@ -1,4 +1,4 @@
-"""Runs the web server and the worker as two children, and stops both together.
+"""Runs the web servers and the worker as children, and stops all together.
 
 Each child gets a session of its own, so Ctrl-C reaches only this process, which then stops them in
 order; on Linux the kernel also ends them should this process be killed.
@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -23,10 +24,14 @@ from pathlib import Path
 
 import structlog
 
+from adplatform.relay import IN_FLIGHT_MAX
+
 log = structlog.get_logger(__name__)
 
 MIN_FREE_BYTES = 500 * 1024 * 1024
 RESTART_PAUSE_SECONDS = 2.0
+HOT_THREADS = IN_FLIGHT_MAX + 4  # the relay's, and those that decide
+PAGE_THREADS = 4
 _PR_SET_PDEATHSIG = 1
 
 
@@ -180,14 +185,31 @@ class Supervisor:
             child.start()
 
 
-def web_child(host: str, port: int, workers: int) -> Child:
-    """granian: WSGI, two blocking threads a worker (measured best at 16 clients)."""
-    command = [
-        sys.executable, "-m", "granian", "--interface", "wsgi", "adplatform.wsgi:application",
-        "--host", host, "--port", str(port), "--workers", str(workers), "--blocking-threads", "2",
-        "--no-ws", "--log-level", "warning", "--respawn-failed-workers",
+def web_children(host: str, port: int, workers: int, page_workers: int) -> list[Child]:
+    """The hot endpoints on the public port, and the pages behind it in processes of their own.
+
+    A decision's processor time is Python's, so threads gain it nothing (two a worker measured best at 16
+    clients); the others each carry a page on its way to and from the pages' socket.
+    """
+    # A folder of our own, with a short name: a socket's path may have 107 characters.
+    pages_socket = str(Path(tempfile.mkdtemp(prefix="adplatform-")) / "pages.sock")
+    environment = {"PAGES_SOCKET": pages_socket}
+    public = ["--host", host, "--port", str(port)]
+    hot = _granian("adplatform.hot_wsgi:application", workers, HOT_THREADS, public)
+    pages = _granian("adplatform.wsgi:application", page_workers, PAGE_THREADS, ["--uds", pages_socket])
+    return [
+        Child("page server", pages, stop_seconds=10, environment=environment),
+        Child("web server", hot, stop_seconds=10, environment=environment),
+    ]
+
+
+def _granian(target: str, workers: int, threads: int, binding: Sequence[str]) -> list[str]:
+    return [
+        sys.executable, "-m", "granian", "--interface", "wsgi", target, *binding,
+        "--workers", str(workers), "--blocking-threads", str(threads),
+        # granian warns of more threads than twice the cores: ours wait for pages.
+        "--no-ws", "--log-level", "error", "--respawn-failed-workers",
     ]  # fmt: skip
-    return Child("web server", command, stop_seconds=10)
 
 
 def worker_child() -> Child:

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from adplatform.lib.api import problem_response
 from analytics.freshness import rollups_behind
 
-_SENTENCES = {
+SENTENCES = {
     400: ("bad_request", "Bad request", "The request could not be understood."),
     403: (
         "forbidden",
@@ -42,7 +42,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 
 def _error(request: HttpRequest, status: int) -> HttpResponse:
-    code, title, sentence = _SENTENCES[status]
+    code, title, sentence = SENTENCES[status]
     if request.path.startswith("/api/"):
         return problem_response(code, sentence, status)
     return render(request, "error.html", {"title": title, "sentence": sentence}, status=status)

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path, register_converter
 from campaigns.decisions_api import decisions_decide
 from campaigns.media_views import creative_media
 from campaigns.storefront_views import product_photo, storefront_demo, storefront_product
+from campaigns.why_views import why_shown
 
 
 class DigestConverter:
@@ -31,8 +32,13 @@ register_converter(PictureExtensionConverter, "picture")
 api_urlpatterns: list[URLPattern | URLResolver] = [
     path("decisions", decisions_decide, name="decision-decide"),
 ]
-urlpatterns: list[URLPattern | URLResolver] = [
+# Answered by the hot worker group too, like the API above.
+hot_urlpatterns: list[URLPattern | URLResolver] = [
     path("m/<uuid:creative_id>/<sha16:digest>.<picture:extension>", creative_media, name="creative-media"),
+]
+urlpatterns: list[URLPattern | URLResolver] = [
+    *hot_urlpatterns,
+    path("why/<str:token>", why_shown, name="why-shown"),
     path("p/<uuid:product_id>/<sha16:digest>.<picture:extension>", product_photo, name="product-photo"),
     path("storefront/<slug:slug>/", storefront_demo, name="storefront-demo"),
     path(

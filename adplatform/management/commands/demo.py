@@ -31,14 +31,14 @@ class Command(serve.Command):
         for line in shop.demo_shop_ensure(timezone.now(), f"http://{host}:{port}"):
             self.stdout.write(f"  {line}")
 
-    def children(self, host: str, port: int, web_workers: int) -> list[Child]:
+    def children(self, host: str, port: int, web_workers: int, page_workers: int) -> list[Child]:
         visits = Child(
             "demo visits",
             [sys.executable, "manage.py", "demo_visits", "--url", f"http://{host}:{port}"],
             stop_seconds=5,
             is_service=False,
         )
-        children = super().children(host, port, web_workers)
+        children = super().children(host, port, web_workers, page_workers)
         for child in children:
             child.environment["STOREFRONT_CONVERSIONS_FROM_PAGE"] = "true"
         return [*children, visits]

@@ -1,4 +1,4 @@
-"""``manage.py serve``: the web server and the worker, supervised, until Ctrl-C."""
+"""``manage.py serve``: the web servers and the worker, supervised, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -16,24 +16,27 @@ from adplatform.supervisor import (
     check_model,
     check_port,
     drain_child,
-    web_child,
+    web_children,
     worker_child,
 )
 
 
 class Command(BaseCommand):
-    help = "Run the web server and the background worker until Ctrl-C."
+    help = "Run the web servers and the background worker until Ctrl-C."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000)
-        parser.add_argument("--web-workers", type=int, default=2)
+        parser.add_argument("--web-workers", type=int, default=2, help="Processes that decide and count.")
+        parser.add_argument("--page-workers", type=int, default=1, help="Processes that render pages.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         host, port = options["host"], options["port"]
         try:
             self.prepare(host, port)
-            supervisor = Supervisor(self.children(host, port, options["web_workers"]))
+            supervisor = Supervisor(
+                self.children(host, port, options["web_workers"], options["page_workers"])
+            )
             supervisor.run(
                 lambda: self.on_ready(f"http://{host}:{port}"), health_url=f"http://{host}:{port}/healthz"
             )
@@ -51,9 +54,9 @@ class Command(BaseCommand):
         if settings.PRODUCTION:
             call_command("collectstatic", interactive=False, verbosity=0)
 
-    def children(self, host: str, port: int, web_workers: int) -> list[Child]:
+    def children(self, host: str, port: int, web_workers: int, page_workers: int) -> list[Child]:
         """What runs."""
-        children = [web_child(host, port, web_workers), worker_child()]
+        children = [*web_children(host, port, web_workers, page_workers), worker_child()]
         return [*children, drain_child()] if settings.EVENTS_BUFFER_URL else children
 
     def on_ready(self, url: str) -> None:

@@ -1,0 +1,14 @@
+"""Settings of the hot worker group: the same product without what only pages need.
+
+No session, sign-in, CSRF check, messages, language or page policy: the hot endpoints read no cookie, and
+those middlewares cost more than a decision itself.
+"""
+
+from adplatform.settings import *  # noqa: F403
+
+ROOT_URLCONF = "adplatform.hot_urls"
+MIDDLEWARE = [
+    "adplatform.middleware.HealthMiddleware",  # first
+    "django.middleware.security.SecurityMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+]
