@@ -1,6 +1,7 @@
 """``POST /api/v1/decisions``: a plain view, because DRF would cost more than the decision itself.
 
-No session, no cookie, no write; once warm no query either, and one for a request that names a shopper.
+No session, no cookie, no write; once warm no query either, and one for a request that names a shopper. What
+was decided is counted in memory (``campaigns.serving.counters``).
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ from adplatform.lib.api import problem_response
 from adplatform.lib.errors import DomainError
 from adplatform.lib.ids import uuid7
 from campaigns.serving.context import ServeContext
-from campaigns.serving.engine import Decision, SlotDecision, decide, explain
+from campaigns.serving.counters import counters
+from campaigns.serving.engine import Decision, SlotDecision, decide, explain, match_of
 from campaigns.serving.keys import Caller, caller_of
+from campaigns.serving.native import NativeAnswer, native_slot
 from campaigns.serving.reasons import NUMBERS, SENTENCES
+from campaigns.serving.snapshot import Snapshot
 from campaigns.serving.store import snapshots
 from campaigns.serving.tokens import payload_make, tokens_make
 from campaigns.serving.wire import (
@@ -41,8 +45,11 @@ from profiles.selectors import audience_get
 
 log = structlog.get_logger(__name__)
 
+NATIVE_FORMAT = "openrtb-native"
 MAX_SIMULATED_AGE = timedelta(days=30)
-LABELS = {"en": "Ad", "zh": "广告"}  # in the campaign's language, like the creative itself
+# In the campaign's language, like the creative itself.
+LABELS = {"en": "Ad", "zh": "广告"}
+WHY_LABELS = {"en": "Ad: why do I see this?", "zh": "广告：为什么看到它？"}
 _rng = random.Random()
 
 
@@ -58,6 +65,8 @@ def decisions_decide(request: HttpRequest) -> HttpResponse:
         wants_explanation = request.GET.get("explain") == "1"
         if wants_explanation and not caller.is_secret:
             raise DomainError("explain_needs_secret_key", "Only a secret key may ask why.", status=403)
+        if (form := request.GET.get("format", "")) not in ("", NATIVE_FORMAT):
+            raise DomainError("format_unknown", f"The format is {NATIVE_FORMAT}, or leave it out.")
         asked = _body_read(request)
         snapshot = snapshots.get(caller.advertiser_id)
         # Global Privacy Control: the browser itself says no, whatever the consent ledger says.
@@ -68,8 +77,13 @@ def decisions_decide(request: HttpRequest) -> HttpResponse:
         headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}
         return _with_headers(response, headers.get(error.status, {}))
     decision = decide(context, snapshot, _rng)
-    answer = _answer_make(decision, request.build_absolute_uri("/")[:-1], wants_explanation)
-    response = HttpResponse(encode(answer), content_type="application/json")
+    counters.add(decision)
+    host = f"{request.scheme}://{request.get_host()}"
+    answer = _answer_make(decision, host, snapshot if wants_explanation else None)
+    content: DecisionAnswer | NativeAnswer = answer
+    if form == NATIVE_FORMAT:
+        content = NativeAnswer([native_slot(slot, host) for slot in answer.decisions])
+    response = HttpResponse(encode(content), content_type="application/json")
     return _with_headers(response, {})
 
 
@@ -143,17 +157,17 @@ def _clock(simulated_at: datetime | None, *, allowed: bool) -> datetime:
     return simulated_at
 
 
-def _answer_make(decision: Decision, host: str, wants_explanation: bool) -> DecisionAnswer:
+def _answer_make(decision: Decision, host: str, explained: Snapshot | None) -> DecisionAnswer:
     return DecisionAnswer(
-        [_slot_answer(decision.context, answer, host, wants_explanation) for answer in decision.slots]
+        [_slot_answer(decision.context, answer, host, explained) for answer in decision.slots]
     )
 
 
 def _slot_answer(
-    context: ServeContext, answer: SlotDecision, host: str, wants_explanation: bool
+    context: ServeContext, answer: SlotDecision, host: str, explained: Snapshot | None
 ) -> SlotAnswer:
     decision_id = uuid7(context.now)
-    candidates = _candidates(context, answer) if wants_explanation else None
+    candidates = _candidates(context, answer, explained) if explained is not None else None
     if answer.candidate is None or answer.creative is None:
         return SlotAnswer(
             placement=answer.code,
@@ -179,13 +193,15 @@ def _slot_answer(
         click_url=f"{host}/c/{click_token}",
         impression_token=impression_token,
         label=LABELS.get(answer.candidate.language, LABELS["en"]),
+        why_url=f"{host}/why/{impression_token}",
+        why_label=WHY_LABELS.get(answer.candidate.language, WHY_LABELS["en"]),
         propensity=answer.propensity,
-        match="generic" if answer.candidate.segment_id is None else "segment",
+        match=match_of(answer.candidate),
         candidates=candidates,
     )
 
 
-def _candidates(context: ServeContext, answer: SlotDecision) -> list[CandidateAnswer]:
+def _candidates(context: ServeContext, answer: SlotDecision, snapshot: Snapshot) -> list[CandidateAnswer]:
     return [
         CandidateAnswer(
             campaign_id=line.candidate.campaign_id,
@@ -200,5 +216,5 @@ def _candidates(context: ServeContext, answer: SlotDecision) -> list[CandidateAn
             weight=line.candidate.weight,
             propensity=line.propensity,
         )
-        for line in explain(context, answer)
+        for line in explain(context, answer, snapshot)
     ]

@@ -35,6 +35,7 @@ PUBLIC = {
     "login": "signing in",
     "logout": "signing out",
     "click": "the signed token is the authority",
+    "why-shown": "the signed token is the authority; it says what entered that one decision",
     "creative-media": "pictures that a person approved for showing to everybody",
     "product-photo": "demo storefront only: photos of products on sale",
     "storefront-demo": "demo storefront only",

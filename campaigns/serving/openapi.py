@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from campaigns.serving.native import NativeAnswer
 from campaigns.serving.reasons import NUMBERS, SENTENCES
 from campaigns.serving.wire import DecisionAnswer, DecisionRequest
 
@@ -14,7 +15,9 @@ REFERENCE = "#/components/schemas/{name}"
 
 def decisions_document(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
     """A drf-spectacular postprocessing hook; the view itself is none of DRF's."""
-    _, components = msgspec.json.schema_components([DecisionRequest, DecisionAnswer], ref_template=REFERENCE)
+    _, components = msgspec.json.schema_components(
+        [DecisionRequest, DecisionAnswer, NativeAnswer], ref_template=REFERENCE
+    )
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
     schemas.update({name: _openapi_30(schema) for name, schema in components.items()})
     codes = "\n".join(f"* `{reason}` ({NUMBERS[reason]}): {SENTENCES[reason]}" for reason in SENTENCES)
@@ -34,7 +37,13 @@ def decisions_document(result: dict[str, Any], generator: Any, request: Any, pub
                     "in": "query",
                     "description": "1: every candidate and why it lost. Secret keys only.",
                     "schema": {"type": "string", "enum": ["1"]},
-                }
+                },
+                {
+                    "name": "format",
+                    "in": "query",
+                    "description": "openrtb-native: the answer in the terms of OpenRTB Native 1.2.",
+                    "schema": {"type": "string", "enum": ["openrtb-native"]},
+                },
             ],
             "security": [{"apiKey": []}],
             "requestBody": {
@@ -47,10 +56,17 @@ def decisions_document(result: dict[str, Any], generator: Any, request: Any, pub
                 "200": {
                     "description": "One answer a placement, in the order of the request",
                     "content": {
-                        "application/json": {"schema": {"$ref": REFERENCE.format(name="DecisionAnswer")}}
+                        "application/json": {
+                            "schema": {
+                                "anyOf": [  # a native answer has the fields of an empty one, too
+                                    {"$ref": REFERENCE.format(name="DecisionAnswer")},
+                                    {"$ref": REFERENCE.format(name="NativeAnswer")},
+                                ]
+                            }
+                        }
                     },
                 },
-                "400": {"description": "bad_json, invalid", **problem},
+                "400": {"description": "bad_json, invalid, format_unknown", **problem},
                 "401": {"description": "not_authenticated, api_key_invalid", **problem},
                 "403": {"description": "scope_missing, explain_needs_secret_key", **problem},
                 "413": {"description": "too_large", **problem},

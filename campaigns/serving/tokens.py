@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from adplatform.lib.tokens import token_sign
+from adplatform.lib.tokens import tokens_sign
 from campaigns.serving.context import ServeContext
 from campaigns.serving.engine import SlotDecision
 
@@ -37,4 +37,5 @@ def payload_make(decision_id: UUID, context: ServeContext, answer: SlotDecision)
 
 def tokens_make(payload: dict[str, Any]) -> tuple[str, str]:
     """The impression token and the click token."""
-    return token_sign(payload, purpose=IMPRESSION), token_sign(payload, purpose=CLICK)
+    impression, click = tokens_sign(payload, purposes=(IMPRESSION, CLICK))
+    return impression, click

@@ -74,8 +74,10 @@ class SlotAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     click_url: str | None = None
     impression_token: str | None = None
     label: str | None = None
+    why_url: str | None = None  # a page for the shopper, in plain words
+    why_label: str | None = None
     propensity: float | None = None
-    match: Literal["segment", "generic"] | None = None
+    match: Literal["segment", "generic", "house"] | None = None
     candidates: list[CandidateAnswer] | None = None  # only with ?explain=1 and a secret key
 
 

@@ -84,7 +84,11 @@
 
   /* --- decisions */
   function scan() {
-    slots = slots.filter(function (slot) { return d.contains(slot.element); });
+    slots = slots.filter(function (slot) {
+      var stays = d.contains(slot.element);
+      if (!stays) forget(slot); // a page of one page took it away
+      return stays;
+    });
     d.querySelectorAll("[data-placement]").forEach(function (element) {
       if (slots.some(function (slot) { return slot.element === element; })) return;
       var slot = {
@@ -189,19 +193,25 @@
       mark(slot, "error");
       say("error", { error: "image", placement: answer.placement });
     });
-    var label = d.createElement("span");
+    // The mark is the way to the page that says why; only where there is none is it mere text.
+    var label = d.createElement(answer.why_url ? "a" : "span");
     label.textContent = answer.label;
-    label.setAttribute("aria-hidden", "true");
+    if (answer.why_url) {
+      label.href = answer.why_url;
+      label.target = "_blank";
+      label.rel = "noopener nofollow";
+      label.setAttribute("aria-label", answer.why_label);
+    }
     var style = label.style;
     style.position = "absolute";
     style.top = style.right = "0";
     var isFlat = creative.height < 70; // a phone's strip: the words begin near the edge
-    style.padding = isFlat ? "0 3px" : "1px 5px";
+    style.padding = isFlat ? "0 3px" : "5px 7px"; // 24 px: what a finger hits
     style.font = (isFlat ? "8px/1.25" : "10px/1.4") + " system-ui,sans-serif";
     style.color = "#fff";
     style.background = "rgba(0,0,0,.6)";
     style.borderBottomLeftRadius = "4px";
-    style.pointerEvents = "none";
+    style.textDecoration = "none";
     slot.element.setAttribute("role", "group");
     slot.element.setAttribute("aria-label", answer.label);
     image.src = creative.image_url;
@@ -257,6 +267,13 @@
     if (d.visibilityState === "hidden") sendLast();
   });
   w.addEventListener("pagehide", sendLast);
+  w.addEventListener("pageshow", function (event) {
+    // Back from the cache: a second has to be a continuous one, and a request may have died meanwhile.
+    if (!event.persisted) return;
+    sending = false;
+    watched.forEach(function (slot) { slot.watcher.check(); });
+    later(0);
+  });
   w.addEventListener("online", function () { later(0); });
 
   /* --- for the page */

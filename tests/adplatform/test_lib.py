@@ -84,3 +84,18 @@ def test_unknown_addresses_answer_in_the_callers_form(client, api):
     problem = api.get("/api/v1/nothing")
     assert (problem.status_code, problem.json()["code"]) == (404, "not_found")
     assert api.get("/api/v1/campaigns", {"page": "x"}).json()["code"] == "not_found"
+
+
+def test_tokens_are_byte_for_byte_what_djangos_signing_makes(settings, monkeypatch):
+    from django.core import signing
+
+    from adplatform.lib.tokens import tokens_sign
+
+    monkeypatch.setattr("time.time", lambda: 1_795_000_000.5)
+    payload = {"d": "01a2", "s": None, "pr": 0.25, "sim": False, "u": "é"}
+    for secret in ("first" * 10, "second" * 10):
+        settings.SECRET_KEY = secret
+        made = tokens_sign(payload, purposes=("impression", "click"))
+        assert made == [
+            signing.dumps(payload, salt=f"adplatform.{purpose}.v1") for purpose in ("impression", "click")
+        ]

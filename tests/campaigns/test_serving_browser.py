@@ -76,6 +76,8 @@ def browser():
 @pytest.fixture
 def tag(live_server, browser, shop):
     """Opens a page with the tag and these slots; ``above`` is empty space before the first."""
+    browser.get("about:blank")
+    time.sleep(0.2)  # what the page before hands over as it goes is not of this test
     snapshots.clear()
     keys.callers_forget()
     received.clear()
@@ -117,6 +119,11 @@ def kinds():
     return [event["kind"] for batch in received for event in batch["events"]]
 
 
+def sent():
+    """Ids in the order of their arrival."""
+    return [event["event_id"] for batch in received for event in batch["events"]]
+
+
 def counted():
     return sorted({event["event_id"] for batch in received for event in batch["events"]})
 
@@ -143,6 +150,13 @@ def test_a_slot_is_filled_labelled_and_keeps_its_space(tag, browser):
     assert (facts["width"], facts["height"]) == (300, 250)
     assert "/c/" in facts["href"]
     assert (facts["label"], facts["text"]) == ("Ad", "Ad")
+    mark = browser.execute_script(
+        "const mark = document.querySelector('[data-placement] a + a');"
+        "return {href: mark.href, name: mark.ariaLabel, height: mark.offsetHeight, target: mark.target}"
+    )
+    assert "/why/" in mark["href"]
+    assert (mark["name"], mark["target"]) == ("Ad: why do I see this?", "_blank")
+    assert mark["height"] >= 24
     assert "sponsored" in facts["rel"]
 
 
@@ -185,7 +199,7 @@ def test_a_creative_in_view_is_viewable_after_one_second(tag, browser):
     assert (last - first).total_seconds() >= 1.0
 
 
-@pytest.mark.parametrize(("part", "is_seen"), [(0.47, False), (0.53, True)])
+@pytest.mark.parametrize(("part", "is_seen"), [(0.49, False), (0.51, True)])
 def test_half_of_the_creative_has_to_be_in_the_window(tag, browser, part, is_seen):
     tag(above=1500)
     browser.execute_script("window.scrollTo(0, 300)")  # near enough to load, not in view
@@ -204,6 +218,24 @@ def test_of_a_large_creative_thirty_percent_are_enough(tag, browser, part, is_se
     show_part(browser, part)
     time.sleep(1.8)
     browser.set_window_size(1000, 800)
+    assert ("viewable" in kinds()) is is_seen
+
+
+@pytest.mark.parametrize(("seconds", "is_seen"), [(0.9, False), (1.1, True)])
+def test_a_second_in_view_and_no_less(tag, browser, seconds, is_seen):
+    """The page itself scrolls away after that time, so that the way to the browser and back costs nothing."""
+    tag(above=1500)
+    browser.execute_script("window.scrollTo(0, 300)")
+    wait(lambda: "impression" in kinds())
+    browser.execute_script(
+        "document.querySelector('[data-placement] img').scrollIntoView({block: 'center'});"
+        "new IntersectionObserver((entries, watch) => { if (entries[0].intersectionRatio < 1) return;"
+        "  watch.disconnect(); setTimeout(() => window.scrollTo(0, 0), arguments[0]); }, {threshold: 1})"
+        ".observe(document.querySelector('[data-placement] img'))",
+        seconds * 1000,
+    )
+    wait(lambda: browser.execute_script("return window.scrollY === 0"))
+    time.sleep(0.6)
     assert ("viewable" in kinds()) is is_seen
 
 
@@ -281,6 +313,48 @@ def test_a_page_that_adds_placements_asks_for_fill_and_refresh_decides_anew(tag,
     browser.execute_script("adplatform.refresh()")
     wait(lambda: kinds().count("impression") == 4)
     assert len(counted()) >= 4
+
+
+def test_single_page_navigation_takes_placements_away_and_brings_others(tag, browser):
+    tag(above=1500)
+    browser.execute_script("window.scrollTo(0, 300)")  # near enough to load, not in view
+    wait(lambda: "impression" in kinds())
+    browser.execute_script(
+        "const next = document.createElement('div'); next.dataset.placement = 'hero';"
+        "next.dataset.width = 300; next.dataset.height = 250;"
+        "document.querySelector('[data-placement]').remove(); document.body.prepend(next);"
+        "window.scrollTo(0, 0); history.pushState({}, '', '/host?page=2'); adplatform.fill()"
+    )
+    wait(lambda: len([event_id for event_id in counted() if event_id.endswith("impression")]) == 2)
+    wait(lambda: "viewable" in kinds())
+    first, second = [name for name in dict.fromkeys(sent()) if name.endswith("impression")]
+    assert second.replace("impression", "viewable") in counted()
+    assert first.replace("impression", "viewable") not in counted()
+
+
+def test_back_from_the_cache_what_is_unsent_is_sent_and_nothing_counts_twice(tag, browser):
+    answers.extend([503])
+    tag()
+    wait(lambda: received)
+    browser.execute_script(
+        "window.dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}));"
+        "window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))"
+    )
+    wait(lambda: "viewable" in kinds())
+    wait(lambda: any(batch["status"] == 202 for batch in received))
+    assert len(counted()) == 2
+
+
+def test_both_links_are_reached_by_the_keyboard(tag, browser):
+    from selenium.webdriver import ActionChains, Keys
+
+    tag()
+    wait(lambda: browser.execute_script("return document.querySelector('[data-adplatform=filled]')"))
+    found = []
+    for _ in range(2):
+        ActionChains(browser).send_keys(Keys.TAB).perform()
+        found.append(browser.execute_script("return document.activeElement.href"))
+    assert ["/c/" in found[0], "/why/" in found[1]] == [True, True]
 
 
 def test_a_placement_that_the_page_hides_asks_for_nothing_until_it_is_shown(tag, browser):
