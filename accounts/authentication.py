@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -29,10 +31,23 @@ def api_key_of(request: HttpRequest | Request) -> ApiKey | None:
     )
     if found is None:
         raise AuthenticationFailed("This API key is unknown or revoked.", code="api_key_invalid")
-    now = timezone.now()
-    if found.last_used_at is None or now - found.last_used_at > LAST_USED_RESOLUTION:
-        ApiKey.objects.filter(pk=found.pk).update(last_used_at=now)
+    _touch({found.pk: found.last_used_at})
     return found
+
+
+def live_keys_touch(*, key_ids: Collection[UUID]) -> dict[UUID, list[str]]:
+    """Which of the keys in use are still live, with their scopes; their last use is noted."""
+    rows = ApiKey.objects.filter(pk__in=key_ids, revoked_at=None).values_list("pk", "scopes", "last_used_at")
+    found = list(rows)
+    _touch({pk: last_used_at for pk, _, last_used_at in found})
+    return {pk: scopes for pk, scopes, _ in found}
+
+
+def _touch(last_used: Mapping[UUID, datetime | None]) -> None:
+    now = timezone.now()
+    due = [pk for pk, last in last_used.items() if last is None or now - last > LAST_USED_RESOLUTION]
+    if due:
+        ApiKey.objects.filter(pk__in=due).update(last_used_at=now)
 
 
 class ApiKeyAuthentication(BaseAuthentication):

@@ -28,6 +28,8 @@ class Advertiser(models.Model):
     market = models.CharField(max_length=8, choices=Market, default=Market.INTERNATIONAL)
     currency = models.CharField(max_length=3, default="EUR")
     shop_url = models.URLField(blank=True)
+    # An IANA name: its days and hours are those of campaigns' schedules, budgets and caps.
+    time_zone = models.CharField(max_length=40, default="UTC")
     # Single-user installs may let an author approve their own creatives (DESIGN, invariant 1).
     allows_self_approval = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -34,10 +35,21 @@ def advertiser_create(
         market=market,
         currency=currency,
         shop_url=shop_url,
+        time_zone="Asia/Shanghai" if market == Advertiser.Market.CHINA else "UTC",
         allows_self_approval=allows_self_approval,
     )
     if owner is not None:
         membership_set(advertiser=advertiser, user=owner, role=Membership.Role.ADMIN)
+    return advertiser
+
+
+@transaction.atomic
+def advertiser_clock_set(*, advertiser: Advertiser, time_zone: str) -> Advertiser:
+    """Choose the time zone of the advertiser's days and hours. Raises DomainError ``time_zone_unknown``."""
+    if time_zone not in available_timezones():
+        raise DomainError("time_zone_unknown", "Choose an IANA time zone such as Europe/Berlin.")
+    advertiser.time_zone = time_zone
+    advertiser.save(update_fields=["time_zone"])
     return advertiser
 
 

@@ -20,6 +20,7 @@ urlpatterns = [
         name="password-change",
     ),
     path("advertiser/", views.advertiser_switch, name="advertiser-switch"),
+    path("advertiser/clock/", views.advertiser_clock, name="advertiser-clock"),
     path("keys/", views.api_key_list, name="api-key-list"),
     path("keys/<uuid:key_id>/revoke/", views.api_key_revoke, name="api-key-revoke"),
     path("webhooks/", webhook_views.webhook_list, name="webhook-list"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import available_timezones
+
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -86,8 +88,26 @@ def member_list(request: MemberRequest) -> HttpResponse:
     return render(
         request,
         "accounts/member_list.html",
-        {"members": members, "roles": Membership.Role.choices},
+        {
+            "members": members,
+            "roles": Membership.Role.choices,
+            "time_zones": sorted(available_timezones()),
+        },
     )
+
+
+@require_POST
+@member_required(roles=ADMIN_ONLY)
+def advertiser_clock(request: MemberRequest) -> HttpResponse:
+    """Choose the time zone of the shop's days and hours."""
+    try:
+        services.advertiser_clock_set(
+            advertiser=request.advertiser, time_zone=request.POST.get("time_zone", "")
+        )
+        messages.success(request, f"Days and hours are now those of {request.advertiser.time_zone}.")
+    except DomainError as error:
+        messages.error(request, error.message)
+    return redirect("member-list")
 
 
 @require_POST

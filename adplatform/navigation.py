@@ -74,7 +74,7 @@ NAVIGATION = (
     Group(
         "Set up",
         (
-            Entry("Placements", "placement-list"),
+            Entry("Placements", "placement-list", ("serving-diagnosis",)),
             Entry("Brand kit", "brand-kit"),
             Entry("Exchange rates", "exchange-rate-list"),
             Entry("API keys", "api-key-list"),

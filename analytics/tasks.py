@@ -3,13 +3,14 @@
 from celery import shared_task
 from django.utils import timezone
 
-from analytics import rollups
+from analytics import delivery, rollups
 
 
 @shared_task(ignore_result=True)
 def rollups_refresh() -> None:
     """Every few seconds: rebuild what events made dirty. Running twice at once is harmless."""
     rollups.rollups_refresh()
+    delivery.delivery_refresh()  # of the fresh sums: budgets, pace and caps
 
 
 # The statistics' libraries cost 150 MB and seconds to import, so the tasks bring them in themselves: the web

@@ -22,6 +22,8 @@ from campaigns.serializers import (
     CampaignInput,
     CampaignOutput,
     CampaignPlanOutput,
+    CampaignWeightsInput,
+    CampaignWeightsOutput,
     PlacementInput,
     PlacementOutput,
     PlacementPatchInput,
@@ -37,6 +39,7 @@ from campaigns.services import (
     placement_update,
 )
 from campaigns.variant_services import campaign_generate
+from campaigns.weight_services import weights_write
 
 
 class TenantApi(generics.GenericAPIView):
@@ -243,6 +246,25 @@ class CampaignEndApi(TenantApi):
         return Response(
             _campaign_rows([campaign_end(advertiser=self.advertiser, campaign_id=campaign_id)])[0]
         )
+
+
+class CampaignWeightsApi(TenantApi):
+    """How often each variant wins the draw."""
+
+    serializer_class = CampaignWeightsOutput
+
+    @extend_schema(
+        operation_id="set_campaign_weights",
+        summary="Set the weights of variants; those not named keep theirs",
+        request=CampaignWeightsInput,
+        responses=CampaignWeightsOutput,
+        tags=["campaigns"],
+    )
+    def patch(self, request: Request, campaign_id: UUID) -> Response:
+        given = self.checked(CampaignWeightsInput)["weights"]
+        weights = {line["variant"]: line["weight"] for line in given}
+        changed = weights_write(advertiser=self.advertiser, campaign_id=campaign_id, weights=weights)
+        return Response({"changed": changed})
 
 
 class PlacementListApi(TenantApi):

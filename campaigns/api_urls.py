@@ -16,6 +16,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns/<uuid:campaign_id>/launch", api.CampaignLaunchApi.as_view(), name="api-campaign-launch"),
     path("campaigns/<uuid:campaign_id>/pause", api.CampaignPauseApi.as_view(), name="api-campaign-pause"),
     path("campaigns/<uuid:campaign_id>/end", api.CampaignEndApi.as_view(), name="api-campaign-end"),
+    path(
+        "campaigns/<uuid:campaign_id>/weights", api.CampaignWeightsApi.as_view(), name="api-campaign-weights"
+    ),
     path("placements", api.PlacementListApi.as_view(), name="api-placement-list"),
     path("placements/<uuid:placement_id>", api.PlacementApi.as_view(), name="api-placement"),
 ]

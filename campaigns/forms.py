@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import day_abbr
 from typing import Any
 from uuid import UUID
 
@@ -9,11 +10,15 @@ from django import forms
 from django.conf import settings
 
 from accounts.models import Advertiser
-from campaigns.models import Campaign, Placement
+from adplatform.lib.money import exponent_of
+from campaigns.limit_checks import LIMIT_FIELDS
+from campaigns.models import DEVICES, Campaign, Placement
 from campaigns.selectors import placement_list
 from generation.composition.sizes import SIZES
 from generation.composition.templates import templates_read
 from generation.styles import STYLES
+
+MONEY_FIELDS = ("rate", "budget", "daily_budget")
 
 
 def ids_of(values: list[str]) -> set[UUID]:
@@ -45,6 +50,23 @@ def _moment(label: str, help_text: str) -> forms.DateTimeField:
         required=False,
         help_text=help_text,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+
+
+def _hour(label: str, hours: range) -> forms.TypedChoiceField:
+    choices = [("", "–"), *((hour, f"{hour:02}:00") for hour in hours)]
+    return forms.TypedChoiceField(
+        label=label, choices=choices, coerce=int, required=False, help_text="Empty: the whole day."
+    )
+
+
+def _count(label: str, help_text: str) -> forms.IntegerField:
+    return forms.IntegerField(label=label, required=False, min_value=1, max_value=32767, help_text=help_text)
+
+
+def _money(label: str, help_text: str) -> forms.DecimalField:
+    return forms.DecimalField(
+        label=label, required=False, min_value=0, max_digits=13, decimal_places=3, help_text=help_text
     )
 
 
@@ -82,9 +104,35 @@ class CampaignSettingsForm(forms.Form):
         required=False,
         help_text="For models that can inpaint. Otherwise the product is set into a finished scene.",
     )
+    is_house = forms.BooleanField(
+        label="House campaign", required=False, help_text="Shown only where nothing else may be."
+    )
+    devices = forms.MultipleChoiceField(
+        choices=[(device, device.capitalize()) for device in DEVICES],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    weekdays = forms.TypedMultipleChoiceField(
+        choices=list(enumerate(day_abbr)), coerce=int, required=False, widget=forms.CheckboxSelectMultiple
+    )
+    hour_from = _hour("From", range(24))
+    hour_until = _hour("Until", range(1, 25))
+    cap_daily = _count("Each shopper, a day", "Impressions; empty: without a limit.")
+    cap_weekly = _count("Each shopper, a week", "From Monday; a shopper without consent cannot be counted.")
+    rate = _money("Rate", "A change re-values what was shown before.")
+    rate_unit = forms.ChoiceField(label="The rate is", choices=Campaign.RateUnit.choices, required=False)
+    budget = _money("Whole budget", "Empty: without a limit.")
+    daily_budget = _money("Budget of a day", "Empty: without a limit.")
+    is_paced = forms.BooleanField(label="Spread the day's budget over the day", required=False)
 
     def __init__(self, *args: Any, advertiser: Advertiser, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._minor = 10 ** exponent_of(advertiser.currency)
+        for name in MONEY_FIELDS:
+            if (cents := self.initial.get(f"{name}_cents")) is not None:
+                self.initial[name] = f"{cents / self._minor:.{exponent_of(advertiser.currency)}f}"
+            label = self.fields[name].label
+            self.fields[name].label = f"{label}, {advertiser.currency}"
         self.fields["placements"].queryset = placement_list(  # type: ignore[attr-defined]
             advertiser_id=advertiser.pk, only_active=True
         )
@@ -99,11 +147,28 @@ class CampaignSettingsForm(forms.Form):
         """The campaign as the form shows it."""
         names = (
             "name", "style", "template", "language", "headline", "starts_at", "ends_at", "priority",
-            "model", "keeps_product",
+            "model", "keeps_product", *LIMIT_FIELDS,
         )  # fmt: skip
         return {name: getattr(campaign, name) for name in names} | {
             "placements": list(campaign.placements.values_list("pk", flat=True))
         }
+
+    def changes(self) -> dict[str, Any]:
+        """What ``campaign_update`` takes: money in minor units, an empty choice as None."""
+        changes = dict(self.cleaned_data)
+        for name in MONEY_FIELDS:
+            amount = changes.pop(name)
+            changes[f"{name}_cents"] = None if amount is None else round(amount * self._minor)
+        for name in ("hour_from", "hour_until"):
+            changes[name] = None if changes[name] == "" else changes[name]
+        changes["rate_unit"] = changes["rate_unit"] or Campaign.RateUnit.THOUSAND_IMPRESSIONS
+        return changes
+
+    def refuse(self, errors: dict[str, list[str]]) -> None:
+        """Show a service's refusals beside the fields that they are about."""
+        for name, sentences in errors.items():
+            shown = name.removesuffix("_cents")
+            self.add_error(shown if shown in self.fields else None, sentences)
 
 
 class PlacementForm(forms.Form):

@@ -8,6 +8,8 @@ from django.db import models
 
 from accounts.models import TenantModel
 
+DEVICES = ("desktop", "mobile", "tablet", "other")  # what a storefront may say of the page's device
+
 
 class Product(TenantModel):
     """One row of the advertiser's feed, in Google Merchant Center's terms."""
@@ -133,6 +135,10 @@ class Campaign(TenantModel):
         ENGLISH = "en", "English"
         CHINESE = "zh", "中文"
 
+    class RateUnit(models.TextChoices):
+        THOUSAND_IMPRESSIONS = "cpm", "for 1,000 impressions"
+        CLICK = "cpc", "for a click"
+
     name = models.CharField(max_length=120)
     status = models.CharField(max_length=8, choices=Status, default=Status.DRAFT)
     language = models.CharField(max_length=2, choices=Language, default=Language.ENGLISH)
@@ -144,6 +150,25 @@ class Campaign(TenantModel):
     starts_at = models.DateTimeField(null=True, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True)
     priority = models.SmallIntegerField(default=5, validators=[MinValueValidator(1)])  # smaller wins
+    is_house = models.BooleanField(default=False)  # shown only where nothing else may be
+
+    # Where and when, in the advertiser's time zone; empty: on every device, at all times.
+    devices = models.JSONField(default=list, blank=True)  # of DEVICES
+    weekdays = models.JSONField(default=list, blank=True)  # 0 is Monday
+    hour_from = models.PositiveSmallIntegerField(null=True, blank=True)  # first hour of the day, 0-23
+    hour_until = models.PositiveSmallIntegerField(null=True, blank=True)  # first hour after, 1-24
+
+    # How often and for how much; null: without a limit.
+    cap_daily = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    cap_weekly = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    rate_unit = models.CharField(max_length=3, choices=RateUnit, default=RateUnit.THOUSAND_IMPRESSIONS)
+    rate_cents = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    budget_cents = models.PositiveBigIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    daily_budget_cents = models.PositiveBigIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    is_paced = models.BooleanField(default=True)  # a day's budget is spread over the day
+
     products = models.ManyToManyField(Product, related_name="campaigns")
     segments = models.ManyToManyField("profiles.Segment", related_name="campaigns", blank=True)
     placements = models.ManyToManyField(Placement, related_name="campaigns")
@@ -190,6 +215,59 @@ class ServingVersion(models.Model):
         "accounts.Advertiser", on_delete=models.CASCADE, primary_key=True, related_name="+"
     )
     number = models.PositiveBigIntegerField(default=0)
+    delivery_number = models.PositiveBigIntegerField(default=0)  # moves with the counts of limited campaigns
+
+
+class CampaignDelivery(TenantModel):
+    """What a limited campaign has delivered, counted from its events by ``analytics`` and written whole."""
+
+    campaign = models.OneToOneField(Campaign, on_delete=models.CASCADE, related_name="delivery")
+    impressions = models.PositiveBigIntegerField(default=0)  # since the beginning
+    clicks = models.PositiveBigIntegerField(default=0)
+    day = models.DateField()  # of the advertiser's time zone
+    day_impressions = models.PositiveBigIntegerField(default=0)
+    day_clicks = models.PositiveBigIntegerField(default=0)
+    counted_at = models.DateTimeField()  # events received before this moment are in the counts
+
+
+class CappedShopper(TenantModel):
+    """A shopper who has seen a campaign as often as its cap allows, until the cap's day or week is over."""
+
+    class Period(models.TextChoices):
+        DAY = "day", "Day"
+        WEEK = "week", "Week"
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="+")
+    shopper_pseudonym = models.CharField(max_length=64)
+    period = models.CharField(max_length=4, choices=Period)
+    until_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign", "shopper_pseudonym", "period", "until_at"], name="capped_once"
+            )
+        ]
+        indexes = [models.Index(fields=["advertiser", "until_at"], name="capped_by_end")]
+
+
+class DecisionCount(TenantModel):
+    """How many decisions an hour brought a placement, by what they ended in; no row a decision."""
+
+    hour_at = models.DateTimeField()
+    placement_id = models.UUIDField()  # all zeros: codes that no placement has
+    outcome = models.CharField(max_length=7)  # segment, generic, house, none
+    reason = models.CharField(max_length=30, blank=True)  # a campaigns.serving.reasons.Reason
+    is_simulated = models.BooleanField(default=False)
+    decisions = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["advertiser", "hour_at", "placement_id", "outcome", "reason", "is_simulated"],
+                name="decision_count_once",
+            )
+        ]
 
 
 class Experiment(TenantModel):

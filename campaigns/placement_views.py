@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from accounts.models import ApiKey
 from accounts.permissions import WRITING_ROLES, MemberRequest, member_required
 from adplatform.lib.errors import DomainError, NotFound
+from campaigns.decision_counts import PlacementDecisions, placement_decisions_list
 from campaigns.forms import PlacementForm
 from campaigns.selectors import placement_list
 from campaigns.services import placement_create, placement_update
+
+DECISION_HOURS = 24
 
 
 @member_required()
@@ -27,6 +32,7 @@ def placement_list_view(request: MemberRequest) -> HttpResponse:
         if form.is_valid() and _created(request, form):
             return redirect("placement-list")
     placements = placement_list(advertiser_id=request.advertiser.pk)
+    decisions = _decisions(request.advertiser.pk)
     # A publishable key is stored as a hash, so its text cannot be shown again: only how it begins.
     key = (
         ApiKey.objects.filter(advertiser=request.advertiser, kind=ApiKey.Kind.PUBLISHABLE, revoked_at=None)
@@ -35,11 +41,22 @@ def placement_list_view(request: MemberRequest) -> HttpResponse:
     )
     context = {
         "form": form,
-        "placements": placements,
+        "rows": [(placement, decisions.get(placement.pk)) for placement in placements],
+        "unknown": decisions.get(None),
+        "hours": DECISION_HOURS,
         "key": key,
         "origin": f"{request.scheme}://{request.get_host()}",
     }
     return render(request, "campaigns/placement_list.html", context)
+
+
+def _decisions(advertiser_id: UUID) -> dict[UUID | None, PlacementDecisions]:
+    """What each placement was asked for lately, simulated visits included: they ask like real ones."""
+    now = timezone.now()
+    # Whole hours: the one that runs and those before it.
+    start = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=DECISION_HOURS - 1)
+    found = placement_decisions_list(advertiser_id=advertiser_id, start=start, end=now)
+    return {row.placement_id: row for row in found}
 
 
 def _created(request: MemberRequest, form: PlacementForm) -> bool:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from campaigns.models import Campaign, Placement
+from campaigns.limit_checks import LIMIT_FIELDS
+from campaigns.models import DEVICES, Campaign, Placement
 from campaigns.planning import VARIANTS_MAX, Change
+from campaigns.weight_services import WEIGHT_MAX
 
 
 def id_list() -> serializers.ListField:
     """A list of ids that may be left out."""
     return serializers.ListField(child=serializers.UUIDField(), required=False, max_length=VARIANTS_MAX)
+
+
+def _limit(maximum: int, help_text: str) -> serializers.IntegerField:
+    return serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=maximum, help_text=help_text
+    )
 
 
 class CampaignInput(serializers.Serializer):
@@ -36,6 +44,29 @@ class CampaignInput(serializers.Serializer):
     starts_at = serializers.DateTimeField(required=False, allow_null=True)
     ends_at = serializers.DateTimeField(required=False, allow_null=True)
     priority = serializers.IntegerField(required=False, min_value=1, max_value=100)
+    is_house = serializers.BooleanField(
+        required=False, help_text="Shown only where nothing else may be; without segments."
+    )
+    devices = serializers.ListField(
+        child=serializers.ChoiceField(choices=DEVICES), required=False, max_length=4, help_text="Empty: all."
+    )
+    weekdays = serializers.ListField(
+        child=serializers.IntegerField(min_value=0, max_value=6),
+        required=False,
+        max_length=7,
+        help_text="0 is Monday, in the advertiser's time zone; empty: all.",
+    )
+    hour_from = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=23)
+    hour_until = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=24, help_text="22 until 6 spans midnight."
+    )
+    cap_daily = _limit(32767, "Impressions a shopper may see in a day.")
+    cap_weekly = _limit(32767, "In a week, which begins on Monday.")
+    rate_unit = serializers.ChoiceField(choices=Campaign.RateUnit.choices, required=False)
+    rate_cents = _limit(2_147_483_647, "What 1,000 impressions or a click cost. A change re-values the past.")
+    budget_cents = _limit(10**15, "In the advertiser's currency; null: without a limit.")
+    daily_budget_cents = _limit(10**15, "For a day of the advertiser's time zone.")
+    is_paced = serializers.BooleanField(required=False, help_text="Spread a day's budget over the day.")
     products = id_list()
     segments = id_list()
     placements = id_list()
@@ -75,6 +106,7 @@ class CampaignOutput(serializers.ModelSerializer):
             "starts_at",
             "ends_at",
             "priority",
+            *LIMIT_FIELDS,
             "products",
             "segments",
             "placements",
@@ -136,6 +168,27 @@ class CampaignGenerateOutput(serializers.Serializer):
     requested = serializers.IntegerField(source="requested_count")
     current = serializers.IntegerField(source="current_count")
     outdated = serializers.IntegerField(source="outdated_count")
+
+
+class VariantWeightInput(serializers.Serializer):
+    """A variant and its weight."""
+
+    variant = serializers.UUIDField()
+    weight = serializers.FloatField(
+        min_value=0, max_value=WEIGHT_MAX, help_text="0 takes the variant out of the draw."
+    )
+
+
+class CampaignWeightsInput(serializers.Serializer):
+    """Weights of some or all variants of a campaign."""
+
+    weights = VariantWeightInput(many=True, max_length=VARIANTS_MAX)  # type: ignore[call-arg]
+
+
+class CampaignWeightsOutput(serializers.Serializer):
+    """What the call did."""
+
+    changed = serializers.IntegerField()
 
 
 class PlacementInput(serializers.Serializer):

@@ -16,8 +16,10 @@ from django.utils import timezone
 
 from accounts.models import Advertiser, User
 from adplatform.lib.errors import DomainError, NotFound
+from campaigns.delivery_services import delivery_forget
 from campaigns.lifecycle import TARGETS, Action, Code, Status, blockers
-from campaigns.models import Campaign, Placement, Product
+from campaigns.limit_checks import CAP_FIELDS, LIMIT_FIELDS, limit_errors
+from campaigns.models import DEVICES, Campaign, Placement, Product
 from campaigns.planning import campaign_plan, variants_outdated
 from campaigns.selectors import campaign_get, facts_get, placement_get
 from campaigns.serving_version import serving_version_bump
@@ -54,7 +56,7 @@ __all__ = [
 
 CAMPAIGN_FIELDS = (
     "name", "language", "style", "template", "model", "keeps_product", "headline", "starts_at", "ends_at",
-    "priority",
+    "priority", *LIMIT_FIELDS,
 )  # fmt: skip
 CAMPAIGN_SETS = ("products", "segments", "placements")
 
@@ -103,6 +105,7 @@ def _campaign_apply(campaign: Campaign, changes: dict[str, Any]) -> None:
     unknown = set(changes) - set(CAMPAIGN_FIELDS) - set(CAMPAIGN_SETS)
     if unknown:
         raise TypeError(f"not a field of a campaign: {', '.join(sorted(unknown))}")
+    caps_before = [getattr(campaign, name) for name in CAP_FIELDS]
     for name in CAMPAIGN_FIELDS:
         if name in changes:
             value = changes[name]
@@ -114,11 +117,16 @@ def _campaign_apply(campaign: Campaign, changes: dict[str, Any]) -> None:
             sets[name], sentence = _members(campaign.advertiser_id, name, changes[name])
             if sentence:
                 errors[name] = [sentence]
+    segments = sets["segments"] if "segments" in sets else campaign.segments.exists()
+    if campaign.is_house and segments:
+        errors["is_house"] = ["A house campaign is for everybody: take its segments out first."]
     if errors:
         raise DomainError("campaign_invalid", "The campaign has invalid fields.", errors=errors)
     campaign.save()
     for name, members in sets.items():
         getattr(campaign, name).set(members)
+    if caps_before != [getattr(campaign, name) for name in CAP_FIELDS]:
+        delivery_forget(campaign=campaign)
     if {"products", "segments"} & sets.keys():
         _variants_trim(campaign)
     if campaign.status != Status.DRAFT:  # a draft is in no snapshot
@@ -139,7 +147,7 @@ def _field_errors(campaign: Campaign) -> dict[str, list[str]]:
         errors["model"] = [f"There is no image model {campaign.model!r}."]
     if campaign.starts_at and campaign.ends_at and campaign.ends_at <= campaign.starts_at:
         errors["ends_at"] = ["The end lies before the start."]
-    return errors
+    return {**limit_errors(campaign, DEVICES), **errors}
 
 
 def _members(advertiser_id: UUID, name: str, ids: Iterable[Any]) -> tuple[list[Model], str]:

@@ -2,7 +2,15 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns import catalog_urls, draft_views, placement_views, serving_urls, views, wizard_views
+from campaigns import (
+    catalog_urls,
+    diagnosis_views,
+    draft_views,
+    placement_views,
+    serving_urls,
+    views,
+    wizard_views,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns/", views.campaign_list_view, name="campaign-list"),
@@ -33,6 +41,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("render-jobs/<uuid:job_id>/regenerate", views.picture_regenerate, name="picture-regenerate"),
     path("placements/", placement_views.placement_list_view, name="placement-list"),
+    path("placements/why/", diagnosis_views.serving_diagnosis, name="serving-diagnosis"),
     path("placements/<uuid:placement_id>/switch/", placement_views.placement_switch, name="placement-switch"),
 ]
 urlpatterns += serving_urls.urlpatterns

@@ -19,6 +19,7 @@ from accounts.permissions import REVIEWING_ROLES, WRITING_ROLES, MemberRequest, 
 from adplatform.lib.errors import DomainError, NotFound
 from campaigns import services, variant_services
 from campaigns.lifecycle import Action, Blocker, blockers
+from campaigns.limit_words import limit_lines
 from campaigns.models import Campaign, Product, Variant
 from campaigns.planning import PlannedVariant, variants_outdated
 from campaigns.selectors import (
@@ -85,6 +86,7 @@ def campaign_detail(request: MemberRequest, campaign_id: UUID) -> HttpResponse:
         "uncovered": placements_uncovered(campaign=campaign) if facts.approved_count else [],
         "placements": campaign.placements.order_by("name"),
         "style": STYLES.get(campaign.style),
+        "limits": limit_lines(campaign, now),
         "first_in_review": campaign.variants.filter(job__creatives__status=Creative.Status.IN_REVIEW)
         .order_by("job__created_at")
         .values_list("job_id", flat=True)

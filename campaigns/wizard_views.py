@@ -171,10 +171,9 @@ def campaign_settings(request: MemberRequest, campaign: Campaign) -> HttpRespons
     if request.method == "POST":
         if form.is_valid():
             try:
-                campaign_update(advertiser=request.advertiser, campaign_id=campaign.pk, **form.cleaned_data)
+                campaign_update(advertiser=request.advertiser, campaign_id=campaign.pk, **form.changes())
             except DomainError as error:
-                for name, sentences in error.errors.items():
-                    form.add_error(name if name in form.fields else None, sentences)
+                form.refuse(error.errors)
                 if not error.errors:
                     form.add_error(None, error.message)
         if request.htmx:  # type: ignore[attr-defined]

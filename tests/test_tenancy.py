@@ -75,6 +75,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "creative-review-edit": {"headline": "Mine", "call_to_action": "Mine"},
     "segment-edit": {"name": "Taken over"},
     "api-experiment-decide": {"outcome": "ship", "decided_arm": "generic", "comment": "Mine now."},
+    "api-campaign-weights": {"weights": []},
     "creative-review-decide": {"verb": "approve", "decision": "approve"},
 }
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

@@ -8,11 +8,12 @@ or not.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from campaigns.serving.context import ServeContext
+from campaigns.serving.limits import Limits
 from campaigns.serving.reasons import Reason
 
 if TYPE_CHECKING:
@@ -85,15 +86,35 @@ STATIC_RULES: tuple[tuple[Reason, StaticRule], ...] = (
     (Reason.PRICE_CHANGED, is_price_changed),
     (Reason.WEIGHT_ZERO, is_weightless),
 )
-DYNAMIC_RULES: tuple[tuple[Reason, DynamicRule], ...] = (
+DATE_RULES: tuple[tuple[Reason, DynamicRule], ...] = (
     (Reason.NOT_STARTED, is_too_early),
     (Reason.ENDED, is_over),
+)
+# Between those and these come the campaign's limits (``campaigns.serving.limits``), asked once a campaign.
+SHOPPER_RULES: tuple[tuple[Reason, DynamicRule], ...] = (
     (Reason.SEGMENT_MISMATCH, is_other_segment),
     (Reason.ALREADY_ON_PAGE, is_on_page),
 )
 # How far a candidate came: the placement's own reason is that of the candidate that came furthest.
+CAMPAIGN_REASONS = (
+    Reason.DEVICE_MISMATCH,
+    Reason.OUTSIDE_HOURS,
+    Reason.BUDGET_SPENT,
+    Reason.DAILY_BUDGET_SPENT,
+    Reason.PACED,
+    Reason.DAILY_CAP,
+    Reason.WEEKLY_CAP,
+)
 PROGRESS: dict[Reason, int] = {
-    reason: position for position, (reason, _) in enumerate((*STATIC_RULES, *DYNAMIC_RULES))
+    reason: position
+    for position, reason in enumerate(
+        (
+            *(reason for reason, _ in STATIC_RULES),
+            *(reason for reason, _ in DATE_RULES),
+            *CAMPAIGN_REASONS,
+            *(reason for reason, _ in SHOPPER_RULES),
+        )
+    )
 }
 
 
@@ -103,7 +124,10 @@ def static_reason(candidate: Candidate, placement_id: UUID, size: Size) -> Reaso
 
 
 def eligible_now(
-    candidates: Iterable[Candidate], context: ServeContext, products_on_page: Set[UUID]
+    candidates: Iterable[Candidate],
+    context: ServeContext,
+    products_on_page: Set[UUID],
+    closed: Mapping[Limits, Reason],
 ) -> list[Candidate]:
     """Those whose ``dynamic_reason`` is None, in one pass: 4 us instead of 30 for 50 candidates.
 
@@ -116,14 +140,26 @@ def eligible_now(
         if (candidate.starts_at is None or candidate.starts_at <= now)
         and (candidate.ends_at is None or now < candidate.ends_at)
     ]
+    if closed:
+        found = [candidate for candidate in found if candidate.limits not in closed]
     if products_on_page:
         found = [candidate for candidate in found if candidate.product_id not in products_on_page]
     return found
 
 
-def dynamic_reason(candidate: Candidate, context: ServeContext, products_on_page: Set[UUID]) -> Reason | None:
+def dynamic_reason(
+    candidate: Candidate,
+    context: ServeContext,
+    products_on_page: Set[UUID],
+    closed: Mapping[Limits, Reason],
+) -> Reason | None:
     """The first rule of the moment that refuses the candidate, None when it may be shown."""
-    for reason, refuses in DYNAMIC_RULES:
+    for reason, refuses in DATE_RULES:
+        if refuses(candidate, context, products_on_page):
+            return reason
+    if candidate.limits is not None and candidate.limits in closed:
+        return closed[candidate.limits]
+    for reason, refuses in SHOPPER_RULES:
         if refuses(candidate, context, products_on_page):
             return reason
     return None

@@ -1,24 +1,29 @@
 """The decision itself: context and snapshot in, one answer a placement out; pure.
 
-Order: the placement's candidates by the fallback chain (best segment, next segment, generic); in the first
-link with an eligible candidate the campaigns of the smallest priority number; among those a weighted draw,
-which for a known shopper is a fixed point for the day. An experiment of the drawn campaign has the last word.
+Order: the placement's candidates by the fallback chain (best segment, next segment, generic, house); in the
+first link with an eligible candidate the campaigns of the smallest priority number; among those a weighted
+draw, which for a known shopper is a fixed point for the day. An experiment of the drawn campaign has the
+last word.
 """
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from random import Random
+from typing import Literal
 from uuid import UUID
 
 from campaigns.serving.assignment import bucket, day_salt
 from campaigns.serving.context import ServeContext
 from campaigns.serving.eligibility import PROGRESS, dynamic_reason, eligible_now
-from campaigns.serving.experiments import Arm, RunningExperiment, experiment_apply
+from campaigns.serving.experiments import Arm, RunningExperiment, experiment_apply, experiment_chances
+from campaigns.serving.limits import NO_REFUSALS, Limits, refusals
 from campaigns.serving.policies import Pick, fallback_chain, first_priority, propensities, weighted_pick
 from campaigns.serving.reasons import Reason
 from campaigns.serving.snapshot import Candidate, Slot, Snapshot, SnapshotCreative
+
+Match = Literal["segment", "generic", "house"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +62,22 @@ class Explanation:
     propensity: float  # its chance in the draw, 0.0 where it was not in it
 
 
+def match_of(candidate: Candidate) -> Match:
+    """Which link of the fallback chain a candidate belongs to."""
+    if candidate.is_house:
+        return "house"
+    return "generic" if candidate.segment_id is None else "segment"
+
+
 def decide(context: ServeContext, snapshot: Snapshot, rng: Random) -> Decision:
     """Fill the context's placements in order, no product twice on the page."""
     if context.advertiser_id != snapshot.advertiser_id:
         raise ValueError("the snapshot belongs to another advertiser")
     on_page = _products_on_page(context, snapshot)
+    closed = _closed(context, snapshot)
     answers = []
     for code in context.placements:
-        answer = _slot_decide(code, context, snapshot, rng, on_page)
+        answer = _slot_decide(code, context, snapshot, rng, on_page, closed)
         if answer.candidate is not None:
             on_page.add(answer.candidate.product_id)
         answers.append(answer)
@@ -78,8 +91,17 @@ def _products_on_page(context: ServeContext, snapshot: Snapshot) -> set[UUID]:
     }
 
 
+def _closed(context: ServeContext, snapshot: Snapshot) -> Mapping[Limits, Reason]:
+    return refusals(snapshot.limited, context, snapshot.delivery) if snapshot.limited else NO_REFUSALS
+
+
 def _slot_decide(
-    code: str, context: ServeContext, snapshot: Snapshot, rng: Random, on_page: Set[UUID]
+    code: str,
+    context: ServeContext,
+    snapshot: Snapshot,
+    rng: Random,
+    on_page: Set[UUID],
+    closed: Mapping[Limits, Reason],
 ) -> SlotDecision:
     slot = snapshot.slots.get(code)
     if slot is None:
@@ -87,11 +109,10 @@ def _slot_decide(
     before = frozenset(on_page)
     if not slot.is_active:
         return SlotDecision(code, slot, reason=Reason.PLACEMENT_INACTIVE)
-    draw = _draw(slot, context, on_page)
+    draw = _draw(slot, context, on_page, closed)
     if not draw:
-        return SlotDecision(
-            code, slot, reason=_furthest_reason(slot, context, on_page), products_before=before
-        )
+        reason = _furthest_reason(slot, context, on_page, closed)
+        return SlotDecision(code, slot, reason=reason, products_before=before)
     if context.pseudonym:
         point = bucket(day_salt(slot.placement_id, context.now), context.pseudonym)
     else:
@@ -123,51 +144,73 @@ def _slot_decide(
     )
 
 
-def _draw(slot: Slot, context: ServeContext, on_page: Set[UUID]) -> list[Candidate]:
+def _draw(
+    slot: Slot, context: ServeContext, on_page: Set[UUID], closed: Mapping[Limits, Reason]
+) -> list[Candidate]:
     """The candidates among which chance decides: one link of the chain, one priority."""
     for segment_id in fallback_chain(context.segment_ids):
-        eligible = eligible_now(slot.by_segment.get(segment_id, ()), context, on_page)
+        eligible = eligible_now(slot.by_segment.get(segment_id, ()), context, on_page, closed)
         if eligible:
             return first_priority(eligible)
-    return []
+    eligible = eligible_now(slot.house, context, on_page, closed)
+    return first_priority(eligible) if eligible else []
 
 
-def _furthest_reason(slot: Slot, context: ServeContext, on_page: Set[UUID]) -> Reason:
+def _furthest_reason(
+    slot: Slot, context: ServeContext, on_page: Set[UUID], closed: Mapping[Limits, Reason]
+) -> Reason:
     """The most telling reason of an empty placement: that of the candidate which came closest."""
     reasons: list[Reason] = [reason for _, reason in slot.refused if reason is not Reason.PLACEMENT_MISMATCH]
-    for candidates in slot.by_segment.values():
-        for candidate in candidates:
-            reason = dynamic_reason(candidate, context, on_page)
-            if reason is not None:
-                reasons.append(reason)
+    for candidate in slot.candidates:
+        reason = dynamic_reason(candidate, context, on_page, closed)
+        if reason is not None:
+            reasons.append(reason)
     return max(reasons, key=PROGRESS.__getitem__, default=Reason.NO_CANDIDATES)
 
 
-def explain(context: ServeContext, answer: SlotDecision) -> tuple[Explanation, ...]:
-    """Every candidate of the placement and why it lost; computed only when somebody asks."""
+def explain(context: ServeContext, answer: SlotDecision, snapshot: Snapshot) -> tuple[Explanation, ...]:
+    """Every candidate of the placement and why it lost; computed only when somebody asks.
+
+    The propensities sum to 1 where something is shown: that of the shown one is in its token.
+    """
     slot = answer.slot
     if slot is None or not slot.is_active:
         return ()
-    draw = _draw(slot, context, answer.products_before)
-    shares = dict(zip((c.variant_id for c in draw), propensities(draw), strict=True)) if draw else {}
+    closed = _closed(context, snapshot)
+    chances = _chances(slot, context, _draw(slot, context, answer.products_before, closed), snapshot)
     found = []
-    for candidates in slot.by_segment.values():
-        for candidate in candidates:
-            reason = dynamic_reason(candidate, context, answer.products_before)
-            if reason is None and candidate is not answer.candidate:
-                reason = _outranked(candidate, answer, shares)
-            share = shares.get(candidate.variant_id, 0.0)
-            found.append(Explanation(candidate, reason, answer.propensity if reason is None else share))
+    for candidate in slot.candidates:
+        reason = dynamic_reason(candidate, context, answer.products_before, closed)
+        if candidate is answer.candidate:
+            reason = None  # an experiment may show another segment's picture
+        elif reason is None:
+            reason = _outranked(candidate, answer, chances)
+        found.append(Explanation(candidate, reason, chances.get(candidate.variant_id, 0.0)))
     found.extend(Explanation(candidate, reason, 0.0) for candidate, reason in slot.refused)
     found.sort(key=lambda line: (line.reason is not None, -line.propensity, line.candidate.variant_id))
     return tuple(found)
 
 
-def _outranked(candidate: Candidate, answer: SlotDecision, shares: dict[UUID, float]) -> Reason:
+def _chances(
+    slot: Slot, context: ServeContext, draw: list[Candidate], snapshot: Snapshot
+) -> dict[UUID, float]:
+    """By variant: the share of all draws in which it is shown."""
+    chances: dict[UUID, float] = {}
+    for candidate, share in zip(draw, propensities(draw) if draw else (), strict=True):
+        shown = experiment_chances(snapshot.experiments, candidate, slot, context)
+        for variant_id, chance in shown.items():
+            chances[variant_id] = chances.get(variant_id, 0.0) + share * chance
+    return chances
+
+
+def _outranked(candidate: Candidate, answer: SlotDecision, chances: Mapping[UUID, float]) -> Reason:
+    shown = answer.candidate
+    if candidate.is_house and shown is not None and not shown.is_house:
+        return Reason.HOUSE_NOT_NEEDED
     if answer.experiment is not None and candidate.campaign_id == answer.experiment.campaign_id:
         return Reason.EXPERIMENT
-    if candidate.variant_id in shares:
+    if candidate.variant_id in chances:
         return Reason.NOT_PICKED
-    if answer.candidate is not None and candidate.segment_id == answer.candidate.segment_id:
+    if shown is not None and candidate.segment_id == shown.segment_id:
         return Reason.OUTRANKED_BY_PRIORITY
     return Reason.OUTRANKED_BY_SEGMENT

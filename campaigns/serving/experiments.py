@@ -85,29 +85,55 @@ def experiment_apply(
 ) -> Outcome | None:
     """What an experiment shows in place of ``picked``; None when none has a say in this draw."""
     experiment = experiments.get(picked.campaign_id)
-    if experiment is None or picked.segment_id is None or not context.pseudonym:
+    choices = _arm_choices(experiment, picked, slot, context) if experiment is not None else None
+    if experiment is None or choices is None:
         return None
-    if not experiment.is_on(context.now):
-        return None
-    pictures = slot.by_product[picked.campaign_id, picked.product_id]
-    choices = {arm.key: _choices(arm.rule, picked, pictures, context) for arm in experiment.arms}
-    if not all(choices.values()):
-        return None
-    if experiment.is_shipped:
-        shown = choices[experiment.arms[0].key][0]
-        return Outcome(experiment, None, shown, share)
-    arm = arm_of(experiment, context.pseudonym)
+    arm = experiment.arms[0] if experiment.is_shipped else arm_of(experiment, context.pseudonym)
     if arm is None:
-        return Outcome(experiment, None, picked, share * _own_share(experiment))
-    found = choices[arm.key]
-    if len(found) == 1:
+        shown = picked
+    elif len(found := choices[arm.key]) == 1 or experiment.is_shipped:
         shown = found[0]
     else:
         point = bucket(f"{experiment.salt}:{slot.placement_id.hex}", context.pseudonym)
         shown = found[int(point * len(found))]
-    if shown is picked:
-        return Outcome(experiment, arm, shown, share * _own_share(experiment))
-    return Outcome(experiment, arm, shown, share * experiment.traffic_rate * arm.share / len(found))
+    chance = _chances(experiment, picked, choices)[shown.variant_id]
+    return Outcome(experiment, None if experiment.is_shipped else arm, shown, share * chance)
+
+
+def experiment_chances(
+    experiments: Mapping[UUID, RunningExperiment], picked: Candidate, slot: Slot, context: ServeContext
+) -> Mapping[UUID, float]:
+    """By variant: how likely each picture is shown once ``picked`` was drawn; the chances sum to 1."""
+    experiment = experiments.get(picked.campaign_id)
+    choices = _arm_choices(experiment, picked, slot, context) if experiment is not None else None
+    if experiment is None or choices is None:
+        return {picked.variant_id: 1.0}
+    return _chances(experiment, picked, choices)
+
+
+def _arm_choices(
+    experiment: RunningExperiment, picked: Candidate, slot: Slot, context: ServeContext
+) -> dict[str, list[Candidate]] | None:
+    """What each arm could show here; None where the experiment has no say."""
+    if picked.segment_id is None or not context.pseudonym or not experiment.is_on(context.now):
+        return None
+    pictures = slot.by_product[picked.campaign_id, picked.product_id]
+    choices = {arm.key: _choices(arm.rule, picked, pictures, context) for arm in experiment.arms}
+    return choices if all(choices.values()) else None
+
+
+def _chances(
+    experiment: RunningExperiment, picked: Candidate, choices: Mapping[str, list[Candidate]]
+) -> dict[UUID, float]:
+    """Over all shoppers who drew ``picked``, held-out ones included."""
+    if experiment.is_shipped:
+        return {choices[experiment.arms[0].key][0].variant_id: 1.0}
+    chances = {picked.variant_id: 1 - experiment.traffic_rate}
+    for arm in experiment.arms:
+        each = experiment.traffic_rate * arm.share / len(choices[arm.key])
+        for shown in choices[arm.key]:
+            chances[shown.variant_id] = chances.get(shown.variant_id, 0.0) + each
+    return chances
 
 
 def coverage(snapshot: Snapshot, campaign_id: UUID, rules: Collection[str]) -> tuple[int, int]:
@@ -123,12 +149,6 @@ def coverage(snapshot: Snapshot, campaign_id: UUID, rules: Collection[str]) -> t
             if segments >= needed and (GENERIC not in rules or segments < len(pictures)):
                 ready.add(product)
     return len(ready), len(seen)
-
-
-def _own_share(experiment: RunningExperiment) -> float:
-    """The chance that a shopper keeps the draw's own pick: held out, or in the arm that shows it."""
-    own = sum(arm.share for arm in experiment.arms if arm.rule == OWN_SEGMENT)
-    return 1 - experiment.traffic_rate + experiment.traffic_rate * own
 
 
 def _choices(

@@ -1,7 +1,7 @@
 """API keys that this process saw within the last second, so that a warm decision asks no database.
 
-A revoked key is refused at most ``FRESH_SECONDS`` later. While the database cannot be read, a key that was
-good keeps working for ``SERVING_STALE_SECONDS``, like the snapshot it asks for.
+A revoked key is refused at most ``FRESH_SECONDS * patience`` later. While the database cannot be read, a
+key that was good keeps working for ``SERVING_STALE_SECONDS``, like the snapshot it asks for.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import structlog
@@ -18,13 +18,14 @@ from django.db import DatabaseError
 from django.http import HttpRequest
 from rest_framework.exceptions import AuthenticationFailed
 
-from accounts.authentication import api_key_of
+from accounts.authentication import api_key_of, live_keys_touch
 from accounts.models import ApiKey
 from adplatform.lib.errors import DomainError
 
 log = structlog.get_logger(__name__)
 
 FRESH_SECONDS = 1.0
+IN_USE_SECONDS = 10.0
 CAPACITY = 10_000  # keys; forgotten all at once when full, they come back by one query each
 
 
@@ -39,7 +40,11 @@ class Caller:
     checked_at: float
 
 
+# How many times FRESH_SECONDS a request waits before it asks for itself; more where a thread does it.
+patience = 1.0
+
 _callers: dict[bytes, Caller] = {}
+_used_at: dict[bytes, float] = {}
 _lock = threading.Lock()
 
 
@@ -50,16 +55,35 @@ def caller_of(request: HttpRequest, *, scope: str) -> Caller:
     digest = hashlib.sha256(header.encode()).digest()
     caller = _callers.get(digest)
     now = time.monotonic()
-    if caller is None or now - caller.checked_at >= FRESH_SECONDS:
+    if caller is None or now - caller.checked_at >= FRESH_SECONDS * patience:
         caller = _check(request, digest, caller, now)
     if scope not in caller.scopes:
         raise DomainError("scope_missing", "This key may not do that.", status=403)
+    _used_at[digest] = now
     return caller
+
+
+def callers_refresh() -> None:
+    """Ask once about every key that was lately in use; called beside the requests."""
+    now = time.monotonic()
+    for digest in [digest for digest, used_at in tuple(_used_at.items()) if now - used_at > IN_USE_SECONDS]:
+        _used_at.pop(digest, None)
+    used = {digest: caller for digest, caller in tuple(_callers.items()) if digest in _used_at}
+    if not used:
+        return
+    live = live_keys_touch(key_ids={caller.key_id for caller in used.values()})
+    for digest, caller in used.items():
+        scopes = live.get(caller.key_id)
+        if scopes is None:
+            _callers.pop(digest, None)
+        else:
+            _callers[digest] = replace(caller, scopes=frozenset(scopes), checked_at=now)
 
 
 def callers_forget() -> None:
     """Ask the database again for every key."""
     _callers.clear()
+    _used_at.clear()
 
 
 def _check(request: HttpRequest, digest: bytes, known: Caller | None, now: float) -> Caller:
@@ -84,6 +108,6 @@ def _check(request: HttpRequest, digest: bytes, known: Caller | None, now: float
     )
     with _lock:
         if len(_callers) >= CAPACITY:
-            _callers.clear()
+            callers_forget()
         _callers[digest] = caller
     return caller

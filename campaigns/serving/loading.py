@@ -1,19 +1,35 @@
-"""Reads an advertiser's snapshot from the database: five queries, and one for the arms of experiments."""
+"""Reads an advertiser's snapshot from the database.
+
+Six queries; one more for the arms of experiments, three for the counts of limited campaigns.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from accounts.models import Advertiser
-from campaigns.models import Campaign, Experiment, Placement, Product, ServingVersion, Variant
+from campaigns.models import (
+    Campaign,
+    CampaignDelivery,
+    CappedShopper,
+    Experiment,
+    Placement,
+    Product,
+    ServingVersion,
+    Variant,
+)
 from campaigns.serving.experiments import Arm, RunningExperiment
+from campaigns.serving.limits import ALL_HOURS, NO_DELIVERY, NOTHING, Delivered, Delivery, Limits, hours_of
+from campaigns.serving.reasons import Reason
 from campaigns.serving.snapshot import (
     Candidate,
     Size,
@@ -32,11 +48,21 @@ BUYABLE = frozenset(
 # A decision that says what everybody sees from now on; a roll-back undoes an earlier shipping.
 SETTLING = (Experiment.Outcome.SHIP, Experiment.Outcome.ROLL_BACK)
 
-Version = tuple[Any, ...]
+CAP_REASONS: dict[str, Reason] = {
+    CappedShopper.Period.DAY: Reason.DAILY_CAP,
+    CappedShopper.Period.WEEK: Reason.WEEKLY_CAP,
+}
+
+
+class Version(NamedTuple):
+    """Moves with every edit and review, and apart from that with the counts of limited campaigns."""
+
+    edits: tuple[Any, ...] = ()
+    delivery: int = 0
 
 
 def version_read(advertiser_id: UUID) -> Version:
-    """A value that moves with every edit and every review, in one query.
+    """The advertiser's present version, in one query.
 
     Edits bump ``ServingVersion``. Reviews live in ``generation``, which may not name campaigns, so the
     append-only trail itself is watched: its newest id, and its length, because two workers' ids may arrive
@@ -45,19 +71,18 @@ def version_read(advertiser_id: UUID) -> Version:
     reviews = ReviewRecord.objects.filter(advertiser_id=OuterRef("pk"))
     newest = reviews.order_by("-id").values("id")[:1]  # PostgreSQL 15 has no max() of a UUID
     length = reviews.order_by().values("advertiser_id").annotate(length=Count("id")).values("length")
+    numbers = ServingVersion.objects.filter(advertiser_id=OuterRef("pk"))
     row = (
         Advertiser.objects.filter(pk=advertiser_id)
         .values_list(
-            Coalesce(
-                Subquery(ServingVersion.objects.filter(advertiser_id=OuterRef("pk")).values("number")),
-                Value(0),
-            ),
+            Coalesce(Subquery(numbers.values("number")), Value(0)),
             Subquery(newest),
             Coalesce(Subquery(length), Value(0)),
+            Coalesce(Subquery(numbers.values("delivery_number")), Value(0)),
         )
         .first()
     )
-    return tuple(row) if row is not None else ()
+    return Version(row[:-1], row[-1]) if row is not None else Version()
 
 
 def snapshot_load(advertiser_id: UUID) -> Snapshot:
@@ -68,6 +93,13 @@ def snapshot_load(advertiser_id: UUID) -> Snapshot:
             "id", "code", "width", "height", "is_active"
         )
     ]
+    campaigns = {
+        campaign.pk: campaign
+        for campaign in Campaign.objects.filter(advertiser_id=advertiser_id).exclude(
+            status=Campaign.Status.ENDED
+        )
+    }
+    limits = {campaign.pk: limits_of(campaign) for campaign in campaigns.values()}
     variants = list(
         Variant.objects.filter(advertiser_id=advertiser_id, campaign__advertiser_id=advertiser_id)
         .exclude(campaign__status=Campaign.Status.ENDED)
@@ -77,12 +109,6 @@ def snapshot_load(advertiser_id: UUID) -> Snapshot:
             "segment_id",
             "weight",
             "campaign_id",
-            "campaign__name",
-            "campaign__status",
-            "campaign__priority",
-            "campaign__starts_at",
-            "campaign__ends_at",
-            "campaign__language",
             "product_id",
             "product__external_id",
             "product__title",
@@ -108,13 +134,78 @@ def snapshot_load(advertiser_id: UUID) -> Snapshot:
         [
             _candidate(
                 row,
+                campaigns[row["campaign_id"]],
+                limits[row["campaign_id"]],
                 frozenset(campaign_placements[row["campaign_id"]]),
                 approved.get(row["job_id"], {}),
                 frozenset(unapproved.get(row["job_id"], ())),
             )
             for row in variants
+            if row["campaign_id"] in campaigns  # created between the two queries: in the next snapshot
         ],
         _experiments(advertiser_id),
+        delivery_load(advertiser_id) if any(limits.values()) else NO_DELIVERY,
+    )
+
+
+def delivery_load(advertiser_id: UUID) -> Delivery:
+    """The counts of the advertiser's limited campaigns, as ``campaigns.delivery_services`` left them."""
+    zone = Advertiser.objects.filter(pk=advertiser_id).values_list("time_zone", flat=True).first()
+    capped: dict[UUID, dict[str, tuple[datetime, Reason]]] = defaultdict(dict)
+    # Who reached both caps waits for the later one.
+    for campaign_id, pseudonym, period, until_at in (
+        CappedShopper.objects.filter(advertiser_id=advertiser_id)
+        .order_by("until_at")
+        .values_list("campaign_id", "shopper_pseudonym", "period", "until_at")
+        .iterator(chunk_size=5000)
+    ):
+        capped[campaign_id][pseudonym] = (until_at, CAP_REASONS[period])
+    rows = CampaignDelivery.objects.filter(advertiser_id=advertiser_id)
+    campaigns = {row.campaign_id: _delivered(row, capped[row.campaign_id]) for row in rows}
+    return Delivery(ZoneInfo(zone or "UTC"), campaigns)
+
+
+def limits_of(campaign: Campaign) -> Limits | None:
+    """A campaign's limits, None when it has none."""
+    rate = campaign.rate_cents or 0
+    is_by_click = campaign.rate_unit == Campaign.RateUnit.CLICK
+    limits = Limits(
+        campaign_id=campaign.pk,
+        devices=frozenset(campaign.devices),
+        weekdays=frozenset(campaign.weekdays),
+        hours=hours_of(campaign.hour_from, campaign.hour_until),
+        impression_cents=0.0 if is_by_click else rate / 1000,
+        click_cents=float(rate) if is_by_click else 0.0,
+        budget_cents=campaign.budget_cents,
+        daily_budget_cents=campaign.daily_budget_cents,
+        is_paced=campaign.is_paced,
+        is_capped=bool(campaign.cap_daily or campaign.cap_weekly),
+    )
+    is_limited = (
+        limits.devices
+        or limits.weekdays
+        or limits.hours != ALL_HOURS
+        or limits.budget_cents is not None
+        or limits.daily_budget_cents is not None
+        or limits.is_capped
+    )
+    return limits if is_limited else None
+
+
+def delivered_of(campaign: Campaign) -> tuple[Delivered, datetime | None]:
+    """What a campaign has delivered, without who is capped, and when that was counted."""
+    row = CampaignDelivery.objects.filter(advertiser_id=campaign.advertiser_id, campaign=campaign).first()
+    return (_delivered(row, {}), row.counted_at) if row is not None else (NOTHING, None)
+
+
+def _delivered(row: CampaignDelivery, capped: Mapping[str, tuple[datetime, Reason]]) -> Delivered:
+    return Delivered(
+        impressions=row.impressions,
+        clicks=row.clicks,
+        day=row.day,
+        day_impressions=row.day_impressions,
+        day_clicks=row.day_clicks,
+        capped=capped,
     )
 
 
@@ -185,6 +276,8 @@ def media_path(creative_id: UUID, sha256: str, file: str) -> str:
 
 def _candidate(
     row: Mapping[str, Any],
+    campaign: Campaign,
+    limits: Limits | None,
     placement_ids: frozenset[UUID],
     creatives: dict[Size, SnapshotCreative],
     unapproved_sizes: frozenset[Size],
@@ -193,14 +286,14 @@ def _candidate(
     current = (row["product__price_cents"], row["product__sale_price_cents"], row["product__currency"])
     return Candidate(
         variant_id=row["id"],
-        campaign_id=row["campaign_id"],
-        campaign_name=row["campaign__name"],
-        campaign_status=row["campaign__status"],
-        priority=row["campaign__priority"],
-        starts_at=row["campaign__starts_at"],
-        ends_at=row["campaign__ends_at"],
+        campaign_id=campaign.pk,
+        campaign_name=campaign.name,
+        campaign_status=campaign.status,
+        priority=campaign.priority,
+        starts_at=campaign.starts_at,
+        ends_at=campaign.ends_at,
         placement_ids=placement_ids,
-        language=row["campaign__language"],
+        language=campaign.language,
         product_id=row["product_id"],
         product_external_id=row["product__external_id"],
         product_title=row["product__title"],
@@ -211,4 +304,7 @@ def _candidate(
         weight=row["weight"],
         creatives=creatives,
         unapproved_sizes=unapproved_sizes,
+        is_house=campaign.is_house,
+        job_id=row["job_id"],
+        limits=limits,
     )

@@ -23,6 +23,13 @@ class Reason(StrEnum):
     WEIGHT_ZERO = "weight_zero"
     NOT_STARTED = "not_started"
     ENDED = "ended"
+    DEVICE_MISMATCH = "device_mismatch"
+    OUTSIDE_HOURS = "outside_hours"
+    BUDGET_SPENT = "budget_spent"
+    DAILY_BUDGET_SPENT = "daily_budget_spent"
+    PACED = "paced"
+    DAILY_CAP = "daily_cap"
+    WEEKLY_CAP = "weekly_cap"
     SEGMENT_MISMATCH = "segment_mismatch"
     ALREADY_ON_PAGE = "already_on_page"
     # --- eligible, and yet another one was shown
@@ -30,9 +37,11 @@ class Reason(StrEnum):
     OUTRANKED_BY_PRIORITY = "outranked_by_priority"
     NOT_PICKED = "not_picked"
     EXPERIMENT = "experiment"
+    HOUSE_NOT_NEEDED = "house_not_needed"
 
 
-# IAB OpenRTB 2.6, list "No-Bid Reason Codes": 2 invalid request, 8 unmatched user; 500+ is for own codes.
+# IAB OpenRTB 2.6, list "No-Bid Reason Codes": 2 invalid request, 6 unsupported device, 8 unmatched user,
+# 9 daily user cap met; 500 and up is for own codes.
 NUMBERS: dict[Reason, int] = {
     Reason.UNKNOWN_PLACEMENT: 2,
     Reason.PLACEMENT_INACTIVE: 500,
@@ -53,6 +62,14 @@ NUMBERS: dict[Reason, int] = {
     Reason.OUTRANKED_BY_PRIORITY: 514,
     Reason.NOT_PICKED: 515,
     Reason.EXPERIMENT: 516,
+    Reason.DEVICE_MISMATCH: 6,
+    Reason.DAILY_CAP: 9,
+    Reason.OUTSIDE_HOURS: 517,
+    Reason.BUDGET_SPENT: 518,
+    Reason.DAILY_BUDGET_SPENT: 519,
+    Reason.PACED: 520,
+    Reason.WEEKLY_CAP: 521,
+    Reason.HOUSE_NOT_NEEDED: 522,
 }
 
 SENTENCES: dict[Reason, str] = {
@@ -69,10 +86,18 @@ SENTENCES: dict[Reason, str] = {
     Reason.WEIGHT_ZERO: "The variant's weight is zero.",
     Reason.NOT_STARTED: "The campaign has not started yet.",
     Reason.ENDED: "The campaign's end has passed.",
+    Reason.DEVICE_MISMATCH: "The campaign is for other devices than this one.",
+    Reason.OUTSIDE_HOURS: "The campaign does not run on this weekday or at this hour.",
+    Reason.BUDGET_SPENT: "The campaign's whole budget is spent.",
+    Reason.DAILY_BUDGET_SPENT: "The campaign's budget of today is spent.",
+    Reason.PACED: "The campaign waits, so that its budget of today lasts the day.",
+    Reason.DAILY_CAP: "The shopper has seen the campaign as often as it allows in a day.",
+    Reason.WEEKLY_CAP: "The shopper has seen the campaign as often as it allows in a week.",
     Reason.SEGMENT_MISMATCH: "The variant is for a segment that the shopper is not in.",
     Reason.ALREADY_ON_PAGE: "The product is on this page already.",
     Reason.OUTRANKED_BY_SEGMENT: "A variant that fits the shopper better was shown.",
     Reason.OUTRANKED_BY_PRIORITY: "A campaign with a smaller priority number was shown.",
     Reason.NOT_PICKED: "It was in the draw and another variant won it.",
     Reason.EXPERIMENT: "An experiment decides which creative of this campaign the shopper sees.",
+    Reason.HOUSE_NOT_NEEDED: "A house creative is shown only where nothing else may be.",
 }

@@ -6,14 +6,16 @@ only at candidates that could be shown at some moment to some shopper.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from types import MappingProxyType
 from uuid import UUID
 
-from campaigns.serving.eligibility import static_reason
+from campaigns.serving.eligibility import LIVE, static_reason
 from campaigns.serving.experiments import RunningExperiment
+from campaigns.serving.limits import NO_DELIVERY, Delivery, Limits
 from campaigns.serving.reasons import Reason
 
 Size = tuple[int, int]
@@ -56,6 +58,9 @@ class Candidate:
     weight: float
     creatives: Mapping[Size, SnapshotCreative]
     unapproved_sizes: frozenset[Size] = frozenset()
+    is_house: bool = False  # its segment_id is None
+    job_id: UUID | None = None  # the render job that its creatives are of
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +74,18 @@ class Slot:
     is_active: bool
     by_segment: Mapping[UUID | None, tuple[Candidate, ...]]
     refused: tuple[tuple[Candidate, Reason], ...]
+    house: tuple[Candidate, ...] = ()
     # The pictures of one product in one campaign, by (campaign, product): what an experiment chooses among.
     by_product: Mapping[tuple[UUID, UUID], tuple[Candidate, ...]] = field(default_factory=dict)
 
     @property
     def size(self) -> Size:
         return (self.width, self.height)
+
+    @property
+    def candidates(self) -> Iterator[Candidate]:
+        """All that may be shown at some moment to some shopper."""
+        return chain(*self.by_segment.values(), self.house)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +109,8 @@ class Snapshot:
     product_of_creative: Mapping[UUID, UUID] = field(default_factory=dict)
     product_of_external_id: Mapping[str, UUID] = field(default_factory=dict)
     experiments: Mapping[UUID, RunningExperiment] = field(default_factory=dict)  # by campaign
+    limited: tuple[Limits, ...] = ()  # of live campaigns
+    delivery: Delivery = NO_DELIVERY  # what those have delivered; replaced more often than the rest
 
 
 def snapshot_make(
@@ -105,6 +118,7 @@ def snapshot_make(
     placements: Iterable[SlotFacts],
     candidates: Iterable[Candidate],
     experiments: Iterable[RunningExperiment] = (),
+    delivery: Delivery = NO_DELIVERY,
 ) -> Snapshot:
     """Sort candidates into placements; the order is the variants' own, equal in every process."""
     ordered = sorted(candidates, key=lambda candidate: candidate.variant_id)
@@ -120,6 +134,8 @@ def snapshot_make(
         product_of_creative=MappingProxyType(products),
         product_of_external_id=MappingProxyType({c.product_external_id: c.product_id for c in ordered}),
         experiments=MappingProxyType({experiment.campaign_id: experiment for experiment in experiments}),
+        limited=tuple({c.limits: None for c in ordered if c.limits and c.campaign_status == LIVE}),
+        delivery=delivery,
     )
 
 
@@ -127,10 +143,12 @@ def _slot_make(facts: SlotFacts, candidates: list[Candidate]) -> Slot:
     size = (facts.width, facts.height)
     by_segment: dict[UUID | None, list[Candidate]] = {}
     by_product: dict[tuple[UUID, UUID], list[Candidate]] = {}
-    refused = []
+    refused, house = [], []
     for candidate in candidates:
         reason = static_reason(candidate, facts.placement_id, size)
-        if reason is None:
+        if reason is None and candidate.is_house:
+            house.append(candidate)
+        elif reason is None:
             by_segment.setdefault(candidate.segment_id, []).append(candidate)
             by_product.setdefault((candidate.campaign_id, candidate.product_id), []).append(candidate)
         else:
@@ -143,5 +161,6 @@ def _slot_make(facts: SlotFacts, candidates: list[Candidate]) -> Slot:
         is_active=facts.is_active,
         by_segment=MappingProxyType({key: tuple(found) for key, found in by_segment.items()}),
         refused=tuple(refused),
+        house=tuple(house),
         by_product=MappingProxyType({key: tuple(found) for key, found in by_product.items()}),
     )

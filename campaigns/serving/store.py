@@ -5,6 +5,7 @@ Not Django's cache: even the local-memory one unpickles, 40 to 70 us a request, 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import defaultdict
@@ -17,12 +18,14 @@ from django.conf import settings
 
 from adplatform.lib.errors import DomainError
 from campaigns.serving import loading
+from campaigns.serving.limits import Delivery
 from campaigns.serving.snapshot import Snapshot, SnapshotCreative
 
 log = structlog.get_logger(__name__)
 
 # A safety net for a write that forgot to bump the version (a hand-made UPDATE, a restored backup).
 FULL_REBUILD_SECONDS = 60.0
+IN_USE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +49,24 @@ class SnapshotStore:
         *,
         load: Callable[[UUID], Snapshot] = loading.snapshot_load,
         version: Callable[[UUID], loading.Version] = loading.version_read,
+        delivery: Callable[[UUID], Delivery] = loading.delivery_load,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._load = load
+        self._delivery = delivery
         self._version = version
         self._clock = clock
         self._entries: dict[UUID, _Entry] = {}
+        self._used_at: dict[UUID, float] = {}
+        # How many periods a request waits before it refreshes for itself; more where a thread does it.
+        self.patience = 1.0
         self._locks: defaultdict[UUID, threading.Lock] = defaultdict(threading.Lock)
 
     def get(self, advertiser_id: UUID) -> Snapshot:
         """The current snapshot. Raises DomainError ``snapshot_unavailable`` (503)."""
         entry = self._entries.get(advertiser_id)
-        if entry is not None and self._clock() - entry.asked_at < settings.SERVING_SNAPSHOT_SECONDS:
+        now = self._used_at[advertiser_id] = self._clock()
+        if entry is not None and now - entry.asked_at < settings.SERVING_SNAPSHOT_SECONDS * self.patience:
             return self._unless_stale(entry)
         # One thread asks the database; the others serve on. Only the very first request has to wait.
         lock = self._locks[advertiser_id]
@@ -71,6 +80,18 @@ class SnapshotStore:
             return self._refresh(advertiser_id, found)
         finally:
             lock.release()
+
+    def refresh(self) -> None:
+        """Ask the database about every snapshot that was lately in use; called beside the requests."""
+        now = self._clock()
+        for advertiser_id, entry in tuple(self._entries.items()):
+            if now - self._used_at.get(advertiser_id, 0.0) > IN_USE_SECONDS:
+                continue
+            with self._locks[advertiser_id]:
+                if self._entries.get(advertiser_id) is not entry:  # a request has just done it
+                    continue
+                with contextlib.suppress(DomainError):  # logged there; the requests will say so
+                    self._refresh(advertiser_id, entry)
 
     def creative_find(self, creative_id: UUID) -> tuple[UUID, SnapshotCreative] | None:
         """The advertiser and the creative, if a snapshot of this process holds it."""
@@ -92,11 +113,12 @@ class SnapshotStore:
         try:
             # Read before the rows: an edit that commits in between is loaded twice, never missed.
             version = self._version(advertiser_id)
-            is_current = (
-                entry is not None and version == entry.version and now - entry.built_at < FULL_REBUILD_SECONDS
-            )
-            if entry is not None and is_current:
-                entry = replace(entry, asked_at=now, confirmed_at=now)
+            is_young = entry is not None and now - entry.built_at < FULL_REBUILD_SECONDS
+            if entry is not None and is_young and version.edits == entry.version.edits:
+                snapshot = entry.snapshot
+                if version != entry.version:  # only the counts moved, which they do every few seconds
+                    snapshot = replace(snapshot, delivery=self._delivery(advertiser_id))
+                entry = _Entry(snapshot, version, entry.built_at, now, now)
             else:
                 entry = _Entry(self._load(advertiser_id), version, now, now, now)
         except Exception as error:

@@ -441,3 +441,69 @@ def test_a_simulation_may_set_its_own_clock_and_nobody_else(live, sk, pk, shop):
     ]:
         answer = ask(key, "hero", shopper=shopper, context={"simulated_at": at.isoformat()})
         assert (answer.status_code, answer.json()["code"]) == (400, "simulated_at_refused")
+
+
+# --- other forms
+def test_the_answer_in_the_terms_of_openrtb_native(live, pk):
+    campaign, placement = live
+    creative = creative_in(make_variant(campaign, placement))
+    answer = ask(pk, "hero", "hero", "nowhere", query="?format=openrtb-native")
+    shown, twice, unknown = answer.json()["decisions"]
+    native = shown["native"]
+    assert native["ver"] == "1.2"
+    image, title, sponsored = native["assets"]
+    assert image["img"] == {
+        "type": 3,
+        "url": f"http://testserver/m/{creative.pk}/{creative.sha256[:16]}.png",
+        "w": 300,
+        "h": 250,
+    }
+    assert (title["title"]["text"], sponsored["data"]) == ("Made for you", {"type": 1, "value": "Ad"})
+    assert native["link"]["url"].startswith("http://testserver/c/")
+    assert native["privacy"].startswith("http://testserver/why/")
+    assert token_read(native["ext"]["impression_token"], purpose="impression", max_age=timedelta(days=1))
+    assert native["ext"]["events_url"] == "http://testserver/api/v1/events"
+    assert (twice["nbr"], twice["reason"]) == (512, "already_on_page")
+    assert (unknown["nbr"], unknown["reason"]) == (2, "unknown_placement")
+    refused = ask(pk, query="?format=xml")
+    assert (refused.status_code, refused.json()["code"]) == (400, "format_unknown")
+
+
+# --- why this ad
+def why(url):
+    response = Client().get(url.removeprefix("http://testserver"))
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_whoever_sees_a_creative_may_read_why_in_plain_words(shop, live, pk):
+    campaign, placement = live
+    hikers = factories.make_segment(shop, "hikers", ("outdoor_hiking",), size=500)
+    make_variant(campaign, placement)
+    make_variant(campaign, placement, segment=hikers)
+    make_shopper(shop, segments=[hikers])
+    general, personal = why(first(ask(pk))["why_url"]), why(first(ask(pk, shopper="anna"))["why_url"])
+    assert "It was made for everybody" in general
+    assert "Nothing was noted down about you" in general
+    assert "Hiking" in personal
+    assert "by what they looked at" in personal
+    for page in (general, personal):
+        assert 'href="https://shop.example"' in page
+        assert "artificial intelligence" in page
+        assert "anna" not in page
+
+
+def test_the_reason_is_given_in_the_campaigns_language_and_outlives_its_segment(shop, pk):
+    segment = factories.make_segment(shop, "hikers", size=500)
+    campaign, placement = make_live(shop, language=Campaign.Language.CHINESE)
+    make_variant(campaign, placement, segment=segment)
+    make_shopper(shop, segments=[segment])
+    url = first(ask(pk, shopper="anna"))["why_url"]
+    assert "为什么您看到这则广告" in why(url)
+    segment.delete()
+    assert "商店现已不再使用该兴趣" in why(url)
+
+
+@pytest.mark.parametrize("token", ["x", "a:b:c", "%00", "eyJhIjoxfQ:1abc:sig"])
+def test_a_forged_reason_is_not_found(shop, token):
+    assert Client().get(f"/why/{token}").status_code in (400, 404)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from campaigns.serving.assignment import bucket
 from campaigns.serving.eligibility import dynamic_reason, eligible_now
 from campaigns.serving.engine import decide, explain
+from campaigns.serving.limits import Limits
 from campaigns.serving.policies import propensities, weighted_pick
 from campaigns.serving.reasons import NUMBERS, SENTENCES, Reason
 from tests.campaigns.serving_cast import (
@@ -139,7 +140,7 @@ def test_the_explanation_names_every_candidate_and_why_it_lost():
         candidate_of(6, campaign_status="paused"),
     )
     answer = answer_of(snapshot, context)
-    lines = explain(context, answer)
+    lines = explain(context, answer, snapshot)
     assert len(lines) == 6
     assert lines[0].reason is None
     assert lines[0].candidate is answer.candidate
@@ -203,9 +204,11 @@ def test_propensities_sum_to_one_and_the_pick_reports_its_own(weights, point):
     assert pick.propensity > 0
 
 
+SPENT, OPEN = Limits(uuid.UUID(int=501), budget_cents=0), Limits(uuid.UUID(int=502), budget_cents=1)
 CANDIDATES = st.builds(
-    lambda number, status, approved, segment, weight, priority, offset: candidate_of(
+    lambda number, status, approved, segment, weight, priority, offset, limits: candidate_of(
         number,
+        limits=limits,
         campaign_status=status,
         creatives={SIZE: creative_of(number)} if approved else {},
         unapproved_sizes=frozenset() if approved else frozenset({SIZE}),
@@ -222,6 +225,7 @@ CANDIDATES = st.builds(
     weight=st.sampled_from([0.0, 0.5, 1.0, 7.0]),
     priority=st.integers(1, 3),
     offset=st.integers(-5, 5),
+    limits=st.sampled_from([None, SPENT, OPEN]),
 )
 
 
@@ -233,8 +237,9 @@ CANDIDATES = st.builds(
 )
 def test_whatever_the_catalogue_looks_like_only_what_may_be_shown_is_shown(candidates, segments, pseudonym):
     context = context_of(segment_ids=tuple(segments), pseudonym=pseudonym)
-    answer = answer_of(snapshot_of(*candidates), context)
-    lines = explain(context, answer)
+    snapshot = snapshot_of(*candidates)
+    answer = answer_of(snapshot, context)
+    lines = explain(context, answer, snapshot)
     assert len(lines) == len(candidates)
     if not answer.is_filled:
         assert answer.reason is not None
@@ -245,6 +250,7 @@ def test_whatever_the_catalogue_looks_like_only_what_may_be_shown_is_shown(candi
     assert answer.creative is chosen.creatives[SIZE]
     assert chosen.segment_id in (None, *segments)
     assert chosen.ends_at > NOW
+    assert chosen.limits is not SPENT
     assert 0 < answer.propensity <= 1
     assert sum(line.propensity for line in lines) == pytest.approx(1)
     if pseudonym:
@@ -257,8 +263,11 @@ def test_whatever_the_catalogue_looks_like_only_what_may_be_shown_is_shown(candi
 )
 def test_the_fast_pass_agrees_with_the_rules(candidates, products_on_page):
     context = context_of(segment_ids=(HIKERS, RUNNERS))
-    assert eligible_now(candidates, context, products_on_page) == [
-        candidate for candidate in candidates if dynamic_reason(candidate, context, products_on_page) is None
+    closed = {SPENT: Reason.BUDGET_SPENT}
+    assert eligible_now(candidates, context, products_on_page, closed) == [
+        candidate
+        for candidate in candidates
+        if dynamic_reason(candidate, context, products_on_page, closed) is None
     ]
 
 

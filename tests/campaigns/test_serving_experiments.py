@@ -9,6 +9,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
 
 from campaigns.serving.engine import decide, explain
 from campaigns.serving.experiments import Arm, RunningExperiment, arm_of
@@ -142,5 +145,53 @@ def test_the_explanation_says_that_an_experiment_decided():
     pseudonym = next(f"s{n}" for n in range(50) if arm_of(TEST, f"s{n}").key == "generic")
     context = context_of(pseudonym=pseudonym, segment_ids=(HIKERS,))
     answer = decide(context, snapshot, random.Random(1)).slots[0]
-    reasons = {line.candidate.variant_id: line.reason for line in explain(context, answer)}
+    reasons = {line.candidate.variant_id: line.reason for line in explain(context, answer, snapshot)}
     assert reasons == {GENERIC.variant_id: None, OWN.variant_id: Reason.EXPERIMENT}
+
+
+SHARES = st.floats(min_value=0.05, max_value=1)
+RULES = st.sampled_from(["own_segment", "generic", "other_segment"])
+
+
+@effort(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(RULES, SHARES), min_size=1, max_size=4),
+    st.floats(min_value=0, max_value=1),
+    st.booleans(),
+    st.lists(st.sampled_from([0.5, 1.0, 3.0]), min_size=1, max_size=3),
+    st.booleans(),
+    st.integers(0, 10_000),
+)
+def test_in_every_branch_the_chances_sum_to_one_and_the_token_carries_the_shown_ones(
+    rules, traffic_rate, is_shipped, weights, has_house, number
+):
+    """Several products compete; one has a picture for every arm. House creatives wait behind them."""
+    total = sum(share for _, share in rules)
+    arms = tuple(Arm(f"arm-{n}", rule, share / total) for n, (rule, share) in enumerate(rules))
+    test = replace(TEST, arms=arms, traffic_rate=traffic_rate, is_shipped=is_shipped)
+    lonely = [candidate_of(20 + n, segment_id=HIKERS, weight=weight) for n, weight in enumerate(weights)]
+    house = [candidate_of(30, is_house=True)] if has_house else []
+    snapshot = snapshot_of(OWN, GENERIC, *OTHERS, *lonely, *house, experiment=test)
+    for segments in ((HIKERS,), ()):
+        context = context_of(pseudonym=f"s{number}", segment_ids=segments)
+        answer = decide(context, snapshot, random.Random(number)).slots[0]
+        lines = {line.candidate.variant_id: line for line in explain(context, answer, snapshot)}
+        assert sum(line.propensity for line in lines.values()) == pytest.approx(1)
+        assert answer.propensity == pytest.approx(lines[answer.candidate.variant_id].propensity)
+        assert lines[answer.candidate.variant_id].reason is None
+        assert answer.propensity > 0
+
+
+def test_the_chances_are_those_that_shoppers_meet():
+    rules = (("own", "own_segment", 0.25), ("generic", "generic", 0.25), ("other", "other_segment", 0.5))
+    test = replace(TEST, arms=tuple(Arm(*rule) for rule in rules), traffic_rate=0.8)
+    lonely = candidate_of(20, segment_id=HIKERS)
+    snapshot = snapshot_of(OWN, GENERIC, *OTHERS, lonely, experiment=test)
+    shown, told = Counter(), {}
+    for n in range(6000):
+        answer = answer_of(snapshot, f"s{n}")
+        shown[answer.candidate.variant_id] += 1
+        told[answer.candidate.variant_id] = answer.propensity
+    assert set(shown) == {c.variant_id for c in (OWN, GENERIC, *OTHERS, lonely)}
+    for variant_id, propensity in told.items():
+        assert shown[variant_id] / 6000 == pytest.approx(propensity, abs=0.025)

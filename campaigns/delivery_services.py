@@ -1,0 +1,120 @@
+"""What limited campaigns have delivered: who needs counting, and the counts written from above.
+
+``analytics`` counts events and calls this; serving reads the rows into its snapshot. Nothing here is ever
+incremented: the counts are written whole, so a repeated or a late call changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.db.models import Q
+
+from campaigns.models import Campaign, CampaignDelivery, CappedShopper
+from campaigns.serving_version import delivery_version_bump
+
+# A quiet campaign costs a write a minute, not one every few seconds.
+WATERMARK_RESOLUTION = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class CountedCampaign:
+    """A live campaign whose limits need counts."""
+
+    advertiser_id: UUID
+    campaign_id: UUID
+    zone: ZoneInfo
+    cap_daily: int | None
+    cap_weekly: int | None
+    counted_at: datetime | None  # None: never yet
+
+
+@dataclass(frozen=True)
+class Counts:
+    """A campaign's deliveries, since its beginning and on ``day``."""
+
+    campaign_id: UUID
+    day: date
+    impressions: int = 0
+    clicks: int = 0
+    day_impressions: int = 0
+    day_clicks: int = 0
+
+
+@dataclass(frozen=True)
+class Capped:
+    """A shopper who has seen the campaign often enough for this day or week."""
+
+    campaign_id: UUID
+    shopper_pseudonym: str
+    period: CappedShopper.Period
+    until_at: datetime
+
+
+def counted_campaign_list() -> list[CountedCampaign]:
+    """Live campaigns of all advertisers that have a budget or a cap; for the counting task."""
+    is_counted = (
+        Q(budget_cents__isnull=False)
+        | Q(daily_budget_cents__isnull=False)
+        | Q(cap_daily__isnull=False)
+        | Q(cap_weekly__isnull=False)
+    )
+    rows = (
+        Campaign.objects.filter(is_counted, status=Campaign.Status.LIVE)
+        .order_by("advertiser_id", "pk")
+        .values_list(
+            "advertiser_id", "pk", "advertiser__time_zone", "cap_daily", "cap_weekly", "delivery__counted_at"
+        )
+    )
+    return [
+        CountedCampaign(advertiser_id, campaign_id, ZoneInfo(zone), daily, weekly, counted_at)
+        for advertiser_id, campaign_id, zone, daily, weekly, counted_at in rows
+    ]
+
+
+@transaction.atomic
+def delivery_write(
+    *, advertiser_id: UUID, counts: Sequence[Counts], capped: Iterable[Capped], counted_at: datetime
+) -> bool:
+    """Store the advertiser's counts as of ``counted_at``; serving follows when they moved. True if so."""
+    known = {row.campaign_id: row for row in CampaignDelivery.objects.filter(advertiser_id=advertiser_id)}
+    mine = set(
+        Campaign.objects.filter(
+            advertiser_id=advertiser_id, pk__in=[count.campaign_id for count in counts]
+        ).values_list("pk", flat=True)
+    )
+    has_moved = False
+    for count in counts:
+        if count.campaign_id not in mine:  # deleted meanwhile
+            continue
+        row = known.get(count.campaign_id) or CampaignDelivery(
+            advertiser_id=advertiser_id, campaign_id=count.campaign_id
+        )
+        values = {name: value for name, value in vars(count).items() if name != "campaign_id"}
+        differs = row._state.adding or any(getattr(row, name) != value for name, value in values.items())
+        has_moved |= differs
+        if not differs and counted_at - row.counted_at < WATERMARK_RESOLUTION:
+            continue
+        for name, value in values.items():
+            setattr(row, name, value)
+        row.counted_at = counted_at
+        row.save()
+    CappedShopper.objects.filter(advertiser_id=advertiser_id, until_at__lte=counted_at).delete()
+    rows = [CappedShopper(advertiser_id=advertiser_id, **vars(line)) for line in capped]
+    CappedShopper.objects.bulk_create(
+        [row for row in rows if row.campaign_id in mine], ignore_conflicts=True, batch_size=500
+    )
+    if has_moved:  # a shopper who reached a cap saw an impression, so the counts moved too
+        delivery_version_bump(advertiser_id)
+    return has_moved
+
+
+def delivery_forget(*, campaign: Campaign) -> None:
+    """Count the campaign anew: its caps changed, so who has seen enough has to be asked again."""
+    CampaignDelivery.objects.filter(advertiser_id=campaign.advertiser_id, campaign=campaign).delete()
+    CappedShopper.objects.filter(advertiser_id=campaign.advertiser_id, campaign=campaign).delete()

@@ -1,0 +1,119 @@
+"""Counts for budgets and caps, from events to the decision that they change."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from analytics import delivery
+from analytics.rollups import rollups_refresh
+from campaigns.models import CampaignDelivery, CappedShopper
+from campaigns.serving.context import ServeContext
+from campaigns.serving.engine import decide
+from campaigns.serving.loading import snapshot_load
+from campaigns.serving.reasons import Reason
+from tests.analytics.test_rollups import incoming, record
+from tests.campaigns.serving_cast import make_live, make_variant
+
+# Monday 00:30 in Shanghai, still Sunday 16:30 in UTC.
+NOW = datetime(2026, 11, 22, 16, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def campaign(shop, monkeypatch):
+    # Ids are made at the wall clock; these events are of another day.
+    monkeypatch.setattr("analytics.delivery.uuid7", lambda at: "00000000-0000-7000-8000-000000000000")
+    shop.time_zone = "Asia/Shanghai"
+    shop.save()
+    campaign, placement = make_live(shop)
+    make_variant(campaign, placement)
+    return campaign
+
+
+def delivery_refresh(now):
+    rollups_refresh()
+    return delivery.delivery_refresh(now=now)
+
+
+def limit(campaign, **fields):
+    for name, value in fields.items():
+        setattr(campaign, name, value)
+    campaign.save()
+
+
+def see(shop, campaign, count=1, *, at=NOW, who="ann", kind="impression", **fields):
+    events = [
+        incoming(shop, kind, at, campaign_id=campaign.pk, shopper_pseudonym=who, **fields)
+        for _ in range(count)
+    ]
+    record(*events)
+
+
+def reason_for(shop, now=NOW, who="ann"):
+    context = ServeContext(shop.pk, ("hero",), now, pseudonym=who)
+    return decide(context, snapshot_load(shop.pk), random.Random(1)).slots[0].reason
+
+
+def test_only_valid_events_of_the_local_day_are_todays(shop, campaign):
+    limit(campaign, rate_cents=1000, daily_budget_cents=10_000, budget_cents=10_000)
+    see(shop, campaign, 4, at=NOW - timedelta(hours=1))  # yesterday in Shanghai, today in UTC
+    see(shop, campaign, 2)
+    see(shop, campaign, 3, kind="click")
+    see(shop, campaign, 5, invalid_reason="bot")
+    assert delivery_refresh(now=NOW) == 1
+    row = CampaignDelivery.objects.get()
+    assert (row.impressions, row.day_impressions, row.clicks, row.day_clicks) == (6, 2, 3, 3)
+    assert str(row.day) == "2026-11-23"
+    assert delivery_refresh(now=NOW) == 0
+
+
+def test_a_spent_budget_stops_the_campaign(shop, campaign):
+    limit(campaign, rate_cents=1000, budget_cents=2)
+    see(shop, campaign, 2)
+    delivery_refresh(now=NOW)
+    assert reason_for(shop) is Reason.BUDGET_SPENT
+
+
+def test_a_shopper_at_the_cap_sees_something_else_until_midnight_where_the_shop_is(shop, campaign):
+    limit(campaign, cap_daily=2)
+    see(shop, campaign, 1, at=NOW - timedelta(hours=1))  # of yesterday
+    see(shop, campaign, 1)
+    delivery_refresh(now=NOW)
+    assert reason_for(shop) is None
+    see(shop, campaign, 1)
+    see(shop, campaign, 1, who="bob")
+    delivery_refresh(now=NOW)
+    assert reason_for(shop) is Reason.DAILY_CAP
+    assert reason_for(shop, who="bob") is None
+    assert reason_for(shop, now=datetime(2026, 11, 23, 15, 59, tzinfo=UTC)) is Reason.DAILY_CAP
+    assert reason_for(shop, now=datetime(2026, 11, 23, 16, 0, tzinfo=UTC)) is None
+
+
+def test_a_weekly_cap_counts_from_monday_and_outlasts_the_day(shop, campaign):
+    limit(campaign, cap_daily=5, cap_weekly=2)
+    see(shop, campaign, 9, at=NOW - timedelta(hours=1), who="sunday")
+    see(shop, campaign, 2)
+    delivery_refresh(now=NOW)
+    assert reason_for(shop, who="sunday") is None
+    assert reason_for(shop, now=NOW + timedelta(days=6)) is Reason.WEEKLY_CAP
+    assert reason_for(shop, now=NOW + timedelta(days=7)) is None
+
+
+def test_only_those_who_saw_it_since_the_last_count_are_counted(shop, campaign, monkeypatch):
+    limit(campaign, cap_daily=1)
+    see(shop, campaign)
+    delivery_refresh(now=NOW)
+    monkeypatch.setattr("analytics.delivery.uuid7", lambda at: "ffffffff-0000-7000-8000-000000000000")
+    see(shop, campaign, who="bob")
+    delivery_refresh(now=NOW)
+    assert set(CappedShopper.objects.values_list("shopper_pseudonym", flat=True)) == {"ann"}
+
+
+def test_campaigns_without_limits_and_of_others_are_left_alone(shop, other_shop, campaign):
+    other, _ = make_live(other_shop, cap_daily=1)
+    see(shop, campaign)
+    delivery_refresh(now=NOW)
+    assert [row.campaign_id for row in CampaignDelivery.objects.all()] == [other.pk]
+    assert not CappedShopper.objects.exists()
