@@ -93,6 +93,7 @@ def hours_figure(report: Report) -> Figure:
     """Impressions and clicks by the hour (UTC), each against its own side."""
     hours = [point.hour.isoformat() for point in report.hours]
     right = {"overlaying": "y", "side": "right", "showgrid": False, "rangemode": "tozero", "color": MUTED}
+    right["tickformat"] = "~g"
     figure = _figure(yaxis2=right, bargap=0.2)
     figure.add_bar(
         x=hours, y=[p.impressions for p in report.hours], name="Impressions",
