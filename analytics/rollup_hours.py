@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Count, Q, QuerySet
-from django.db.models.functions import TruncHour
 
 from accounts.models import Advertiser
 from analytics import reach
 from analytics.attribution import Touch, Windows, attribute
+from analytics.dirty_hours import hour_of
 from analytics.models import Event
 from analytics.orders import Order, chunks, order_values, refund_problems
 
@@ -173,22 +173,20 @@ def _later_hours(advertiser_id: UUID, valid: QuerySet[Event], end: datetime) -> 
     """Hours with orders that a touch of this hour, stored after it, may now claim.
 
     Asked at the rebuild and not at the insert: whichever of two concurrent transactions (the touch, the
-    order) commits last marks an hour whose rebuild sees both.
+    order) commits last marks an hour whose rebuild sees both. Asked shopper by shopper, because all events of
+    the days to come are many and a shopper's are few.
     """
-    late = valid.filter(kind__in=TOUCH_KINDS, created_at__gte=end - COMMIT_DELAY).exclude(
-        shopper_pseudonym=""
-    )
-    return set(
-        Event.objects.filter(
+    late = valid.filter(kind__in=TOUCH_KINDS, created_at__gte=end - COMMIT_DELAY)
+    shoppers = late.exclude(shopper_pseudonym="").values_list("shopper_pseudonym", flat=True).distinct()
+    hours: set[datetime] = set()
+    for chunk in chunks(list(shoppers)):
+        orders = Event.objects.filter(
             advertiser_id=advertiser_id,
-            kind=Event.Kind.CONVERSION,
-            validity=Event.Validity.VALID,
+            shopper_pseudonym__in=chunk,
             occurred_at__gte=end,
             occurred_at__lt=end + windows_get().longest,
-            shopper_pseudonym__in=late.values("shopper_pseudonym"),
+            kind=Event.Kind.CONVERSION,
+            validity=Event.Validity.VALID,
         )
-        .order_by()
-        .annotate(hour=TruncHour("occurred_at", tzinfo=UTC))
-        .values_list("hour", flat=True)
-        .distinct()
-    )
+        hours |= {hour_of(at) for at in orders.values_list("occurred_at", flat=True)}
+    return hours
