@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import requests
@@ -130,7 +131,7 @@ def _ms_since(start: float) -> int:
 
 def _settle(delivery: WebhookDelivery, answer: Answer, now: datetime) -> None:
     """Write down what became of an attempt, unless somebody asked for a new beginning meanwhile."""
-    changes = {"answer_ms": answer.ms, "answer_status": answer.status, "error": answer.error}
+    changes: dict[str, Any] = {"answer_ms": answer.ms, "answer_status": answer.status, "error": answer.error}
     if answer.is_good:
         changes["status"] = WebhookDelivery.Status.DELIVERED
     elif delivery.attempts > len(DELAYS):

@@ -102,7 +102,7 @@ def refuse(entry_id: bytes, batch: EventBatch | None) -> None:
 def oldest_get() -> datetime | None:
     """When the oldest batch that waits was appended; None when none does, or Redis does not answer."""
     try:
-        first = _client().xrange(STREAM, count=1)
+        first: Any = _client().xrange(STREAM, count=1)
     except redis.RedisError:
         return None
     return datetime.fromtimestamp(int(first[0][0].partition(b"-")[0]) / 1000, UTC) if first else None

@@ -33,7 +33,7 @@ class RateInputSerializer(serializers.Serializer[Any]):
 
 
 class RatesInputSerializer(serializers.Serializer[Any]):
-    rates = RateInputSerializer(many=True, allow_empty=False, max_length=1000)
+    rates = RateInputSerializer(many=True, allow_empty=False, max_length=1000)  # type: ignore[call-arg]
 
 
 class RatesResultSerializer(serializers.Serializer[Any]):

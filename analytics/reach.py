@@ -40,7 +40,7 @@ def sketch_of(pseudonyms: Iterable[str]) -> bytes:
     return bytes(sketch.serialize_compact())
 
 
-def merge(sketches: Iterable[bytes]) -> bytes:
+def merge(sketches: Iterable[bytes | memoryview]) -> bytes:
     """The sketch of everybody who is in any of them; the order changes nothing that is counted."""
     from datasketches import hll_sketch, hll_union, tgt_hll_type
 

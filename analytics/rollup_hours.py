@@ -130,8 +130,8 @@ def _add_refund_problems(hour: Hour, advertiser_id: UUID, refunds: QuerySet[Even
     """A refund that no order takes is left out in its own hour; the others count with their order."""
     given = refunds.values_list("order_id", "currency")
     counts: dict[str, int] = defaultdict(int)
-    for reason, _ in refund_problems(advertiser_id=advertiser_id, refunds=given):
-        counts[reason] += 1
+    for problem, _ in refund_problems(advertiser_id=advertiser_id, refunds=given):
+        counts[problem] += 1
     for reason, count in sorted(counts.items()):
         hour.invalid.append({"kind": Event.Kind.REFUND, "reason": reason, "events": count})
         hour.sums[(*(None,) * 5, "", False, "")].invalid_events += count

@@ -144,7 +144,7 @@ def _swap_day(advertiser_id: UUID, day: date, computed_at: datetime) -> None:
         DailyRollup(**common, computed_at=computed_at, **row)
         for row in rows.annotate(**{name: Sum(name) for name in SUMS})
     )
-    sketches: dict[UUID | None, list[bytes]] = {}
+    sketches: dict[UUID | None, list[bytes | memoryview]] = {}
     for campaign_id, sketch in HourlyReach.objects.filter(**hours).values_list("campaign_id", "sketch"):
         sketches.setdefault(campaign_id, []).append(sketch)
     DailyReach.objects.bulk_create(

@@ -1,6 +1,6 @@
 """kill -9 in the middle of ingestion: nothing that was answered 202 is lost, nothing is counted twice.
 
-    python benchmarks/kill.py [--kills 3] [--seconds 2] [--port 8150]
+    python benchmarks/kill.py [--kills 3] [--seconds 4] [--port 8150]
 
 Four clients post batches to a granian with two workers while its whole process group is killed and started
 again, time after time. In the end eight clients send everything once more, in random order. The run fails
@@ -104,7 +104,7 @@ def deadlocks() -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of load before each kill")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of load before each kill")
     parser.add_argument("--port", type=int, default=8150)
     options = parser.parse_args()
     call_command("migrate", verbosity=0)
@@ -126,7 +126,7 @@ def main() -> None:
             except (OSError, http.client.HTTPException, ValueError):
                 with lock:
                     unanswered += 1
-                time.sleep(0.05)
+                time.sleep(0.3)
                 continue
             with lock:
                 accepted += count
