@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -78,7 +79,8 @@ class Collector:
         )
 
 
-def _gauge(name: str, text: str, values: Mapping[tuple[str, ...], float], *labels: str) -> Metric:
+def _gauge(name: str, text: str, values: Mapping[Any, float], *labels: str) -> Metric:
+    """One value for each tuple of the labels' values."""
     family = GaugeMetricFamily(f"adplatform_{name}", text, labels=labels)
     for key, value in values.items():
         family.add_metric(key, value)

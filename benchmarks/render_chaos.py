@@ -42,7 +42,7 @@ parser.add_argument("--quick", action="store_true", help="12 jobs and short leas
 parser.add_argument("--only", default="", help="parts to run: freeze, hang, poison, stop, recovery, chaos")
 options = parser.parse_args()
 if options.quick:
-    options.jobs, options.rate = 12, 0.15
+    options.jobs, options.rate = 12, 0.08
 PARTS = "freeze,poison,recovery,chaos" if options.quick else "freeze,hang,poison,stop,recovery,chaos"
 LEASE_SECONDS, SWEEP_SECONDS = (2, 1.0) if options.quick else (30, 5.0)
 
@@ -258,13 +258,20 @@ def chaos(drill: Drill) -> dict[str, object]:
     thawing = threading.Thread(target=_thaw, args=(drill, over, counts))
     thawing.start()
     started = time.monotonic()
-    next_kill = started + 4
+    next_kill, tries_then = started + 4, 0
     is_flushed = False
     while not ended(jobs, Status.SUCCEEDED):
-        if time.monotonic() - started > 120 + options.jobs:
+        if time.monotonic() - started > 300 + 2 * options.jobs:
             raise TimeoutError(str(Counter(RenderJob.objects.values_list("status", flat=True))))
         hurry()
-        if time.monotonic() > next_kill:
+        # Two new tries between two kills: on a busy machine a tree would not live until its first job.
+        tries_now = RenderAttempt.objects.count()
+        if (
+            time.monotonic() > next_kill
+            and tries_now >= tries_then + 2
+            and counts["tree_kills"] < max(2, options.jobs // 10)
+        ):
+            tries_then = tries_now
             tree = drill.random.choice(drill.trees)
             tree.kill()
             tree.start()

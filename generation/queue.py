@@ -78,11 +78,6 @@ def backoff(count: int, jitter: float) -> timedelta:
     return delay * (1 + RETRY_JITTER * (2 * jitter - 1))
 
 
-def crash_backoff(count: int, jitter: float) -> timedelta:
-    """The first lost worker is most often a restart, so the job may start again at once."""
-    return timedelta(0) if count <= 1 else backoff(count, jitter)
-
-
 def jobs_due(*, now: datetime) -> QuerySet[RenderJob]:
     """Jobs that any worker may claim now, soonest first."""
     return RenderJob.objects.filter(status=Status.QUEUED, available_at__lte=now).order_by(
@@ -254,12 +249,11 @@ def job_stop(*, lease: Lease, now: datetime) -> bool:
 
 @transaction.atomic
 def job_release(*, lease: Lease, now: datetime) -> bool:
-    """Give the lease back at shutdown: due again at once, no counter moves. False: it was lost."""
+    """Give the lease back at shutdown: due at once, its place in line kept, no counter moved. False: lost."""
     job = _held(lease).select_for_update().first()
     if job is None:
         return False
     job.status = Status.CANCELLED if job.cancel_requested else Status.QUEUED
-    job.available_at = now
     _leave(job, lease, now, Outcome.RELEASED)
     return True
 
@@ -278,7 +272,8 @@ def job_crash(*, lease: Lease, now: datetime, code: str, message: str, jitter: f
         job.status = Status.DEAD
     else:
         job.status = Status.QUEUED
-        job.available_at = now + crash_backoff(job.crashes, jitter)
+        if job.crashes > 1:  # the first lost worker is most often a restart: the job keeps its place in line
+            job.available_at = now + backoff(job.crashes, jitter)
     _leave(job, lease, now, Outcome.LOST, code)
     return job.status
 

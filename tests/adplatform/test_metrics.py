@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import yaml
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -114,3 +116,12 @@ def test_nothing_of_an_advertiser_or_a_shopper_is_in_it_and_its_cost_does_not_gr
     text = client.get("/metrics", headers={"Authorization": "Bearer let-me-in"}).content.decode()
     for word in (str(shop.pk), shop.slug, shop.name, "shopper", "Trail"):
         assert word not in text
+
+
+def test_every_alert_watches_a_metric_that_there_is(shop, scrape, settings):
+    rules = yaml.safe_load((settings.BASE_DIR / "deploy" / "prometheus" / "alerts.yaml").read_text())
+    known = {name for name, *_ in scrape()} | {"render_attempts_total"}  # without a try there is no sample
+    for rule in rules["groups"][0]["rules"]:
+        watched = re.findall(r"adplatform_(\w+)", rule["expr"])
+        assert watched, rule["alert"]
+        assert set(watched) <= known, rule["alert"]

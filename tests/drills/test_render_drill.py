@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -11,15 +12,19 @@ from django.db import connection
 
 from tests.drills.trees import ROOT
 
+# make test-services names those that answer.
+BROKERS = os.environ.get("SERVICES_BROKERS", "filesystem://").split(",")
 
+
+@pytest.mark.parametrize("number", range(len(BROKERS)), ids=[broker.split(":")[0] for broker in BROKERS])
 @pytest.mark.timeout(600)  # some 45 s, nearly all of it waiting, on two quiet cores
 @pytest.mark.django_db
-def test_render_jobs_survive_what_a_machine_does_to_its_workers():
-    command = [sys.executable, "benchmarks/render_chaos.py", "--quick"]
+def test_render_jobs_survive_what_a_machine_does_to_its_workers(number):
+    command = [sys.executable, "benchmarks/render_chaos.py", "--quick", "--broker", BROKERS[number]]
     if connection.vendor == "postgresql":
         kept = connection.settings_dict
         where = f"{kept['USER']}:{kept['PASSWORD']}@{kept['HOST']}:{kept['PORT'] or 5432}"
-        command += ["--database", f"postgres://{where}/{kept['NAME']}_drill"]
+        command += ["--database", f"postgres://{where}/{kept['NAME']}_drill{number}"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=580, check=False)  # noqa: S603
     assert run.returncode == 0, run.stderr[-4000:]
     drill = json.loads(run.stdout)

@@ -194,10 +194,24 @@ def test_a_poison_job_is_dead_after_exactly_the_allowed_crashes(job, settings):
     assert (job.attempts, job.error_code) == (0, "worker_lost")
 
 
-def test_the_first_lost_worker_delays_nothing(job):
-    claim()
-    queue.leases_expire(now=after(31), jitter=0.9)
-    assert claim(seconds=31)
+@pytest.mark.parametrize("ending", ["crash", "release"])
+def test_a_worker_that_is_restarted_costs_its_job_neither_time_nor_its_place_in_line(shop, job, ending):
+    lease = claim()
+    factories.make_render_job(shop, model="tiny", take=1)  # asked for later, waiting by now
+    RenderJob.objects.exclude(pk=job.pk).update(available_at=after(1))
+    if ending == "crash":
+        queue.leases_expire(now=after(31), jitter=0.9)
+    else:
+        queue.job_release(lease=lease, now=after(31))
+    assert claim(seconds=31).job_id == job.pk
+
+
+def test_a_job_that_lost_two_workers_waits_behind_the_others(shop, job):
+    for seconds in (0, 31):
+        claim(seconds=seconds)
+        queue.leases_expire(now=after(seconds + 31), jitter=0.5)
+    job.refresh_from_db()
+    assert job.available_at == after(62 + 10)
 
 
 def test_a_shutdown_gives_the_lease_back_and_counts_nothing(job):
