@@ -183,10 +183,10 @@ class Ablation:
         """All variants with all seeds; the seed in the outer loop, so that a stopped one compares too."""
         trained = {name: variant.config(self.base) for name, variant in variants.items() if variant.trains}
         costs = self.costs(trained)
-        finished = {(row["variant"], int(row["seed"])) for row in self.done()}
         for seed in seeds:
             for name, config in trained.items():
-                if (name, seed) in finished:
+                finished = {(row["variant"], int(row["seed"])) for row in self.done()}
+                if (name, seed) in finished:  # by an earlier go, or by a process beside this one
                     continue
                 bought = round(samples * costs[BASELINE] / costs[name])
                 started = time.process_time()
@@ -209,18 +209,18 @@ class Ablation:
     def table(self, variants: dict[str, Variant]) -> str:
         """Markdown: mean and standard deviation over the seeds."""
         lines = [
-            "| variant | ms a picture | pictures seen | Frechet distance | top-1 of the names |",
-            "| --- | --- | --- | --- | --- |",
+            "| variant | ms a picture | pictures seen | seeds | Frechet distance | top-1 of the names |",
+            "| --- | --- | --- | --- | --- | --- |",
         ]
         for name in variants:
             rows = [row for row in self.done() if row["variant"] == name]
             if not rows:
                 continue
-            cells = [name, rows[0]["milliseconds_a_sample"], f"{int(rows[0]['samples']):,}"]
+            cells = [name, rows[0]["milliseconds_a_sample"], f"{int(rows[0]['samples']):,}", str(len(rows))]
             for column, scale, unit in (("frechet", 1.0, ""), ("top1", 100.0, " %")):
                 values = [float(row[column]) * scale for row in rows]
                 deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-                cells.append(f"{statistics.mean(values):.2f} +- {deviation:.2f}{unit}")
+                cells.append(f"{statistics.mean(values):.1f} +- {deviation:.1f}{unit}")
             lines.append("| " + " | ".join(cells) + " |")
         lines.append(f"\nReal pictures themselves: Frechet distance 0, top-1 {self.real_top1:.1%}.")
         return "\n".join(lines)

@@ -62,7 +62,7 @@ PRESETS: dict[str, TrainConfig] = {
         beta1=0.5,
         text_only_rate=0.9,
         adversarial_start=0,
-        adversary=AdversaryConfig(weight=0.02, lr=5e-4),
+        adversary=AdversaryConfig(weight=0.05, lr=5e-4, penalty_weight=0.1),
     ),
 }
 

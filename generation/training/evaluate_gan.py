@@ -5,6 +5,10 @@
 Retrieval asks: of all real pictures of a style (849), how far up the list is the picture of the object
 that was asked for, when they are ordered by likeness to the made one? Likeness is the distance of small
 premultiplied pictures and of their edges: nothing learned, so nothing that training could have flattered.
+
+Sharpness is the mean second difference of neighbouring pixels, as a share of the real pictures'. The Frechet
+distance is between features of an untrained convolutional network with fixed weights: it sees texture and
+colour, knows no objects, and compares only two models on the same pictures.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from torch.nn import functional as F
 
 from generation.gan.pipeline import MotifGanPipeline
 from generation.training.gan_data import encode_captions
+from generation.training.picture_judge import PictureJudge, frechet_distance
 from generation.training.pictures import STYLES, load_pictures, read_objects
 
 FEATURE_SIZE = 16
@@ -47,10 +52,26 @@ def ranks(made: Tensor, real: Tensor, own: Tensor) -> Tensor:
     return (similarity > mine).sum(dim=1)
 
 
+def sharpness(pictures: Tensor) -> float:
+    """Mean absolute second difference to the four neighbours, over (N, C, H, W)."""
+    middle = pictures[..., 1:-1, 1:-1]
+    around = pictures[..., :-2, 1:-1] + pictures[..., 2:, 1:-1] + pictures[..., 1:-1, :-2]
+    around = around + pictures[..., 1:-1, 2:]
+    return (4.0 * middle - around).abs().mean().item()
+
+
+def random_features(pictures: Tensor) -> Tensor:
+    """(N, 4, H, W) -> (N, 64) by a network that never learned anything; the same one in every call."""
+    with torch.random.fork_rng(devices=[]), torch.inference_mode():
+        torch.manual_seed(0)
+        network = PictureJudge(pictures.shape[1], 1).eval()
+        return torch.cat([network(part)[0] for part in pictures.split(64)])
+
+
 def evaluate(
     pipeline: MotifGanPipeline, data: Path, cache_folder: Path, *, seeds: int = 1
 ) -> dict[str, dict[str, float]]:
-    """L1 and retrieval for each style, for trained and for held-out objects."""
+    """L1, retrieval, sharpness and 1,000 times the Frechet distance, by style, trained and held out apart."""
     objects = read_objects(data)
     text = encode_captions([[item.name for item in objects]], cache_folder)
     table: dict[str, dict[str, float]] = {}
@@ -64,6 +85,7 @@ def evaluate(
         own = torch.arange(len(chosen)).repeat(seeds)
         place = ranks(made, real, own)
         error = (made - real[own]).abs().mean(dim=(1, 2, 3))
+        made_features, real_features = random_features(made), random_features(real)
         held_out = torch.tensor([objects[index].held_out for index in chosen]).repeat(seeds)
         for name, mask in (("trained", ~held_out), ("held_out", held_out)):
             if mask.any():
@@ -73,6 +95,10 @@ def evaluate(
                     "top1": round(float((place[mask] < 1).float().mean()), 3),
                     "top5": round(float((place[mask] < 5).float().mean()), 3),
                     "median_rank": float(place[mask].float().median()),
+                    "sharpness": round(sharpness(made[mask]) / sharpness(real[own[mask]]), 3),
+                    "frechet": round(
+                        1000.0 * frechet_distance(made_features[mask], real_features[own[mask]]), 3
+                    ),
                 }
     return table
 

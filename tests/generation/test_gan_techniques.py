@@ -23,6 +23,7 @@ from generation.training.adversary import (  # noqa: E402
     halvings_at,
     soften,
 )
+from generation.training.evaluate_gan import random_features, sharpness  # noqa: E402
 from generation.training.gan_config import LR_SCHEDULES, TrainConfig, learning_rate_factor  # noqa: E402
 from generation.training.gan_data import TrainingSet, build_training_set, grey_ink  # noqa: E402
 from generation.training.gan_trainer import Trainer  # noqa: E402
@@ -219,6 +220,16 @@ def test_frechet_distance_of_known_gaussians() -> None:
     # N(0, 1) against N(1, 4) in each of three dimensions: 3 * (1 + (2 - 1)^2)
     second = 2.0 * torch.randn(20_000, 3, generator=random) + 1.0
     assert frechet_distance(first, second) == pytest.approx(6.0, rel=0.05)
+
+
+def test_sharpness_falls_and_frechet_distance_rises_with_blur(data: TrainingSet) -> None:
+    real = data.pictures.float() / 255.0
+    blurred = [real, *(torch.nn.functional.avg_pool2d(real, side, 1, side // 2) for side in (3, 5))]
+    assert sharpness(blurred[0]) > 1.2 * sharpness(blurred[1]) > 1.2 * sharpness(blurred[2])
+    features = [random_features(pictures) for pictures in blurred]
+    distances = [frechet_distance(features[0], other) for other in features]
+    assert distances[0] == pytest.approx(0.0, abs=1e-6)
+    assert distances[0] < distances[1] < distances[2]
 
 
 def test_an_ablation_from_end_to_end(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
