@@ -26,7 +26,8 @@ from torch.nn import functional as F
 
 from generation.gan.pipeline import MotifGanPipeline
 from generation.training.gan_data import encode_captions
-from generation.training.picture_judge import PictureJudge, frechet_distance
+from generation.training.measures import frechet_distance
+from generation.training.picture_judge import PictureJudge
 from generation.training.pictures import STYLES, load_pictures, read_objects
 
 FEATURE_SIZE = 16
@@ -60,12 +61,12 @@ def sharpness(pictures: Tensor) -> float:
     return (4.0 * middle - around).abs().mean().item()
 
 
-def random_features(pictures: Tensor) -> Tensor:
+def random_features(pictures: Tensor) -> np.ndarray:
     """(N, 4, H, W) -> (N, 64) by a network that never learned anything; the same one in every call."""
     with torch.random.fork_rng(devices=[]), torch.inference_mode():
         torch.manual_seed(0)
         network = PictureJudge(pictures.shape[1], 1).eval()
-        return torch.cat([network(part)[0] for part in pictures.split(64)])
+        return torch.cat([network(part)[0] for part in pictures.split(64)]).double().numpy()
 
 
 def evaluate(
@@ -85,7 +86,7 @@ def evaluate(
         own = torch.arange(len(chosen)).repeat(seeds)
         place = ranks(made, real, own)
         error = (made - real[own]).abs().mean(dim=(1, 2, 3))
-        made_features, real_features = random_features(made), random_features(real)
+        made_features, real_features = random_features(made), random_features(real[own])
         held_out = torch.tensor([objects[index].held_out for index in chosen]).repeat(seeds)
         for name, mask in (("trained", ~held_out), ("held_out", held_out)):
             if mask.any():
@@ -97,7 +98,7 @@ def evaluate(
                     "median_rank": float(place[mask].float().median()),
                     "sharpness": round(sharpness(made[mask]) / sharpness(real[own[mask]]), 3),
                     "frechet": round(
-                        1000.0 * frechet_distance(made_features[mask], real_features[own[mask]]), 3
+                        1000.0 * frechet_distance(made_features[mask.numpy()], real_features[mask.numpy()]), 3
                     ),
                 }
     return table

@@ -1,7 +1,9 @@
 """How good made pictures are, by a small network that saw real pictures only.
 
-``PictureJudge`` learns to name real pictures: its feature vector, through one linear layer, must lie nearest
-to the text vector of its own object's name. A generator never meets it in training. Two figures come of it:
+The ablation's own judge, for any preset's size and channels; shipped models are measured by
+``generation.training.evaluate``. ``PictureJudge`` learns to name real pictures: its feature vector, through
+one linear layer, must lie nearest to the text vector of its own object's name. A generator never meets it in
+training. Two figures come of it:
 
 * Frechet distance between the feature vectors of made and of real pictures (the formula of FID, on 64
   features in place of Inception's 2,048; values compare only under the same judge);
@@ -19,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from generation.training.adversary import augment
+from generation.training.measures import frechet_distance
 
 FEATURES = 64
 SCALE = 20.0  # of cosines before the softmax over the names
@@ -87,17 +90,6 @@ def train_judge(
     return judge.requires_grad_(False).eval()
 
 
-def frechet_distance(made: Tensor, real: Tensor) -> float:
-    """Between two Gaussians fitted to feature vectors (N, F): |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^0.5)."""
-    made, real = made.double(), real.double()
-    shift = made.mean(dim=0) - real.mean(dim=0)
-    cov_made, cov_real = torch.cov(made.T), torch.cov(real.T)
-    values, vectors = torch.linalg.eigh(cov_made)
-    root = vectors * values.clamp(min=0.0).sqrt() @ vectors.T
-    mixed = torch.linalg.eigvalsh(root @ cov_real @ root).clamp(min=0.0).sqrt().sum()
-    return float(shift.square().sum() + cov_made.trace() + cov_real.trace() - 2.0 * mixed)
-
-
 @dataclass(frozen=True)
 class Judgement:
     """Lower ``frechet`` is better; ``top1`` is a share."""
@@ -113,4 +105,7 @@ def judge_pictures(
     with torch.inference_mode():
         features, points = judge(made)
     right = (points @ names.T).argmax(dim=1) == asked
-    return Judgement(frechet_distance(features, real_features), float(right.float().mean()))
+    return Judgement(
+        frechet_distance(features.double().numpy(), real_features.double().numpy()),
+        float(right.float().mean()),
+    )
