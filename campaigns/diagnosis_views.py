@@ -62,6 +62,13 @@ class DiagnosisForm(forms.Form):
         ).order_by("name")
         self.fields["moment"].help_text = f"{advertiser.time_zone}; empty: now."
 
+    def clean_moment(self) -> datetime | None:
+        """Within a century: at the edges of the calendar another time zone's clock does not exist."""
+        moment = self.cleaned_data["moment"]
+        if moment is not None and not 2000 <= moment.year < 2100:
+            raise forms.ValidationError("Choose a moment of this century.")
+        return moment
+
 
 @dataclass(frozen=True)
 class Line:

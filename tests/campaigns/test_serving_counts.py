@@ -215,7 +215,14 @@ def test_the_page_takes_a_moment_on_the_shops_clock(alice_client, shop):
 
 @pytest.mark.parametrize(
     "query",
-    [{"campaign": "x"}, {"creative": "0" * 32}, {"placement": "x"}, {"moment": "soon"}, {"device": "fridge"}],
+    [
+        {"campaign": "x"},
+        {"creative": "0" * 32},
+        {"placement": "x"},
+        {"moment": "soon"},
+        {"moment": "0001-01-01T00:00"},
+        {"device": "fridge"},
+    ],
 )
 def test_the_page_bears_any_query(alice_client, shop, query):
     factories.make_placement(shop)
