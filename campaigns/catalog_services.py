@@ -30,6 +30,7 @@ from campaigns.catalog_plan import ROW_FIELDS, Change, Plan, chunks, parse_feed,
 from campaigns.feeds.base import MAX_BYTES, FeedError
 from campaigns.feeds.rows import Problem, RowCode, Severity
 from campaigns.models import CatalogImport, Product
+from campaigns.price_services import prices_refresh
 from campaigns.services import serving_version_bump
 
 MAX_PROBLEMS = 1_000  # kept of each import
@@ -152,6 +153,8 @@ def catalog_apply(
     ]
     _record_plan(record, plan, (*parsed.problems, *plan.problems, *broken))
     _write(record, plan, pictures)
+    # Also when no row changed: an import that was killed right here is healed by the next one.
+    prices_refresh(advertiser=advertiser, requested_by=record.created_by)
     record.refresh_from_db()
     return record
 
