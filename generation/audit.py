@@ -13,7 +13,7 @@ from PIL import Image
 from adplatform.lib.files import content_read, sha256_hex
 from generation import provenance
 from generation.c2pa_signing import ManifestState, manifest_read
-from generation.composition.layouts import LAYOUTS
+from generation.composition.sizes import SIZES
 from generation.models import Creative, RenderJob
 
 LEAST_LABEL_SHARE = 0.05  # of the short side: the rule's own figure, whatever we aim at
@@ -67,8 +67,8 @@ def _creative_findings(creative: Creative) -> Iterator[Finding]:
         return
     if sha256_hex(content) != creative.sha256:
         yield Finding.BYTES_CHANGED
-    layout = LAYOUTS.get((creative.width, creative.height))
-    if layout is not None and len(content) > layout.kilobytes * 1000:
+    size = SIZES.get((creative.width, creative.height))
+    if size is not None and len(content) > size.kilobytes * 1000:
         yield Finding.OVER_WEIGHT
     yield from _marking_findings(content, size=(creative.width, creative.height))
     manifest = manifest_read(content, creative.file.rpartition(".")[2])

@@ -28,7 +28,7 @@ from generation.briefs import Brief
 from generation.drawing import Drawn, picture_draw
 from generation.models import Creative, RenderJob
 from generation.renderers import renderer_get
-from generation.renderers.base import OnStep, RenderCancelled, RenderError
+from generation.renderers.base import RenderCancelled, RenderError
 
 log = structlog.get_logger(__name__)
 
@@ -214,45 +214,50 @@ def job_time_out(lease: queue.Lease, *, clock: Clock = queue.clock) -> str:
 
 
 def _make(job: RenderJob, watch: Watch, drawn: Drawn | None) -> tuple[queue.Picture, list[Creative]]:
-    from generation.rechecking import render_compare
+    # With these comes composition: imported here, so that a worker's parent stays light.
+    from generation.creative_files import creative_store
+    from generation.redrawing import picture_settle, prompt_refuse_unsafe
 
-    brief = Brief.from_dict(job.brief)
-    if drawn is None:
-        renderer = renderer_get(job.model)
-        watch.enter("rendering")
-        drawn = picture_draw(job, renderer, watch.on_step)
-    content_id = (job.checks or job).fingerprint  # what a check makes is the same picture again
-    content = _labelled_png(drawn.image, content_id, brief.brand.name)
-    name, digest = content_store(content, folder="renders", extension="png")
-    watch.enter("composing")
-    comparison, creatives = None, []
     if job.checks is not None:
-        comparison = render_compare(job.checks, drawn, digest, watch.on_step)
-    else:
-        creatives = _compose(job, brief, drawn.image, watch.on_step)
-    picture = queue.Picture(
-        name, digest, drawn.model_hash, drawn.render_ms, drawn.match_score, drawn.details, comparison
-    )
+        return _recheck(job, job.checks, watch, drawn), []
+    prompt_refuse_unsafe(job)
+    brief = Brief.from_dict(job.brief)
+    settled = picture_settle(job, watch, drawn)
+    drawn = settled.drawn
+    content = _labelled_png(drawn.image, job.fingerprint, brief.brand.name)
+    name, digest = content_store(content, folder="renders", extension="png")
+    creatives = [
+        Creative(
+            advertiser_id=job.advertiser_id,
+            job=job,
+            width=composed.width,
+            height=composed.height,
+            **creative_store(composed, brief),
+        )
+        for composed in settled.composed
+    ]
+    watch.on_step(len(creatives), len(creatives))
+    details = {**drawn.details, **settled.details}
+    picture = queue.Picture(name, digest, drawn.model_hash, drawn.render_ms, drawn.match_score, details)
     return picture, creatives
 
 
-def _compose(job: RenderJob, brief: Brief, picture: Image.Image, on_step: OnStep) -> list[Creative]:
-    from generation.composition import creatives_compose
-    from generation.creative_files import creative_store
+def _recheck(job: RenderJob, original: RenderJob, watch: Watch, drawn: Drawn | None) -> queue.Picture:
+    """The picture that was kept, drawn again and compared."""
+    from generation.rechecking import render_compare
 
-    creatives = []
-    for composed in creatives_compose(brief=brief, picture=picture):
-        creatives.append(
-            Creative(
-                advertiser_id=job.advertiser_id,
-                job=job,
-                width=composed.width,
-                height=composed.height,
-                **creative_store(composed, brief),
-            )
-        )
-        on_step(len(creatives), len(brief.sizes))
-    return creatives
+    first_seed = original.render_details.get("first_seed", job.seed)
+    if drawn is None or first_seed != job.seed:  # a batch draws what the brief asked for first
+        job.seed = first_seed
+        watch.enter("rendering")
+        drawn = picture_draw(job, renderer_get(job.model), watch.on_step)
+    content = _labelled_png(drawn.image, original.fingerprint, Brief.from_dict(job.brief).brand.name)
+    name, digest = content_store(content, folder="renders", extension="png")
+    watch.enter("composing")
+    comparison = render_compare(original, drawn, digest, watch.on_step)
+    return queue.Picture(
+        name, digest, drawn.model_hash, drawn.render_ms, drawn.match_score, drawn.details, comparison
+    )
 
 
 def _labelled_png(image: Image.Image, content_id: str, producer: str) -> bytes:

@@ -70,7 +70,8 @@ class _Sources:
 
     brief: Brief
     template: Template
-    picture: Image.Image
+    drawn: Image.Image  # as it came from the model
+    picture: Image.Image  # made ready: a motif cut to what is there, or a whole scene
     cutout: Image.Image
     logo: Image.Image | None
     logo_dark: Image.Image | None
@@ -151,7 +152,7 @@ def template_of(brief: Brief) -> Template:
 
 def _sources(brief: Brief, picture: Image.Image) -> _Sources:
     template = template_of(brief)
-    picture = motif_prepare(picture) if picture.mode == "RGBA" else picture.convert("RGB")
+    drawn, picture = picture, motif_prepare(picture) if picture.mode == "RGBA" else picture.convert("RGB")
     cutout = picture_read(brief.product.cutout, "cutout")
     logo, logo_dark = (
         paint.trimmed(picture_read(name, "logo")) if name else None
@@ -162,6 +163,7 @@ def _sources(brief: Brief, picture: Image.Image) -> _Sources:
     return _Sources(
         brief=brief,
         template=template,
+        drawn=drawn,
         picture=picture,
         cutout=cutout,
         logo=logo,
@@ -187,7 +189,10 @@ def _finish(sources: _Sources, placement: Size, extension: str) -> ComposedCreat
         canvas.placed,
         canvas.scene,
         canvas.lettering.measures,
-        motif=sources.picture if sources.has_motif else None,
+        picture=canvas.picture,
+        words=(words.headline, words.subline, words.call_to_action, words.legal_line),
+        brand=brief.brand,
+        motif=sources.drawn if sources.has_motif else None,
         motif_visible=canvas.motif_visible,
         label_needed=provenance.label_height(placement.size),
         byte_count=len(file.content),

@@ -13,15 +13,37 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from generation.brand_safety import terms_found
+from generation.briefs import BriefBrand
+from generation.composition.colour import oklch_of, rgb_of
 from generation.composition.contrast import MINIMUM
 from generation.composition.layouts import Layout
 from generation.composition.product import Placed
 
 COVERAGE_LOW, COVERAGE_HIGH = 0.02, 0.60
+STAGE_SHARE_LOW = 0.28  # of the stage's shorter side: a product smaller than this is lost in it
+FLOOR_GAP_HIGH = 0.05  # of the stage's height between a standing product and its floor
+FOOT_BUSY_HIGH = 2.0  # edges under a standing product against the whole scene's: nothing to stand on
+FORBIDDEN_DISTANCE = 0.06  # in OKLab: the eye calls it the same colour
+FORBIDDEN_SHARE = 0.04  # of the picture without the product
 BLANK_DEVIATION = 3.0  # of 255: a scene flatter than this shows nothing
 MOTIF_OPAQUE_LOW = 0.02
 INDISTINCT_DISTANCE = 14.0  # mean channel distance between the product's rim and what lies around it
 ENLARGEMENT_HIGH = 2.2
+_TO_CONES = np.array(
+    [
+        (0.4122214708, 0.5363325363, 0.0514459929),
+        (0.2119034982, 0.6806995451, 0.1073969566),
+        (0.0883024619, 0.2817188376, 0.6299787005),
+    ]
+)
+_TO_LAB = np.array(
+    [
+        (0.2104542553, 0.7936177850, -0.0040720468),
+        (1.9779984951, -2.4285922050, 0.4505937099),
+        (0.0259040371, 0.7827717662, -0.8086757660),
+    ]
+)
 
 
 class Code(StrEnum):
@@ -35,9 +57,16 @@ class Code(StrEnum):
     PRODUCT_TOO_SMALL = "product_too_small"
     PRODUCT_TOO_LARGE = "product_too_large"
     PRODUCT_ENLARGED = "product_enlarged"
+    SIZE_MISMATCH = "size_mismatch"
+    SPACE_MISMATCH = "space_mismatch"
     INDISTINCT_PRODUCT = "indistinct_product"
     BLANK_SCENE = "blank_scene"
     MOTIF_EMPTY = "motif_empty"
+    NEAR_DUPLICATE = "near_duplicate"  # found in the worker, which knows the advertiser's other pictures
+    LOW_MATCH = "low_match"  # found in the worker, by the judge's score
+    FORBIDDEN_WORD = "forbidden_word"
+    FORBIDDEN_COLOUR = "forbidden_colour"
+    LABEL_MISSING = "label_missing"
     LABEL_TOO_SMALL = "label_too_small"
     OVER_WEIGHT = "over_weight"
 
@@ -48,6 +77,9 @@ BLOCKING = frozenset(
         Code.TEXT_OVERFLOW,
         Code.TEXT_OVER_PRODUCT,
         Code.TEXT_OVERLAP,
+        Code.FORBIDDEN_WORD,
+        Code.FORBIDDEN_COLOUR,
+        Code.LABEL_MISSING,
         Code.LABEL_TOO_SMALL,
         Code.OVER_WEIGHT,
     }
@@ -100,12 +132,60 @@ def motif_opaque_share(motif: Image.Image) -> float:
     return float((np.asarray(motif.getchannel("A").resize((64, 64))) > 100).mean())
 
 
+def stage_share(layout: Layout, placed: Placed) -> float:
+    """The product's longer side against its stage's shorter one."""
+    return max(placed.picture.size) / min(layout.stage[2:])
+
+
+def floor_gap(layout: Layout, placed: Placed) -> float:
+    """How far a standing product is from its floor, as a share of the stage's height."""
+    return abs(placed.box[3] - layout.floor) / layout.stage[3]
+
+
+def foot_busyness(scene: Image.Image, placed: Placed) -> float:
+    """How many edges run where a product stands, against the scene's mean; about 1 on an even floor.
+
+    A table or a floor is calmer than what stands behind it. Under a product that was put in front of a
+    tree or a crowd it is not.
+    """
+    grey = np.asarray(scene.convert("L"), np.float32)
+    edges = np.abs(np.diff(grey, axis=0))[:, :-1] + np.abs(np.diff(grey, axis=1))[:-1]
+    left, _, right, bottom = placed.box
+    deep = max(2, placed.picture.height // 12)
+    strip = edges[max(0, bottom - deep // 2) : bottom + deep, left:right]
+    return float(strip.mean() / max(edges.mean(), 0.5)) if strip.size else 1.0
+
+
+def forbidden_share(picture: Image.Image, placed: Placed, colours: tuple[str, ...]) -> float:
+    """The largest share of the picture without its product that one of the colours ("#rrggbb") takes."""
+    if not colours:
+        return 0.0
+    outside = Image.new("L", picture.size, 255)
+    outside.paste(0, (placed.left, placed.top), placed.picture.getchannel("A"))
+    cells = np.asarray(outside.resize((64, 64), Image.Resampling.BOX)) > 200
+    lab = _oklab(np.asarray(picture.resize((64, 64), Image.Resampling.BOX), np.float64)[cells])
+    return max(
+        float((np.linalg.norm(lab - oklch_of(rgb_of(colour)).lab, axis=1) < FORBIDDEN_DISTANCE).mean())
+        for colour in colours
+    )
+
+
+def _oklab(rgb: np.ndarray) -> np.ndarray:
+    """Rows of sRGB 0-255 as OKLab (B. Ottosson, "A perceptual color space for image processing", 2020)."""
+    unit = rgb / 255
+    linear = np.where(unit <= 0.04045, unit / 12.92, ((unit + 0.055) / 1.055) ** 2.4)
+    return np.cbrt(linear @ _TO_CONES.T) @ _TO_LAB.T
+
+
 def inspection_make(
     layout: Layout,
     placed: Placed,
     scene: Image.Image,
     texts: list[TextMeasure],
     *,
+    picture: Image.Image,
+    words: tuple[str, ...],
+    brand: BriefBrand,
     motif: Image.Image | None,
     motif_visible: float,
     label_needed: int,
@@ -116,8 +196,13 @@ def inspection_make(
     coverage = coverage_of(layout, placed)
     contrast = min(text.contrast for text in texts)
     deviation, rim = blank_deviation(scene), rim_distance(scene, placed)
-    label = next(text for text in texts if text.role == "label")
-    label_height = label.ink[3] - label.ink[1]
+    label = next((text for text in texts if text.role == "label"), None)
+    label_height = label.ink[3] - label.ink[1] if label is not None else 0
+    stands = not placed.is_card and not layout.floats
+    gap = floor_gap(layout, placed) if stands else 0.0
+    busy = foot_busyness(scene, placed) if stands and motif is None else 1.0
+    share = stage_share(layout, placed)
+    forbidden = forbidden_share(picture, placed, brand.forbidden_colours)
     found = {
         Code.CONTRAST_LOW: contrast < MINIMUM,
         Code.TEXT_OVERFLOW: not all(text.fits for text in texts),
@@ -127,10 +212,15 @@ def inspection_make(
         Code.PRODUCT_TOO_SMALL: coverage < COVERAGE_LOW,
         Code.PRODUCT_TOO_LARGE: coverage > COVERAGE_HIGH,
         Code.PRODUCT_ENLARGED: placed.enlargement > ENLARGEMENT_HIGH,
+        Code.SIZE_MISMATCH: share < STAGE_SHARE_LOW,
+        Code.SPACE_MISMATCH: gap > FLOOR_GAP_HIGH or busy > FOOT_BUSY_HIGH,
         Code.INDISTINCT_PRODUCT: not placed.is_card and rim < INDISTINCT_DISTANCE,
         Code.BLANK_SCENE: deviation < BLANK_DEVIATION,
         Code.MOTIF_EMPTY: motif is not None and motif_opaque_share(motif) < MOTIF_OPAQUE_LOW,
-        Code.LABEL_TOO_SMALL: label_height < label_needed,
+        Code.FORBIDDEN_WORD: bool(terms_found(" | ".join(words), brand.forbidden_words)),
+        Code.FORBIDDEN_COLOUR: forbidden > FORBIDDEN_SHARE,
+        Code.LABEL_MISSING: label is None,
+        Code.LABEL_TOO_SMALL: label is not None and label_height < label_needed,
         Code.OVER_WEIGHT: byte_count > layout.kilobytes * 1000,
     }
     codes = [code.value for code, is_so in found.items() if is_so]
@@ -144,6 +234,10 @@ def inspection_make(
         "product_coverage": round(coverage, 4),
         "product_enlargement": round(placed.enlargement, 2),
         "product_rim": round(rim, 1),
+        "stage_share": round(share, 2),
+        "floor_gap": round(gap, 3),
+        "foot_busyness": round(busy, 2),
+        "forbidden_colour_share": round(forbidden, 3),
         "scene_deviation": round(deviation, 1),
         "motif_visible": round(motif_visible, 2),
         "label_height": label_height,

@@ -38,7 +38,7 @@ def reasons(campaign) -> dict[str, Reason | None]:
     """By product: why its picture may not be shown, None when it may."""
     (slot,) = snapshot_load(campaign.advertiser_id).slots.values()
     shown = [candidate for found in slot.by_segment.values() for candidate in found]
-    return dict.fromkeys((candidate.product_external_id for candidate in shown)) | {
+    return dict.fromkeys(candidate.product_external_id for candidate in shown) | {
         candidate.product_external_id: reason for candidate, reason in slot.refused
     }
 

@@ -1,0 +1,93 @@
+"""Words that must not reach an image model or a creative, however they are dressed up; pure.
+
+Lists are data (``generation/data/unsafe_terms.tsv``, English and Chinese). A text is folded before it is
+compared: compatibility forms, invisible characters, look-alike letters, digits for letters and letters
+spelled out with dots are ways around a list, not other words. English terms match whole words, so that a
+massage gun and Scunthorpe pass; Chinese has no spaces and matches anywhere.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+from itertools import product
+from pathlib import Path
+
+_TABLE = Path(__file__).resolve().parent / "data" / "unsafe_terms.tsv"
+# Cyrillic and Greek letters that look Latin.
+_LOOKALIKES = str.maketrans("аеорсухіјѕкмтвнαοερτυνικ", "aeopcyxijskmtbhaoeptuvik")
+# "1" and "!" stand for two letters, so both readings are tried.
+_LEET = str.maketrans("034578@$+", "oeastbast")
+_LEET_ONE = "1!|"
+_SPELLED = re.compile(r"(?<!\w)(?:[^\W\d_][\s.\-_*·]+){2,}[^\W\d_](?!\w)")
+_SPACES = re.compile(r"[\W_]+")
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_SYNTAX = re.compile(
+    r"<\s*(?:lora|lyco|lycoris|hypernet|embedding|ti)\s*:"  # <lora:name:1>
+    r"|\(+[^()]*:\s*[+-]?\d*\.?\d+\s*\)"  # (word:1.3)
+    r"|[\w)]\+{2,}|\[[^\[\]]*:[^\[\]]*:[^\[\]]*\]",  # word++, [from:to:0.5]
+    re.IGNORECASE,
+)
+
+
+def folded(text: str) -> str:
+    """The text as a reader means it: compatibility forms, case, invisible marks and look-alikes gone."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    plain = "".join(
+        character
+        for character in unicodedata.normalize("NFD", plain)
+        if unicodedata.category(character) not in ("Mn", "Cf", "Cs", "Co", "Cn", "Cc") or character.isspace()
+    )
+    return plain.translate(_LOOKALIKES)
+
+
+def readings(text: str) -> set[str]:
+    """Every way in which the text may be meant to be read, as words between single spaces."""
+    plain = folded(text)
+    joined = _SPELLED.sub(lambda found: re.sub(r"[\s.\-_*·]+", "", found[0]), plain)
+    found = set()
+    for one, base in product("il", {plain, joined}):
+        leet = base.translate(_LEET).translate(str.maketrans(dict.fromkeys(_LEET_ONE, one)))
+        found |= {_SPACES.sub(" ", base).strip(), _SPACES.sub(" ", leet).strip()}
+    return found
+
+
+def terms_found(text: str, terms: Iterable[str]) -> list[str]:
+    """Those of ``terms`` that the text holds, in their own order."""
+    texts = readings(text)
+    padded = [f" {reading} " for reading in texts]
+    squeezed = [reading.replace(" ", "") for reading in texts]
+    found = []
+    for term in terms:
+        wanted = _SPACES.sub(" ", folded(term)).strip()
+        if not wanted:
+            continue
+        if _HAN.search(wanted):
+            is_there = any(wanted.replace(" ", "") in reading for reading in squeezed)
+        else:
+            is_there = any(f" {wanted} " in reading for reading in padded)
+        if is_there:
+            found.append(term)
+    return found
+
+
+@lru_cache(maxsize=1)
+def unsafe_terms() -> dict[str, str]:
+    """Term -> category."""
+    with open(_TABLE, encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return {row["term"]: row["category"] for row in rows}
+
+
+def unsafe_found(text: str) -> dict[str, str]:
+    """The unsafe terms in a text with their categories; empty when it is fit to be drawn."""
+    terms = unsafe_terms()
+    return {term: terms[term] for term in terms_found(text, terms)}
+
+
+def has_prompt_syntax(prompt: str) -> bool:
+    """True when a prompt holds weights or LoRA tags, which can only have come in with somebody's data."""
+    return _SYNTAX.search(unicodedata.normalize("NFKC", prompt)) is not None

@@ -1,0 +1,149 @@
+"""Each code of the inspection on a creative that has the fault, and not on one without."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from generation import provenance
+from generation.composition import compose
+from generation.composition.inspection import (
+    BLOCKING,
+    Code,
+    TextMeasure,
+    foot_busyness,
+    forbidden_share,
+    inspection_make,
+)
+from generation.composition.product import Placed
+from generation.inspection_words import INSPECTION_WORDS
+from generation.perceptual_hash import difference_hash, nearest_bits
+from tests.generation.composing import brief_for, motif
+
+SIZE = (300, 250)
+
+
+@pytest.fixture
+def inspect(shop):
+    """Codes of a real canvas of which the test changes one thing."""
+    brief = brief_for(shop, sizes=(SIZE,))
+    canvas = compose.canvas_compose(brief=brief, picture=motif(), size=SIZE)
+
+    def look(**changes) -> set[str]:
+        texts = changes.pop("texts", canvas.lettering.measures)
+        brand = replace(brief.brand, **changes.pop("brand", {}))
+        layout, placed, scene = (
+            changes.pop(name, value)
+            for name, value in (("layout", canvas.layout), ("placed", canvas.placed), ("scene", canvas.scene))
+        )
+        given = {
+            "picture": canvas.picture,
+            "words": ("Made for you", "Trail running shoe", "Shop now", ""),
+            "brand": brand,
+            "motif": motif(),
+            "motif_visible": 0.9,
+            "label_needed": provenance.label_height(SIZE),
+            "byte_count": 20_000,
+            "quality": 92,
+            **changes,
+        }
+        return set(inspection_make(layout, placed, scene, texts, **given)["codes"])
+
+    look.canvas = canvas
+    return look
+
+
+def changed(texts: list[TextMeasure], role: str, **fields) -> list[TextMeasure]:
+    return [replace(text, **fields) if text.role == role else text for text in texts]
+
+
+def test_a_good_creative_has_no_code(inspect):
+    assert inspect() == set()
+
+
+def test_texts(inspect):
+    texts = inspect.canvas.lettering.measures
+    headline = next(text for text in texts if text.role == "headline")
+    assert Code.CONTRAST_LOW in inspect(texts=changed(texts, "headline", contrast=4.4))
+    assert Code.TEXT_OVERFLOW in inspect(texts=changed(texts, "headline", fits=False))
+    assert Code.TEXT_TRUNCATED in inspect(texts=changed(texts, "headline", is_truncated=True))
+    assert Code.TEXT_OVERLAP in inspect(texts=changed(texts, "action", ink=headline.ink))
+    box = inspect.canvas.placed.box
+    assert Code.TEXT_OVER_PRODUCT in inspect(texts=changed(texts, "headline", ink=box))
+
+
+def test_the_label(inspect):
+    texts = inspect.canvas.lettering.measures
+    assert Code.LABEL_MISSING in inspect(texts=[text for text in texts if text.role != "label"])
+    low = changed(texts, "label", ink=(250, 240, 290, 248))  # 8 px: 5 % of 250 are 12.5
+    assert Code.LABEL_TOO_SMALL in inspect(texts=low)
+    assert Code.OVER_WEIGHT in inspect(byte_count=150_001)
+
+
+def test_the_product(inspect):
+    canvas = inspect.canvas
+    placed = canvas.placed
+    small = replace(placed, picture=placed.picture.resize((12, 9)))
+    assert {Code.PRODUCT_TOO_SMALL, Code.SIZE_MISMATCH} <= inspect(placed=small)
+    huge = Placed(Image.new("RGBA", (260, 200), "#c2452d"), 0, 0, 1.0, False)
+    assert Code.PRODUCT_TOO_LARGE in inspect(placed=huge)
+    assert Code.PRODUCT_ENLARGED in inspect(placed=replace(placed, enlargement=2.3))
+    ground = Image.new("RGB", SIZE, "#c2452d")  # the product's own colour
+    assert {Code.INDISTINCT_PRODUCT, Code.BLANK_SCENE} <= inspect(scene=ground)
+
+
+def test_space(inspect):
+    canvas = inspect.canvas
+    up = replace(canvas.placed, top=canvas.placed.top - 30)
+    assert Code.SPACE_MISMATCH in inspect(placed=up, layout=replace(canvas.layout, floats=False))
+    assert Code.SPACE_MISMATCH not in inspect(placed=up, layout=replace(canvas.layout, floats=True))
+    assert Code.SPACE_MISMATCH not in inspect(placed=replace(up, is_card=True))
+
+
+def test_a_table_is_something_to_stand_on_and_a_hedge_is_not():
+    noise = np.random.default_rng(1).integers(0, 256, (250, 300, 3), dtype=np.uint8)
+    placed = Placed(Image.new("RGBA", (80, 100), "#c2452d"), 110, 90, 1.0, False)
+    table, hedge = noise.copy(), np.full_like(noise, 180)
+    table[150:] = 180
+    hedge[170:, 60:240] = noise[170:, 60:240]
+    assert foot_busyness(Image.fromarray(table), placed) < 0.3
+    assert foot_busyness(Image.fromarray(hedge), placed) > 2.0
+    assert 0.9 < foot_busyness(Image.fromarray(noise), placed) < 1.1
+
+
+def test_an_empty_motif(inspect):
+    assert Code.MOTIF_EMPTY in inspect(motif=Image.new("RGBA", (64, 64), (0, 0, 0, 0)))
+
+
+def test_the_brands_rules(inspect):
+    assert Code.FORBIDDEN_WORD in inspect(brand={"forbidden_words": ("FREE", "m4de")}, words=("Fr\u200bee!",))
+    assert Code.FORBIDDEN_WORD not in inspect(brand={"forbidden_words": ("free",)}, words=("Freedom",))
+    picture = inspect.canvas.picture.copy()
+    ImageDraw.Draw(picture).rectangle((0, 0, 300, 20), fill="#00ff00")
+    assert Code.FORBIDDEN_COLOUR in inspect(brand={"forbidden_colours": ("#00f904",)}, picture=picture)
+    assert Code.FORBIDDEN_COLOUR not in inspect(brand={"forbidden_colours": ("#00f904",)})
+
+
+def test_the_products_own_colour_is_never_forbidden():
+    picture = Image.new("RGB", SIZE, "#ffffff")
+    placed = Placed(Image.new("RGBA", (150, 150), "#00ff00"), 50, 50, 1.0, False)
+    picture.paste(placed.picture, (50, 50))
+    assert forbidden_share(picture, placed, ("#00ff00",)) == 0.0
+    assert forbidden_share(picture, placed, ("#000000", "#ffffff")) > 0.9
+
+
+def test_every_code_has_a_sentence_and_blocking_codes_exist():
+    assert set(INSPECTION_WORDS) == {code.value for code in Code}
+    assert set(Code) >= BLOCKING
+
+
+def test_the_gist_survives_a_save_and_tells_pictures_apart():
+    cells = np.random.default_rng(3).integers(0, 256, (8, 9), dtype=np.uint8)
+    picture = Image.fromarray(cells).resize((300, 250), Image.Resampling.NEAREST)
+    mine = difference_hash(picture)
+    assert nearest_bits(mine, [difference_hash(picture.resize((150, 125)))]) <= 2
+    assert nearest_bits(mine, [difference_hash(picture.transpose(Image.Transpose.ROTATE_90))]) > 8
+    assert nearest_bits(mine, []) == 64
