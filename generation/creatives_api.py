@@ -144,6 +144,7 @@ class VerifyOutput(serializers.Serializer[Any]):
     is_stored_file = serializers.BooleanField(help_text="They equal the stored creative's.")
     c2pa = VerifyC2paOutput()
     seal = serializers.ChoiceField(choices=["intact", "broken", "absent"])
+    watermark = serializers.CharField(allow_blank=True, help_text="The id in the pixels, if it is yours.")
     content_id = serializers.CharField(allow_blank=True, help_text="What the file calls itself.")
     ai_label = serializers.CharField(allow_blank=True, help_text='"1": generated; blank: no label in it.')
 
@@ -308,6 +309,7 @@ class CreativeVerifyApi(_CreativesApi):
                 "is_stored_file": found.is_stored_file,
                 "c2pa": {"state": found.manifest.state, "codes": list(found.manifest.codes)},
                 "seal": found.seal,
+                "watermark": found.watermark,
                 "content_id": found.content_id,
                 "ai_label": found.ai_label,
             }

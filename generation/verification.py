@@ -1,7 +1,7 @@
 """Is this file ours, and is it as we made it? A free detector, as article 50 of the EU AI Act wants one.
 
-The witnesses, from the strictest: the hash of the stored bytes, the C2PA signature over the file, and the
-seal over the decoded pixels. Nothing is written.
+The witnesses, from the strictest: the hash of the stored bytes, the C2PA signature over the file, the seal
+over the decoded pixels, and the watermark in them, which outlives a re-save. Nothing is written.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from adplatform.lib.files import sha256_hex
 from generation import provenance
 from generation.c2pa_signing import Manifest, ManifestState, manifest_read
 from generation.models import Creative
+from generation.watermark import ID_DIGITS, watermark_read
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 20_000_000  # 60 MB decoded; our largest format at twice its density has 8.3 million
 FORMATS = {"WEBP": "webp", "JPEG": "jpg", "PNG": "png", "AVIF": "avif"}
-_CONTENT_ID = re.compile(r"([0-9a-f]{32})-(\d{1,5})x(\d{1,5})")
+_CONTENT_ID = re.compile(r"[0-9a-f]{32}-\d{1,5}x\d{1,5}")
 
 
 class Verdict(StrEnum):
@@ -54,6 +55,7 @@ class Verification:
     is_stored_file: bool  # the bytes equal the creative's
     manifest: Manifest
     seal: SealState
+    watermark: str  # the id in the pixels; only one that a creative of the advertiser has
     content_id: str  # as the packet or the manifest names it; a claim, unless one of them holds
     ai_label: str  # the packet's own: "1" is generated; empty without a packet
 
@@ -75,7 +77,10 @@ def file_verify(*, advertiser_id: UUID, content: bytes) -> Verification:
     rows = Creative.objects.filter(advertiser_id=advertiser_id)
     same = list(rows.filter(pixels_sha256=pixels).order_by("created_at"))
     stored = next((creative for creative in same if creative.sha256 == digest), None)
-    creative = stored or (same[0] if same else _creative_named(rows, content_id))
+    named = content_id if _CONTENT_ID.fullmatch(content_id) else ""
+    mark = watermark_read(picture) or ""
+    marked = _creative_of(rows, mark, picture.size) if mark else None
+    creative = stored or (same[0] if same else marked or _creative_of(rows, named, picture.size))
     if stored is not None or manifest.state == ManifestState.OURS:
         verdict = Verdict.UNTOUCHED
     elif same or seal == SealState.INTACT:
@@ -89,6 +94,7 @@ def file_verify(*, advertiser_id: UUID, content: bytes) -> Verification:
         is_stored_file=stored is not None,
         manifest=manifest,
         seal=seal,
+        watermark=mark if marked is not None else "",
         content_id=content_id[:100],
         ai_label=marking.aigc.get("Label", "")[:10] if marking is not None else "",
     )
@@ -123,12 +129,10 @@ def _too_large() -> DomainError:
     )
 
 
-def _creative_named(rows: QuerySet[Creative], content_id: str) -> Creative | None:
-    """The creative that a content id means: the start of its brief's fingerprint, and its size."""
-    found = _CONTENT_ID.fullmatch(content_id)
-    if found is None:
-        return None
-    start, width, height = found[1], int(found[2]), int(found[3])
-    return rows.filter(
-        job__fingerprint__gte=start, job__fingerprint__lt=start + "g", width=width, height=height
-    ).first()
+def _creative_of(rows: QuerySet[Creative], content_id: str, size: tuple[int, int]) -> Creative | None:
+    """The creative with this id, in the shape nearest to the picture's; None for the empty id."""
+    found = list(rows.filter(inspection__watermark=content_id[:ID_DIGITS]))
+    shape = size[0] / size[1]
+    return min(
+        found, key=lambda row: (abs(row.width / row.height - shape), abs(row.width - size[0])), default=None
+    )

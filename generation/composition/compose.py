@@ -24,7 +24,7 @@ from generation.composition.motif import motif_prepare
 from generation.composition.palette import Palette, palettes_make
 from generation.composition.pictures import picture_read
 from generation.composition.price import PriceText, price_text, saving_rate
-from generation.composition.product import Placed, product_draw, product_place_with_seal, shadow_draw
+from generation.composition.product import Placed, mask_of, product_draw, product_place_with_seal, shadow_draw
 from generation.composition.scene import scene_build
 from generation.composition.sizes import SIZES, Size
 from generation.composition.stacks import Texts, stack_solve
@@ -32,6 +32,7 @@ from generation.composition.templates import Template, template_choose, template
 from generation.composition.typography import has_cjk
 from generation.renderers.base import RenderError
 from generation.styles import style_get
+from generation.watermark import ID_DIGITS, watermark_embed
 
 SCRIM_STRENGTH = 0.86
 THIN_SPACE = "\u2009"
@@ -208,8 +209,13 @@ def _finish(sources: _Sources, placement: Size, extension: str) -> ComposedCreat
         headline=words.headline,
         price_text=str(sources.price) if "price" in roles else "",
         alt_text=words.alt_text,
-        inspection=inspection,
+        inspection={**inspection, "watermark": watermark_id(brief)},
     )
+
+
+def watermark_id(brief: Brief) -> str:
+    """The start of the brief's fingerprint, as the pixels hold it."""
+    return brief.fingerprint[:ID_DIGITS]
 
 
 def _compose(sources: _Sources, placement: Size) -> Canvas:
@@ -252,6 +258,7 @@ def _compose(sources: _Sources, placement: Size) -> Canvas:
     lettering.label(label)
     lettering.finish()
     product_draw(canvas, placed)
+    canvas = watermark_embed(canvas, watermark_id(brief), mask_of(placed, canvas.size))
     return Canvas(canvas, scene, layout, placed, lettering, visible)
 
 

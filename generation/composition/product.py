@@ -156,3 +156,10 @@ def _card_draw(canvas: Image.Image, placed: Placed, palette: Palette) -> None:
 def product_draw(canvas: Image.Image, placed: Placed) -> None:
     """Put the product's own pixels down, untouched."""
     canvas.paste(placed.picture, (placed.left, placed.top), placed.picture)
+
+
+def mask_of(placed: Placed, size: tuple[int, int]) -> Image.Image:
+    """Where the product is in a canvas of ``size`` (L): above 0 on every pixel that it has a share in."""
+    mask = Image.new("L", size, 0)
+    mask.paste(placed.picture.getchannel("A"), (placed.left, placed.top))
+    return mask

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from PIL import Image, ImageDraw
 
-from generation import queue, redrawing, renderers, services
+from generation import drawing, queue, redrawing, renderers, services
 from generation.execution import Watch, job_run
 from generation.models import RenderJob
 from generation.renderers.base import RenderResult
@@ -50,7 +50,8 @@ class Scripted:
 
 @pytest.fixture
 def run(shop, brief, settings, monkeypatch):
-    """Render the job's pictures with a scripted model; the job as it is afterwards."""
+    """Render the job's pictures with a scripted model and no judge; the job as it is afterwards."""
+    monkeypatch.setattr(drawing, "scorer_get", lambda: None)
 
     def go(*pictures: Image.Image, wanted=None) -> tuple[RenderJob, Scripted]:
         renderer = Scripted(*pictures)

@@ -93,6 +93,24 @@ def test_one_changed_byte_breaks_the_signature(api, creative):
     assert answer["c2pa"]["state"] == "invalid"
 
 
+@pytest.mark.parametrize("attack", ["jpeg 70", "half", "half, jpeg 70"])
+def test_a_stripped_and_saved_again_copy_is_known_by_its_watermark(api, creative, attack):
+    with Image.open(io.BytesIO(content_read(creative.file))) as picture:
+        canvas = picture.convert("RGB")
+    if "half" in attack:
+        canvas = canvas.resize((150, 125), Image.Resampling.BICUBIC)
+    answer = ask(api, saved(canvas, "JPEG", quality=70 if "70" in attack else 95))
+    assert (answer["verdict"], answer["creative_id"]) == ("altered", str(creative.pk))
+    assert answer["watermark"] == creative.job.fingerprint[:12]
+    assert (answer["c2pa"]["state"], answer["seal"]) == ("absent", "absent")
+
+
+def test_a_watermark_says_nothing_to_another_advertiser(other_api, creative):
+    with Image.open(io.BytesIO(content_read(creative.file))) as picture:
+        answer = ask(other_api, saved(picture.convert("RGB"), "JPEG", quality=90))
+    assert (answer["verdict"], answer["watermark"], answer["creative_id"]) == ("unknown", "", None)
+
+
 def test_any_other_picture_is_unknown(api, creative):
     answer = ask(api, saved(Image.new("RGB", (300, 250), "#abcdef"), "JPEG"))
     assert (answer["verdict"], answer["creative_id"], answer["job_id"]) == ("unknown", None, None)
