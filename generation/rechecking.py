@@ -19,8 +19,8 @@ from generation.drawing import Drawn
 from generation.models import Creative, RenderJob
 from generation.renderers.base import OnStep
 
-# Told by other words (weights), or of no effect: when and on what it ran, and what was drawn before it.
-_INCIDENTAL = frozenset({"files", "device", "speed", "first_seed", "gist", "discarded"})
+# Told by other words (weights), following from the picture, or of no effect on it.
+_INCIDENTAL = frozenset({"files", "device", "speed", "match", "first_seed", "gist", "discarded"})
 
 
 def render_compare(original: RenderJob, drawn: Drawn, sha256: str, on_step: OnStep) -> dict[str, Any]:
