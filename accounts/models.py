@@ -119,6 +119,7 @@ class WebhookEndpoint(TenantModel):
     class Kind(models.TextChoices):
         CREATIVE_APPROVED = "creative.approved", "A creative was approved"
         EXPERIMENT_DECIDED = "experiment.decided", "An experiment was decided"
+        BUDGET_SPENT = "budget.spent", "A campaign's budget is spent"
 
     url = models.CharField(max_length=500)
     kinds = models.JSONField(default=list)

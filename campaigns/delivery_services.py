@@ -15,7 +15,11 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.db.models import Q
 
+from accounts.models import WebhookEndpoint
+from accounts.webhooks import webhook_emit
 from campaigns.models import Campaign, CampaignDelivery, CappedShopper
+from campaigns.serving.limits import Delivered, spent_cents
+from campaigns.serving.loading import limits_of
 from campaigns.serving_version import delivery_version_bump
 
 # A quiet campaign costs a write a minute, not one every few seconds.
@@ -83,10 +87,8 @@ def delivery_write(
 ) -> bool:
     """Store the advertiser's counts as of ``counted_at``; serving follows when they moved. True if so."""
     known = {row.campaign_id: row for row in CampaignDelivery.objects.filter(advertiser_id=advertiser_id)}
-    mine = set(
-        Campaign.objects.filter(
-            advertiser_id=advertiser_id, pk__in=[count.campaign_id for count in counts]
-        ).values_list("pk", flat=True)
+    mine = Campaign.objects.filter(advertiser_id=advertiser_id).in_bulk(
+        [count.campaign_id for count in counts]
     )
     has_moved = False
     for count in counts:
@@ -100,10 +102,12 @@ def delivery_write(
         has_moved |= differs
         if not differs and counted_at - row.counted_at < WATERMARK_RESOLUTION:
             continue
+        before = Delivered(row.impressions, row.clicks)
         for name, value in values.items():
             setattr(row, name, value)
         row.counted_at = counted_at
         row.save()
+        _budget_tell(mine[count.campaign_id], before, Delivered(row.impressions, row.clicks))
     CappedShopper.objects.filter(advertiser_id=advertiser_id, until_at__lte=counted_at).delete()
     rows = [CappedShopper(advertiser_id=advertiser_id, **vars(line)) for line in capped]
     CappedShopper.objects.bulk_create(
@@ -112,6 +116,28 @@ def delivery_write(
     if has_moved:  # a shopper who reached a cap saw an impression, so the counts moved too
         delivery_version_bump(advertiser_id)
     return has_moved
+
+
+def _budget_tell(campaign: Campaign, before: Delivered, now: Delivered) -> None:
+    """Tell the shop's server once, when these counts are the first to use the budget up."""
+    limits, budget = limits_of(campaign), campaign.budget_cents
+    if (
+        limits is None
+        or budget is None
+        or not spent_cents(limits, before) < budget <= spent_cents(limits, now)
+    ):
+        return
+    webhook_emit(
+        advertiser_id=campaign.advertiser_id,
+        kind=WebhookEndpoint.Kind.BUDGET_SPENT,
+        data={
+            "campaign_id": campaign.pk,
+            "budget_cents": budget,
+            "spent_cents": round(spent_cents(limits, now)),
+            "impressions": now.impressions,
+            "clicks": now.clicks,
+        },
+    )
 
 
 def delivery_forget(*, campaign: Campaign) -> None:

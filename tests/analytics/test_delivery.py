@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from accounts.models import WebhookDelivery, WebhookEndpoint
 from analytics import delivery
 from analytics.rollups import rollups_refresh
 from campaigns.models import CampaignDelivery, CappedShopper
@@ -74,6 +76,18 @@ def test_a_spent_budget_stops_the_campaign(shop, campaign):
     see(shop, campaign, 2)
     delivery_refresh(now=NOW)
     assert reason_for(shop) is Reason.BUDGET_SPENT
+
+
+def test_a_spent_budget_is_told_once(shop, campaign):
+    limit(campaign, rate_cents=1000, budget_cents=2)
+    WebhookEndpoint.objects.create(
+        advertiser=shop, url="https://shop.example/", kinds=["budget.spent"], secret="whsec_"
+    )
+    for told in (0, 1, 1):  # one impression, two, three
+        see(shop, campaign)
+        delivery_refresh(now=NOW)
+        assert WebhookDelivery.objects.count() == told
+    assert json.loads(WebhookDelivery.objects.get().body)["data"]["spent_cents"] == 2
 
 
 def test_a_shopper_at_the_cap_sees_something_else_until_midnight_where_the_shop_is(shop, campaign):
