@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from datetime import UTC
 from typing import Any
 
 from django.conf import settings
@@ -21,6 +22,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from analytics.metrics import counting_metrics_get
+from campaigns.decision_counts import decisions_total_get
 from generation import queue
 from generation.queue_metrics import queue_metrics_get
 
@@ -77,6 +79,10 @@ class Collector:
             "kind",
             "reason",
         )
+
+        midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        decisions = decisions_total_get(start=midnight)
+        yield _gauge("decisions_today", "Decisions of this UTC day.", decisions, "outcome", "reason")
 
 
 def _gauge(name: str, text: str, values: Mapping[Any, float], *labels: str) -> Metric:

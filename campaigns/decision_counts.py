@@ -101,3 +101,14 @@ def placement_decisions_list(
         )
         for placement_id, found in outcomes.items()
     ]
+
+
+def decisions_total_get(*, start: datetime) -> dict[tuple[str, str], int]:
+    """(outcome, reason) -> decisions of all advertisers since ``start``, for who runs the platform."""
+    rows = (
+        DecisionCount.objects.filter(hour_at__gte=start, is_simulated=False)
+        .order_by()
+        .values_list("outcome", "reason")
+        .annotate(number=Sum("decisions"))
+    )
+    return {(outcome, reason): number for outcome, reason, number in rows}

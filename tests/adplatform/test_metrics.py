@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 import yaml
@@ -12,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from adplatform import metrics
 from analytics.models import DailyRollup, DirtyHour, HourlyInvalid
+from campaigns.models import DecisionCount
 from generation import queue
 from generation.models import RenderAttempt, RenderJob
 from generation.queue_metrics import queue_metrics_get
@@ -107,11 +109,21 @@ def test_counting_shows_its_lag_and_what_was_left_out(shop, scrape):
     assert 30 <= read["rollup_lag_seconds",] < 90
 
 
+def test_decisions_are_told_by_what_they_ended_in_and_why(shop, scrape):
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    for placement, simulated, number in ((1, False, 5), (2, False, 2), (1, True, 90)):
+        DecisionCount.objects.create(
+            advertiser=shop, hour_at=now, placement_id=UUID(int=placement), outcome="none",
+            reason="paused", is_simulated=simulated, decisions=number,
+        )  # fmt: skip
+    assert scrape()["decisions_today", "none", "paused"] == 7
+
+
 def test_nothing_of_an_advertiser_or_a_shopper_is_in_it_and_its_cost_does_not_grow(
     shop, scrape, client, django_assert_max_num_queries
 ):
     factories.make_render_job(shop)
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(12):
         scrape()
     text = client.get("/metrics", headers={"Authorization": "Bearer let-me-in"}).content.decode()
     for word in (str(shop.pk), shop.slug, shop.name, "shopper", "Trail"):

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def wait_for(what: str, condition: Callable[[], object], seconds: float = 60.0) -> None:
+def wait_for(what: str, condition: Callable[[], object], seconds: float = 150.0) -> None:
     """Return once the condition holds. Raises TimeoutError naming ``what``."""
     until = time.monotonic() + seconds
     while not condition():

@@ -14,6 +14,7 @@ from django.conf import settings
 
 from adplatform.celery import app
 from generation import renderers
+from generation.matching import scoring
 from tests.generation.motif_renderer import MotifRenderer
 
 
@@ -26,6 +27,8 @@ def _step(step: int) -> None:
 
 _renderer = MotifRenderer(_step)
 renderers._loaded[("tiny", settings.GENERATION_MODELS["tiny"])] = _renderer
+# Nobody judges the pictures: the judge would bring torch, seconds for each child that is killed.
+scoring.BUILT_IN_FOLDER = settings.VAR_DIR / "no-judge"
 # The sweep alone, as often as the drill says.
 app.conf.beat_schedule = {"render_sweep": dict(app.conf.beat_schedule["render_sweep"])}
 app.conf.beat_schedule["render_sweep"]["schedule"] = settings.SWEEP_SECONDS
