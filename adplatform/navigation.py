@@ -59,7 +59,11 @@ NAVIGATION = (
                     "campaign-preview",
                 ),
             ),
-            Entry("Generation queue", "render-job-list", ("render-job-detail",)),
+            Entry(
+                "Generation queue",
+                "render-job-list",
+                ("render-job-detail", "render-batch-list", "render-batch-detail"),
+            ),
             Entry("Creatives", "creative-list", ("creative-detail", "creative-passport")),
             Entry("Review", "creative-review", ("creative-review-grid", "creative-review-job")),
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import F
 
 from adplatform.lib.errors import DomainError
 from campaigns.briefing import brand_make, brief_make, sizes_of
@@ -23,7 +25,7 @@ from generation.styles import STYLES
 from profiles.models import Segment
 from profiles.taxonomy import INTERESTS
 
-VARIANTS_MAX = 500  # of one campaign: about as many pictures as people will review
+VARIANTS_MAX = 2000  # of one campaign: 200 products for nine segments and everyone else
 
 
 class Change(StrEnum):
@@ -43,6 +45,11 @@ class Change(StrEnum):
     HEADLINE = "headline"
 
 
+# What a plan of hundreds of pictures does not read: JSON that takes longer to parse than the rest to load.
+_HEAVY = (
+    "job__brief", "job__prompt_parts", "job__prompt", "job__negative_prompt", "job__render_details",
+    "job__comparison",
+)  # fmt: skip
 _PRICE_FIELDS = ("price_cents", "sale_price_cents", "currency")
 _PICTURE_FIELDS = ("cutout", "cutout_sha256", "cutout_kind", "palette")
 
@@ -105,6 +112,7 @@ class PlannedVariant:
     fingerprint: str  # of the brief, kept because asking for it hashes the whole brief
     variant: Variant | None  # None: not created yet
     job: RenderJob | None  # the job of exactly this brief, wherever it was asked for
+    stored_brief: dict[str, Any] | None = None  # what the variant's picture was made from, if not this brief
 
     @cached_property
     def prompt(self) -> Prompt:
@@ -133,11 +141,7 @@ class PlannedVariant:
     @property
     def changes(self) -> tuple[Change, ...]:
         """Why the picture the campaign has is out of date; empty when it matches or there is none."""
-        if self.variant is None or self.variant.job is None:
-            return ()
-        if self.variant.job.fingerprint == self.fingerprint:
-            return ()
-        return changes_between(self.variant.job.brief, self.brief)
+        return changes_between(self.stored_brief, self.brief) if self.stored_brief is not None else ()
 
 
 @dataclass(frozen=True)
@@ -198,6 +202,8 @@ def campaign_plan(*, campaign: Campaign, now: datetime) -> CampaignPlan:
     variants: dict[tuple[UUID, UUID | None], Variant] = {
         (variant.product_id, variant.segment_id): variant
         for variant in campaign.variants.select_related("job")
+        .defer(*_HEAVY)
+        .annotate(take=F("job__brief__take"))
     }
     brand = brand_make(campaign.advertiser, campaign.language)
     wanted: list[tuple[Product, Segment | None, Brief, str, Variant | None]] = []
@@ -214,11 +220,24 @@ def campaign_plan(*, campaign: Campaign, now: datetime) -> CampaignPlan:
                 brand=brand,
             )
             wanted.append((product, segment, brief, brief.fingerprint, variant))
-    jobs = _jobs_by_fingerprint(campaign, [fingerprint for _, _, _, fingerprint, _ in wanted])
+    own = {v.job.fingerprint: v.job for v in variants.values() if v.job is not None}
+    missing = [fingerprint for _, _, _, fingerprint, _ in wanted if fingerprint not in own]
+    jobs = own | _jobs_by_fingerprint(campaign, missing)
+    stored = _briefs_stored(
+        v.job_id for _, _, _, fingerprint, v in wanted if v and v.job and v.job.fingerprint != fingerprint
+    )
     model = campaign.model or settings.GENERATION_DEFAULT_MODEL
     return CampaignPlan(
         variants=tuple(
-            PlannedVariant(product, segment, brief, fingerprint, variant, jobs.get(fingerprint))
+            PlannedVariant(
+                product,
+                segment,
+                brief,
+                fingerprint,
+                variant,
+                jobs.get(fingerprint),
+                stored.get(variant.job_id) if variant is not None and variant.job_id else None,
+            )
             for product, segment, brief, fingerprint, variant in wanted
         ),
         product_count=len(products),
@@ -240,7 +259,10 @@ def variants_outdated(*, campaign: Campaign, now: datetime) -> list[PlannedVaria
 
 def take_of(variant: Variant | None) -> int:
     """Which take of its brief a variant shows."""
-    return int(variant.job.brief.get("take", 0)) if variant is not None and variant.job is not None else 0
+    if variant is None or variant.job is None:
+        return 0
+    take = variant.take if hasattr(variant, "take") else variant.job.brief.get("take")
+    return int(take or 0)
 
 
 def _check(products: list[Product], segments: list[Segment], sizes: tuple[tuple[int, int], ...]) -> None:
@@ -265,9 +287,9 @@ def _check(products: list[Product], segments: list[Segment], sizes: tuple[tuple[
 
 
 def _jobs_by_fingerprint(campaign: Campaign, fingerprints: list[str]) -> dict[str, RenderJob]:
-    return {
-        job.fingerprint: job
-        for job in RenderJob.objects.filter(
-            advertiser_id=campaign.advertiser_id, fingerprint__in=fingerprints
-        )
-    }
+    jobs = RenderJob.objects.filter(advertiser_id=campaign.advertiser_id, fingerprint__in=fingerprints)
+    return {job.fingerprint: job for job in jobs.defer(*(name.removeprefix("job__") for name in _HEAVY))}
+
+
+def _briefs_stored(job_ids: Iterable[UUID | None]) -> dict[UUID, dict[str, Any]]:
+    return dict(RenderJob.objects.filter(pk__in=list(job_ids)).values_list("pk", "brief"))

@@ -168,6 +168,7 @@ class CampaignGenerateOutput(serializers.Serializer):
     requested = serializers.IntegerField(source="requested_count")
     current = serializers.IntegerField(source="current_count")
     outdated = serializers.IntegerField(source="outdated_count")
+    batch_id = serializers.UUIDField(allow_null=True, help_text="Steers its render jobs together.")
 
 
 class VariantWeightInput(serializers.Serializer):

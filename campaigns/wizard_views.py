@@ -36,6 +36,7 @@ from profiles.taxonomy import INTERESTS
 
 PRODUCTS_PER_PAGE = 24
 PROMPTS_PER_PAGE = 12
+WATCHED_AS_BATCH = 60  # pictures: more than the campaign's own page is the place to wait for
 DRAFT_PRODUCTS = 50  # to choose from beside the settings; the last step shows a draft of every picture
 STEPS = (
     ("campaign-products", "Products"),
@@ -224,8 +225,10 @@ def campaign_generate_view(request: MemberRequest, campaign: Campaign) -> HttpRe
     except DomainError as error:
         messages.error(request, error.message)
         return redirect(STEP_OF_CODE.get(error.code, "campaign-preview"), campaign.pk)
-    if result.requested_count:
+    if result.batch_id is not None:
         messages.success(request, f"{result.requested_count} pictures are asked for.")
+        if result.requested_count > WATCHED_AS_BATCH:
+            return redirect("render-batch-detail", result.batch_id)
     else:
         messages.info(request, "Every picture of this campaign is there or on its way already.")
     return redirect("campaign-detail", campaign.pk)

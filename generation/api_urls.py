@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from generation import api, creatives_api
+from generation import api, batches_api, creatives_api
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("render-jobs", api.RenderJobListApi.as_view(), name="api-render-jobs"),
@@ -40,5 +40,32 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path(
         "render-jobs/<uuid:job_id>/copy", creatives_api.RenderJobCopyApi.as_view(), name="api-render-job-copy"
+    ),
+    path("render-batches", batches_api.RenderBatchListApi.as_view(), name="api-render-batches"),
+    path("render-batches/<uuid:batch_id>", batches_api.RenderBatchApi.as_view(), name="api-render-batch"),
+    path(
+        "render-batches/<uuid:batch_id>/pause",
+        batches_api.RenderBatchPauseApi.as_view(),
+        name="api-render-batch-pause",
+    ),
+    path(
+        "render-batches/<uuid:batch_id>/resume",
+        batches_api.RenderBatchResumeApi.as_view(),
+        name="api-render-batch-resume",
+    ),
+    path(
+        "render-batches/<uuid:batch_id>/cancel",
+        batches_api.RenderBatchCancelApi.as_view(),
+        name="api-render-batch-cancel",
+    ),
+    path(
+        "render-batches/<uuid:batch_id>/priority",
+        batches_api.RenderBatchPriorityApi.as_view(),
+        name="api-render-batch-priority",
+    ),
+    path(
+        "render-batches/<uuid:batch_id>/retry",
+        batches_api.RenderBatchRetryApi.as_view(),
+        name="api-render-batch-retry",
     ),
 ]

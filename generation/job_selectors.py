@@ -113,13 +113,13 @@ def queue_state_get(*, advertiser_id: UUID, now: datetime) -> QueueState:
         counts={status: counts.get(status, 0) for status in Status.values},
         running=list(jobs.filter(status=Status.LEASED).order_by("started_at")),
         due_everywhere=queue.jobs_due(now=now).count(),
-        seconds_per_job=_seconds_per_job(),
-        failures=_failures(jobs),
+        seconds_per_job=seconds_per_job(),
+        failures=failure_groups(jobs),
         longest_wait=now - oldest if oldest else None,
     )
 
 
-def _seconds_per_job() -> float | None:
+def seconds_per_job() -> float | None:
     """Start to finish, composition and files included, of the newest jobs of all advertisers."""
     spans = (
         RenderJob.objects.filter(status=Status.SUCCEEDED, started_at__isnull=False)
@@ -130,7 +130,8 @@ def _seconds_per_job() -> float | None:
     return median(seconds) if seconds else None
 
 
-def _failures(jobs: QuerySet[RenderJob]) -> list[FailureGroup]:
+def failure_groups(jobs: QuerySet[RenderJob]) -> list[FailureGroup]:
+    """The failed of some jobs by code, the most frequent first."""
     rows = (
         jobs.filter(status__in=FAILED)
         .values_list("error_code")

@@ -36,6 +36,33 @@ class BrandKit(TenantModel):
         constraints = [models.UniqueConstraint(fields=["advertiser"], name="brand_kit_once")]
 
 
+class RenderBatch(TenantModel):
+    """Render jobs that one click asked for: watched, paused, resumed, cancelled and moved together."""
+
+    class Status(models.TextChoices):
+        OPEN = "open", "Open"
+        PAUSED = "paused", "Paused"  # none of its jobs is claimed; what is being rendered is finished
+        CANCELLED = "cancelled", "Cancelled"
+
+    class Priority(models.IntegerChoices):
+        SOONER = 2, "Sooner"
+        NORMAL = 5, "Normal"
+        LATER = 8, "Later"
+
+    name = models.CharField(max_length=120)
+    status = models.CharField(max_length=9, choices=Status, default=Status.OPEN)
+    priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL)
+    asked_count = models.PositiveIntegerField()  # pictures that the click asked for
+    shared_count = models.PositiveIntegerField(default=0)  # of them there or on their way before
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["advertiser", "-created_at"], name="render_batch_newest")]
+
+
 class RenderJob(TenantModel):
     """The queue of record: one picture to make. A message in the broker is only a wake-up for it."""
 
@@ -86,6 +113,9 @@ class RenderJob(TenantModel):
     # The picture that this one was asked for in the place of, so that a reviewer sees what changed.
     replaces = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="successors"
+    )
+    batch = models.ForeignKey(
+        RenderBatch, null=True, blank=True, on_delete=models.SET_NULL, related_name="jobs"
     )
     # A check renders a finished job once more and compares; it makes no creatives.
     checks = models.ForeignKey(

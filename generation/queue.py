@@ -18,7 +18,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from adplatform.lib.failpoints import failpoint
-from generation.models import Creative, RenderAttempt, RenderJob
+from generation.models import Creative, RenderAttempt, RenderBatch, RenderJob
 
 Status = RenderJob.Status
 Outcome = RenderAttempt.Outcome
@@ -79,9 +79,12 @@ def backoff(count: int, jitter: float) -> timedelta:
 
 
 def jobs_due(*, now: datetime) -> QuerySet[RenderJob]:
-    """Jobs that any worker may claim now, soonest first."""
-    return RenderJob.objects.filter(status=Status.QUEUED, available_at__lte=now).order_by(
-        "priority", "available_at"
+    """Jobs that any worker may claim now, soonest first; those of a paused batch are not."""
+    paused = RenderBatch.objects.filter(status=RenderBatch.Status.PAUSED)
+    return (
+        RenderJob.objects.filter(status=Status.QUEUED, available_at__lte=now)
+        .exclude(batch__in=paused)
+        .order_by("priority", "available_at")
     )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -20,12 +22,13 @@ from adplatform.lib.errors import DomainError, NotFound
 from adplatform.lib.ids import uuid7
 from generation import queue
 from generation.briefs import Brief
-from generation.models import RenderJob
+from generation.models import RenderBatch, RenderJob
 from generation.prompts import prompt_build
 
 log = structlog.get_logger(__name__)
 
 Status = RenderJob.Status
+INSERTED_AT_ONCE = 200  # rows a statement: a few hundred kilobytes of JSON
 CHECK_PRIORITY = 2  # a person is waiting for it, and it is one picture
 RETRYABLE = (Status.DEAD, Status.REJECTED, Status.CANCELLED)
 
@@ -45,26 +48,14 @@ def render_request(
     that is asked for again waits again; a failed one needs ``render_retry``. Raises DomainError
     ``model_unknown``, ``style_unknown`` or ``brief_without_sizes``.
     """
-    if brief.model not in settings.GENERATION_MODELS:
-        known = ", ".join(settings.GENERATION_MODELS)
-        raise DomainError("model_unknown", f"There is no image model {brief.model!r}; there are: {known}.")
-    if not brief.sizes:
-        raise DomainError("brief_without_sizes", "The brief names no size to make.")
-    prompt = prompt_build(brief)
+    _brief_check(brief)
     now = queue.clock()
     is_first = not queue.jobs_due(now=now).exists()
     job, is_new = RenderJob.objects.get_or_create(
         advertiser=advertiser,
         fingerprint=brief.fingerprint,
         defaults={
-            "brief": brief.to_dict(),
-            "model": brief.model,
-            "prompt": prompt.text,
-            "motif": prompt.motif,
-            "negative_prompt": prompt.negative,
-            "prompt_parts": [part.to_dict() for part in prompt.parts],
-            "prompt_template": prompt.template,
-            "seed": prompt.seed,
+            **_job_fields(brief),
             "priority": priority,
             "available_at": now,
             "replaces": replaces,
@@ -78,6 +69,70 @@ def render_request(
         # that worker be finishing just now, the sweep finds the job within its five seconds.
         _wake(job)
     return job
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One picture of many that are asked for at once."""
+
+    brief: Brief
+    priority: int = 5
+    replaces: RenderJob | None = None
+
+
+@transaction.atomic
+def renders_request(
+    *,
+    advertiser: Advertiser,
+    wanted: Sequence[Wanted],
+    requested_by: User | None = None,
+    batch: RenderBatch | None = None,
+) -> dict[str, UUID]:
+    """``render_request`` for many in a few statements: fingerprint -> job. New jobs join ``batch``.
+
+    Raises as ``render_request`` does; nothing is asked for then.
+    """
+    for one in wanted:
+        _brief_check(one.brief)
+    now = queue.clock()
+    is_first = not queue.jobs_due(now=now).exists()
+    jobs = RenderJob.objects.filter(
+        advertiser=advertiser, fingerprint__in=[one.brief.fingerprint for one in wanted]
+    )
+    known = set(jobs.values_list("fingerprint", flat=True))
+    fresh = {one.brief.fingerprint: one for one in wanted if one.brief.fingerprint not in known}
+    rows = [
+        RenderJob(
+            advertiser=advertiser,
+            fingerprint=fingerprint,
+            priority=one.priority,
+            available_at=now,
+            replaces=one.replaces,
+            requested_by=requested_by,
+            batch=batch,
+            **_job_fields(one.brief),
+        )
+        for fingerprint, one in fresh.items()
+    ]
+    RenderJob.objects.bulk_create(rows, ignore_conflicts=True, batch_size=INSERTED_AT_ONCE)
+    jobs.filter(status=Status.CANCELLED).update(batch=batch, **_fresh_start(now))
+    if rows and is_first:
+        _wake(rows[0])
+    return dict(jobs.values_list("fingerprint", "pk"))
+
+
+def renders_retry(*, advertiser: Advertiser, code: str, batch: RenderBatch | None = None) -> int:
+    """Queue every job that failed with ``code`` again, of one batch or of all; returns how many."""
+    failed = RenderJob.objects.filter(
+        advertiser=advertiser, status__in=(Status.DEAD, Status.REJECTED), error_code=code, checks=None
+    )
+    if batch is not None:
+        failed = failed.filter(batch=batch)
+    first = failed.first()
+    count = failed.update(**_fresh_start(queue.clock()))
+    if count and first is not None:
+        _wake(first)
+    return count
 
 
 @transaction.atomic
@@ -205,6 +260,44 @@ def render_sweep(*, now: datetime) -> int:
     return expired
 
 
+def _brief_check(brief: Brief) -> None:
+    if brief.model not in settings.GENERATION_MODELS:
+        known = ", ".join(settings.GENERATION_MODELS)
+        raise DomainError("model_unknown", f"There is no image model {brief.model!r}; there are: {known}.")
+    if not brief.sizes:
+        raise DomainError("brief_without_sizes", "The brief names no size to make.")
+
+
+def _job_fields(brief: Brief) -> dict[str, Any]:
+    """What a job is told to make."""
+    prompt = prompt_build(brief)
+    return {
+        "brief": brief.to_dict(),
+        "model": brief.model,
+        "prompt": prompt.text,
+        "motif": prompt.motif,
+        "negative_prompt": prompt.negative,
+        "prompt_parts": [part.to_dict() for part in prompt.parts],
+        "prompt_template": prompt.template,
+        "seed": prompt.seed,
+    }
+
+
+def _fresh_start(now: datetime) -> dict[str, Any]:
+    """The columns of a job that waits again as if for the first time."""
+    return {
+        "status": Status.QUEUED,
+        "available_at": now,
+        "attempts": 0,
+        "crashes": 0,
+        "step": 0,
+        "error_code": "",
+        "error_message": "",
+        "cancel_requested": False,
+        "finished_at": None,
+    }
+
+
 def _check_open(job: RenderJob) -> RenderJob | None:
     return job.rechecks.filter(status__in=(Status.QUEUED, Status.LEASED)).first()
 
@@ -214,6 +307,13 @@ def _job_lock(advertiser: Advertiser, job_id: UUID | str) -> RenderJob:
         return RenderJob.objects.select_for_update().get(advertiser=advertiser, pk=job_id)
     except (RenderJob.DoesNotExist, ValidationError, ValueError):
         raise NotFound("render job") from None
+
+
+def queue_wake() -> None:
+    """Tell a worker that something may be due; a lost message costs one sweep."""
+    from generation.tasks import render_wake
+
+    queue_on_commit(render_wake)
 
 
 def _wake(job: RenderJob) -> None:

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from generation import (
+    batch_views,
     brand_views,
     creative_views,
     draft_views,
@@ -15,6 +16,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("brand/", brand_views.brand_kit, name="brand-kit"),
     path("render-jobs/", job_views.job_list, name="render-job-list"),
     path("render-jobs/live", job_views.job_list_live, name="render-job-list-live"),
+    path("render-jobs/retry", batch_views.failures_retry, name="render-failures-retry"),
+    path("render-batches/", batch_views.batch_list, name="render-batch-list"),
+    path("render-batches/<uuid:batch_id>/", batch_views.batch_detail, name="render-batch-detail"),
+    path("render-batches/<uuid:batch_id>/live", batch_views.batch_live, name="render-batch-live"),
+    path("render-batches/<uuid:batch_id>/<slug:verb>", batch_views.batch_move, name="render-batch-move"),
     path("render-jobs/<uuid:job_id>/", job_views.job_detail, name="render-job-detail"),
     path("render-jobs/<uuid:job_id>/live", job_views.job_detail_live, name="render-job-live"),
     path("render-jobs/<uuid:job_id>/cancel", job_views.job_cancel, name="render-job-cancel"),

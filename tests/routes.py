@@ -20,6 +20,7 @@ from analytics.models import ExchangeRate
 from campaigns.catalog_services import catalog_preview
 from campaigns.models import Experiment, ExperimentArm, Variant
 from generation.drafts import draft_request
+from generation.models import RenderBatch
 from profiles.services import consent_record
 from tests import factories
 
@@ -84,6 +85,8 @@ def rows_make(shop: Any, person: Any, mark: str) -> dict[str, Any]:
     )
     placement = factories.make_placement(shop, "zebrafish-slot")
     job = factories.make_render_job(shop, product=product)
+    batch = RenderBatch.objects.create(advertiser=shop, name=f"{mark} batch", asked_count=1)
+    type(job).objects.filter(pk=job.pk).update(batch=batch)
     creative = factories.make_creative(job)
     type(creative).objects.filter(pk=creative.pk).update(headline=f"{mark} headline")
     campaign = factories.make_campaign(
@@ -131,6 +134,7 @@ def rows_make(shop: Any, person: Any, mark: str) -> dict[str, Any]:
         "segment_id": segment.pk,
         "placement_id": placement.pk,
         "job_id": job.pk,
+        "batch_id": batch.pk,
         "creative_id": creative.pk,
         "campaign_id": campaign.pk,
         "variant_id": variant.pk,
@@ -152,7 +156,7 @@ def random_ids() -> dict[str, Any]:
     return {"shopper_key": "nobody-at-all"} | {
         name: uuid.uuid4()
         for name in (
-            "product_id", "segment_id", "placement_id", "job_id", "creative_id", "campaign_id",
+            "product_id", "segment_id", "placement_id", "job_id", "batch_id", "creative_id", "campaign_id",
             "variant_id", "experiment_id", "import_id", "key_id", "membership_id",
             "rate_id", "draft_id", "endpoint_id", "delivery_id",
         )

@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 
 from adplatform.wsgi import application
 from campaigns.catalog_services import catalog_preview
+from generation.models import RenderBatch
 from tests import factories
 
 CHECKS = (
@@ -58,6 +59,7 @@ def key(shop, one_connection) -> str:
         creative_id=str(factories.make_creative(job).pk),
         import_id=str(record.pk),
         job_id=str(job.pk),
+        batch_id=str(RenderBatch.objects.create(advertiser=shop, name="Batch", asked_count=1).pk),
         placement_id=str(placement.pk),
         product_id=str(product.pk),
         segment_id=str(segment.pk),

@@ -73,6 +73,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "creative-comment": {"comment": "no"},
     "api-render-job-copy": {"headline": "Mine", "call_to_action": "Mine"},
     "creative-review-edit": {"headline": "Mine", "call_to_action": "Mine"},
+    "api-render-batch-priority": {"priority": 2},
+    "api-render-batch-retry": {"code": "internal_error"},
     "segment-edit": {"name": "Taken over"},
     "api-experiment-decide": {"outcome": "ship", "decided_arm": "generic", "comment": "Mine now."},
     "api-campaign-weights": {"weights": []},

@@ -19,7 +19,8 @@ register = template.Library()
 _TONES = {
     "queued": "neutral", "leased": "info", "succeeded": "good", "rejected": "bad", "dead": "bad",
     "cancelled": "neutral", "in_review": "warn", "approved": "good", "withdrawn": "neutral",
-    "draft": "neutral", "live": "good", "paused": "warn", "ended": "neutral", "preview": "info",
+    "open": "info", "draft": "neutral", "live": "good", "paused": "warn", "ended": "neutral",
+    "preview": "info",
     "applied": "good", "failed": "bad", "in_stock": "good", "out_of_stock": "warn", "preorder": "info",
     "backorder": "info", "valid": "good", "invalid": "bad",
     "pending": "info", "delivered": "good",
