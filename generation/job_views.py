@@ -19,6 +19,7 @@ from accounts.permissions import WRITING_ROLES, MemberRequest, member_required
 from adplatform.lib.errors import DomainError, NotFound
 from generation import services
 from generation.job_selectors import queue_state_get, render_job_get, render_job_list
+from generation.kpis import KPI_DAYS, kpis_get
 from generation.models import RenderJob
 
 PAGE_SIZE = 25
@@ -35,7 +36,9 @@ _SOURCES = {
 @member_required()
 def job_list(request: MemberRequest) -> HttpResponse:
     """The queue: what runs, what waits, what failed and why."""
-    return render(request, "generation/job_list.html", _list_context(request))
+    kpis = kpis_get(advertiser_id=request.advertiser.pk, now=timezone.now())
+    context = _list_context(request) | {"kpis": kpis, "kpi_days": KPI_DAYS}
+    return render(request, "generation/job_list.html", context)
 
 
 @member_required()

@@ -38,7 +38,10 @@ def test_a_campaign_goes_from_draft_to_the_air_and_off_it(api, ready):
 
     generated = api.post(f"{url}/generate", {})
     assert generated.status_code == 202
-    assert generated.json() == {"variants": 2, "created": 2, "requested": 2, "current": 0, "outdated": 0}
+    counts = generated.json()
+    batch = api.get(f"/api/v1/render-batches/{counts.pop('batch_id')}").json()
+    assert (batch["asked"], batch["waiting"]) == (2, 2)
+    assert counts == {"variants": 2, "created": 2, "requested": 2, "current": 0, "outdated": 0}
     assert api.post(f"{url}/generate", {}).json()["requested"] == 0
 
     refused = api.post(f"{url}/launch")

@@ -1,0 +1,109 @@
+"""The figures of generation equal SQL over the rows, and say nothing where there is nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.urls import reverse
+from django.utils import timezone
+
+from generation import review, services
+from generation.kpis import kpis_get
+from generation.models import Creative, RenderAttempt, RenderJob
+from tests import factories
+from tests.generation.composing import requested_job
+
+
+def sql(query: str, *parameters) -> float:
+    with connection.cursor() as cursor:
+        cursor.execute(query, parameters)
+        return cursor.fetchone()[0]
+
+
+def attempt(job, epoch, seconds, outcome="succeeded"):
+    started = timezone.now() - timedelta(minutes=5)
+    ended = started + timedelta(seconds=seconds) if seconds else None
+    return RenderAttempt.objects.create(
+        advertiser=job.advertiser,
+        job=job,
+        epoch=epoch,
+        worker="w",
+        started_at=started,
+        ended_at=ended,
+        outcome=outcome,
+    )
+
+
+@pytest.fixture
+def rows(shop, other_shop, alice, rita):
+    """Two briefs, five creatives: one blocked, two approved; four tries. A check, an old job, a neighbour."""
+    first, second = requested_job(shop, alice), requested_job(shop, alice)
+    for size in ((300, 250), (320, 50), (728, 90)):
+        factories.make_creative(first, *size)
+    for size in ((300, 250), (320, 50)):
+        factories.make_creative(second, *size)
+    blocked = second.creatives.first()
+    blocked.inspection = {"is_blocked": True, "codes": ["contrast_low"]}
+    blocked.save()
+    for creative in first.creatives.all()[:2]:
+        review.creative_approve(advertiser=shop, creative_id=creative.pk, reviewer=rita)
+    review.creative_withdraw(advertiser=shop, creative_id=creative.pk, reviewer=rita)  # it was approved
+    for number, seconds in ((1, 2.5), (2, 4.0)):
+        attempt(first, number, seconds)
+    attempt(second, 1, 3.5, "error")
+    attempt(second, 2, None, "running")
+    RenderJob.objects.filter(pk=first.pk).update(picture="renders/x.png")
+    attempt(services.render_check(advertiser=shop, job_id=first.pk), 1, 50)
+    old = factories.make_creative(requested_job(shop, alice)).job
+    RenderJob.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=40))
+    attempt(old, 1, 99)
+    attempt(factories.make_creative(factories.make_render_job(other_shop)).job, 1, 77)
+    return first, second
+
+
+def test_each_figure_equals_sql_over_the_rows(shop, rows):
+    kpis = kpis_get(advertiser_id=shop.pk, now=timezone.now())
+    mine = (
+        f"{Creative._meta.db_table} c JOIN {RenderJob._meta.db_table} j ON j.id = c.job_id"
+        " WHERE c.advertiser_id = %s AND j.created_at >= %s"
+    )
+    shop_id = shop.pk if connection.vendor == "postgresql" else shop.pk.hex
+    since = connection.ops.adapt_datetimefield_value(timezone.now() - timedelta(days=30))
+    made = sql(f"SELECT COUNT(*) FROM {mine}", shop_id, since)  # noqa: S608
+    approved = sql(
+        f"SELECT COUNT(*) FROM {mine} AND c.id IN"  # noqa: S608
+        " (SELECT creative_id FROM generation_reviewrecord WHERE action = 'approve')",
+        shop_id,
+        since,
+    )
+    tries = sql(
+        "SELECT COUNT(*) FROM generation_renderattempt a JOIN generation_renderjob j ON j.id = a.job_id"
+        " WHERE a.advertiser_id = %s AND j.created_at >= %s AND j.checks_id IS NULL",
+        shop_id,
+        since,
+    )
+    assert (made, approved, tries) == (5, 2, 4)
+    assert kpis.available_rate == 4 / made
+    assert kpis.tries_per_approved == tries / approved
+    assert kpis.tries_per_approved_brief == tries / 1
+    assert kpis.seconds_per_approved == pytest.approx(10.0 / approved)
+
+
+def test_the_queue_page_shows_them_with_their_formulas(alice_client, rows):
+    text = alice_client.get(reverse("render-job-list")).content.decode()
+    for words in (
+        "80.0 %",
+        "4 passed inspection / 5 made",
+        "4 tries / 2 approved",
+        "5.0 s",
+        "creatives made",
+    ):
+        assert words in text, words
+
+
+def test_nothing_made_is_no_figure_at_all(shop, alice_client):
+    kpis = kpis_get(advertiser_id=shop.pk, now=timezone.now())
+    assert (kpis.available_rate, kpis.tries_per_approved, kpis.seconds_per_approved) == (None, None, None)
+    assert alice_client.get(reverse("render-job-list")).status_code == 200
