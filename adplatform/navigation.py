@@ -80,6 +80,8 @@ NAVIGATION = (
         (
             Entry("Placements", "placement-list", ("serving-diagnosis",)),
             Entry("Brand kit", "brand-kit"),
+            Entry("Templates", "template-list"),
+            Entry("Headlines", "headline-list"),
             Entry("Exchange rates", "exchange-rate-list"),
             Entry("API keys", "api-key-list"),
             Entry("Webhooks", "webhook-list", ("webhook-detail",)),

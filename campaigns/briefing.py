@@ -15,10 +15,10 @@ from django.conf import settings
 from accounts.models import Advertiser
 from adplatform.lib.errors import DomainError
 from campaigns.models import Campaign, Placement, Product
+from generation.brand import brand_kit_get, brief_brand
 from generation.briefs import Brief, BriefBrand, BriefInterest, BriefProduct, BriefSegment
 from generation.composition.price import saving_rate
 from generation.composition.templates import Template, template_choose, template_get
-from generation.models import BrandKit
 from profiles.models import Segment
 from profiles.taxonomy import INTERESTS
 
@@ -39,27 +39,7 @@ def sizes_of(placements: Iterable[Placement]) -> tuple[tuple[int, int], ...]:
 
 def brand_make(advertiser: Advertiser, language: str) -> BriefBrand:
     """The advertiser's brand kit, or the neutral default under the advertiser's name."""
-    kit = BrandKit.objects.filter(advertiser=advertiser).first() or BrandKit(
-        advertiser=advertiser, name=advertiser.name
-    )
-    is_chinese = language == Campaign.Language.CHINESE
-    return BriefBrand(
-        name=kit.name,
-        primary_colour=kit.primary_colour,
-        accent_colour=kit.accent_colour,
-        background_colour=kit.background_colour,
-        tone=kit.tone,
-        call_to_action=kit.call_to_action_zh if is_chinese else kit.call_to_action_en,
-        logo=kit.logo,
-        lora=kit.lora,
-        logo_dark=kit.logo_dark,
-        clear_space=kit.clear_space,
-        headline_font=kit.headline_font,
-        text_font=kit.text_font,
-        forbidden_words=tuple(kit.forbidden_words),
-        forbidden_colours=tuple(kit.forbidden_colours),
-        legal_line=kit.legal_lines.get(advertiser.market, ""),
-    )
+    return brief_brand(brand_kit_get(advertiser=advertiser), language=language, market=advertiser.market)
 
 
 def brief_make(

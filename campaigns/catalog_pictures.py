@@ -11,9 +11,9 @@ import io
 import warnings
 from dataclasses import dataclass
 
-import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image
 
+from adplatform.lib.pictures import picture_plain
 from campaigns import cutout
 
 MAX_BYTES = 10 * 1024 * 1024
@@ -63,8 +63,7 @@ def prepare_picture(content: bytes) -> PreparedPicture:
         image.load()
         if image.width * image.height > MAX_PIXELS:  # a later frame may be larger than its header said
             raise PictureError("image_too_large", "The picture has more than 16 megapixels.")
-        upright = ImageOps.exif_transpose(image)
-        clean = _in_srgb(upright)
+        clean = picture_plain(image)
     except PictureError:
         raise
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error and more
@@ -103,37 +102,6 @@ def _opened(content: bytes) -> Image.Image:
 
 def _broken(error: Exception) -> PictureError:
     return PictureError("image_broken", f"The picture cannot be decoded ({type(error).__name__}).")
-
-
-def _in_srgb(image: Image.Image) -> Image.Image:
-    """RGB, or RGBA where there is transparency; 16-bit grey, palettes and CMYK included."""
-    profile = image.info.get("icc_profile")
-    if image.mode.startswith("I"):  # Pillow's own conversion clips 16-bit grey instead of scaling it
-        values = np.asarray(image).astype(np.float64)
-        image = Image.fromarray(np.clip(values / 257, 0, 255).astype(np.uint8))
-    has_alpha = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
-    alpha = image.convert("RGBA").getchannel("A") if has_alpha else None
-    colour = (
-        _converted(image, profile) if image.mode in ("RGB", "CMYK") else image.convert("RGBA").convert("RGB")
-    )
-    if alpha is not None:
-        colour = image.convert("RGBA").convert("RGB") if image.mode not in ("RGB", "CMYK") else colour
-        colour.putalpha(alpha)
-    colour.info.clear()
-    return colour
-
-
-def _converted(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Colours as the camera's or printer's profile means them; without a usable one, as they are."""
-    if profile and len(profile) < 2**20:
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            moved = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-            if moved is not None:
-                return moved
-        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-            pass
-    return image.convert("RGB")
 
 
 def _encoded(image: Image.Image, format: str, **options: int) -> bytes:

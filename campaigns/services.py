@@ -32,6 +32,7 @@ from campaigns.variant_services import (
 )
 from generation.composition.sizes import SIZES
 from generation.composition.templates import templates_read
+from generation.composition.typography import undrawable
 from generation.styles import DEFAULT_STYLE, STYLES
 from profiles.models import Segment
 
@@ -141,6 +142,8 @@ def _field_errors(campaign: Campaign) -> dict[str, list[str]]:
         errors = {name: [str(m) for m in messages] for name, messages in error.message_dict.items()}
     if campaign.style not in STYLES:
         errors["style"] = [f"There is no style {campaign.style!r}."]
+    if refusal := undrawable(campaign.headline):
+        errors["headline"] = [refusal]
     if campaign.template and campaign.template not in templates_read():
         errors["template"] = [f"There is no template {campaign.template!r}."]
     if campaign.model and campaign.model not in settings.GENERATION_MODELS:

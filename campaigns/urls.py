@@ -6,6 +6,7 @@ from campaigns import (
     catalog_urls,
     diagnosis_views,
     draft_views,
+    headline_views,
     placement_views,
     serving_urls,
     views,
@@ -14,6 +15,7 @@ from campaigns import (
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns/", views.campaign_list_view, name="campaign-list"),
+    path("headlines/", headline_views.headline_list, name="headline-list"),
     path("campaigns/new/", wizard_views.campaign_new, name="campaign-create"),
     path("campaigns/<uuid:campaign_id>/", views.campaign_detail, name="campaign-detail"),
     path("campaigns/<uuid:campaign_id>/products/", wizard_views.campaign_products, name="campaign-products"),

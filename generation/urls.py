@@ -14,6 +14,9 @@ from generation import (
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("brand/", brand_views.brand_kit, name="brand-kit"),
+    path("brand/preview", brand_views.brand_preview, name="brand-preview"),
+    path("brand/preview.webp", brand_views.brand_preview_picture, name="brand-preview-picture"),
+    path("templates/", brand_views.template_list, name="template-list"),
     path("render-jobs/", job_views.job_list, name="render-job-list"),
     path("render-jobs/live", job_views.job_list_live, name="render-job-list-live"),
     path("render-jobs/retry", batch_views.failures_retry, name="render-failures-retry"),

@@ -167,8 +167,7 @@ class _Solver:
             self.panels.append((_box(rect), node.panel))
 
     def _children(self, node: Node, rect: Rect) -> None:
-        screen = self.placement.width / self.placement.scale, self.placement.height / self.placement.scale
-        children = [child for child in node.children if child.needs.met(*screen)]
+        children = [child for child in node.children if child.needs.met(*self.placement.screen)]
         start, end = (rect[0], rect[2]) if node.kind == "row" else (rect[1], rect[3])
         fixed = sum(child.length * self.unit for child in children if child.length is not None)
         shares = sum(child.grow for child in children if child.length is None)
@@ -193,8 +192,7 @@ class _Solver:
                 inset = self.margin if abs(value - edge) < 0.5 else GUTTER * self.unit
             sides.append(value + sign * inset)
         left, top, right, bottom = self._clear((sides[0], sides[1], sides[2], sides[3]))
-        screen = self.placement.width / self.placement.scale, self.placement.height / self.placement.scale
-        items = tuple(item for item in node.items if item.needs.met(*screen))
+        items = tuple(item for item in node.items if item.needs.met(*self.placement.screen))
         self.stacks.append(
             StackBox(
                 _box((left, top, right, bottom)), items, node.align, node.anchor, node.panel, dict(node.sizes)

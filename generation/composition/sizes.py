@@ -26,6 +26,11 @@ class Size:
         return self.width, self.height
 
     @property
+    def screen(self) -> tuple[int, int]:
+        """Its size on the shopper's screen in pixels."""
+        return self.width // self.scale, self.height // self.scale
+
+    @property
     def unit(self) -> float:
         """Templates measure in hundredths of the square root of the area: 2.7 px in 300x250, 10.8 in
         1080x1080, the same share of the eye's attention in both."""

@@ -1,5 +1,7 @@
 """Text that fits: cleaning, a font for every character, line breaking for Latin and Chinese, fitting.
 
+Letters are shaped by HarfBuzz: Arabic joins and runs from right to left, also amid Latin and Chinese.
+
 Widths are measured once at a reference size and scaled, because advances are linear in the size; the
 chosen size is then measured as it will be drawn, so hinting cannot push a line over its edge.
 """
@@ -14,6 +16,7 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw
 
+from generation.composition.bidi import visual_runs
 from generation.composition.fonts import FACES, font_file, font_open
 from generation.renderers.base import RenderError
 
@@ -21,7 +24,7 @@ _SPACES = re.compile(r"[^\S\u2009]+")  # the thin space stays: wordmarks are spa
 REFERENCE = 100
 SMALL = 24  # pixels; below it, text is oversampled
 # Room above and below the baseline for our faces, as a share of the size.
-LATIN, HAN, ARABIC = (0.80, 0.26), (0.89, 0.14), (0.98, 0.42)
+LATIN, ACCENTED, HAN, ARABIC = (0.80, 0.26), (0.95, 0.26), (0.89, 0.23), (1.12, 0.32)
 # Kinsoku: a line may not start with closing punctuation nor end with an opening bracket or currency sign.
 NEVER_FIRST = frozenset("，。！？；：、）》」』】〉”’…—·%％℃°,.!?;:)]}")
 NEVER_LAST = frozenset("（《「『【〈“‘([{¥￥$€£#")
@@ -29,6 +32,8 @@ SHARED_PUNCTUATION = frozenset("“”‘’…—·")  # drawn full width in Ch
 PAUSES = frozenset("，。！？；：、")
 CLAUSE_WORTH = 0.7  # Chinese clauses stay whole when that costs at most this share of the size
 LINE_WORTH = 0.8  # of the size: what one line less may cost
+JOINERS = frozenset("\u200c\u200d")
+ORPHAN_SHARE = 0.25  # of the line: a last line shorter than this looks lost
 ELLIPSIS = "…"
 
 
@@ -72,28 +77,78 @@ def room_of(text: str) -> tuple[float, float]:
     scripts = [HAN] if has_cjk(text) else []
     scripts += [ARABIC] if any(is_arabic(character) for character in text) else []
     if not scripts or any(character.isalpha() and not is_cjk(character) for character in text):
-        scripts.append(LATIN)
+        has_accents = any(c.isupper() and unicodedata.decomposition(c) for c in text)
+        scripts.append(ACCENTED if has_accents else LATIN)
     return max(above for above, _ in scripts), max(below for _, below in scripts)
 
 
 def clean(text: str) -> str:
     """NFC, one space between words, no control or invisible formatting characters."""
     text = unicodedata.normalize("NFC", _SPACES.sub(" ", text).strip())
-    return "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))
+    kept = (
+        character
+        for index, character in enumerate(text)
+        if unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co") or _joins(text, index)
+    )
+    return "".join(kept)
+
+
+def _joins(text: str, index: int) -> bool:
+    """A zero-width joiner or non-joiner between Arabic letters is spelling, not formatting."""
+    around = text[max(index - 1, 0) : index] + text[index + 1 : index + 2]
+    return text[index] in JOINERS and len(around) == 2 and all(is_arabic(character) for character in around)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Characters of one font and one direction, in reading order."""
+
+    font: str
+    text: str
+    is_rtl: bool = False
+
+    def length(self, size: int) -> float:
+        """The advance width at a size in pixels."""
+        return font_open(self.font, size).getlength(self.text, **self.shaping)
+
+    @property
+    def shaping(self) -> dict[str, str]:
+        """What HarfBuzz has to be told."""
+        return {"direction": "rtl", "language": "ar"} if self.is_rtl else {}
 
 
 @lru_cache(maxsize=4096)
-def runs_of(text: str, face: str, language: str = "en") -> tuple[tuple[str, str], ...]:
-    """The text as (font name, characters) runs. Raises RenderError ``missing_glyph``."""
-    runs: list[tuple[str, str]] = []
-    for index, character in enumerate(text):
-        beside = text[max(index - 1, 0) : index + 2]
-        name = _font_for(character, face, language == "zh" and has_cjk(beside))
-        if runs and (runs[-1][0] == name or character == " "):
-            runs[-1] = (runs[-1][0], runs[-1][1] + character)
-        else:
-            runs.append((name, character))
+def runs_of(text: str, face: str, language: str = "en") -> tuple[Run, ...]:
+    """The text's runs from left to right. Raises RenderError ``missing_glyph``."""
+    runs: list[Run] = []
+    for piece, is_rtl in visual_runs(text):
+        inner: list[Run] = []
+        for index, character in enumerate(piece):
+            beside = piece[max(index - 1, 0) : index + 2]
+            joins = inner and (character == " " or unicodedata.combining(character) or character in JOINERS)
+            if joins and (character in " \u200c\u200d" or _has(inner[-1].font, character)):
+                name = inner[-1].font
+            else:
+                name = _font_for(character, face, language == "zh" and has_cjk(beside))
+            if inner and inner[-1].font == name:
+                inner[-1] = replace(inner[-1], text=inner[-1].text + character)
+            else:
+                inner.append(Run(name, character, is_rtl))
+        runs += inner[::-1] if is_rtl else inner
     return tuple(runs)
+
+
+def undrawable(text: str) -> str:
+    """Why no font here can draw the text, with the character's name; empty when all of it can be drawn."""
+    try:
+        runs_of(clean(text), "strong")
+    except RenderError as error:
+        return str(error)
+    return ""
+
+
+def _has(font: str, character: str) -> bool:
+    return ord(character) in font_file(font).code_points
 
 
 def _font_for(character: str, face: str, chinese: bool) -> str:
@@ -101,7 +156,7 @@ def _font_for(character: str, face: str, chinese: bool) -> str:
     if chinese and character in SHARED_PUNCTUATION:
         chain = chain[::-1]
     for name in chain:
-        if ord(character) in font_file(name).code_points:
+        if _has(name, character):
             return name
     label = unicodedata.name(character, "unnamed")
     raise RenderError(
@@ -113,14 +168,13 @@ def _font_for(character: str, face: str, chinese: bool) -> str:
 
 @lru_cache(maxsize=8192)
 def _reference_width(text: str, face: str, language: str) -> float:
-    return sum(font_open(name, REFERENCE).getlength(run) for name, run in runs_of(text, face, language))
+    return sum(run.length(REFERENCE) for run in runs_of(text, face, language))
 
 
 def measured_width(text: str, face: str, size: int, language: str = "en") -> float:
     """The advance width of a line as it will be drawn."""
     scale = _oversampling(size)
-    runs = runs_of(text, face, language)
-    return sum(font_open(name, size * scale).getlength(run) for name, run in runs) / scale
+    return sum(run.length(size * scale) for run in runs_of(text, face, language)) / scale
 
 
 def _oversampling(size: int) -> int:
@@ -151,7 +205,8 @@ def lines_break(
 ) -> list[str] | None:
     """Break into the fewest lines of at most ``limit`` (reference pixels), evened out; None if impossible.
 
-    Even lines leave no orphan: the cost of a line is the square of the room it leaves.
+    The cost of a line is the square of the room it leaves; a last line with next to nothing on it costs
+    as much as an empty one.
     """
     widths = [_reference_width(piece, face, language) for piece in pieces]
     trimmed = [_reference_width(piece.rstrip(), face, language) for piece in pieces]
@@ -174,6 +229,8 @@ def lines_break(
                         cost = before[0] + (limit - width) ** 2
                         if chinese and end < count and pieces[end - 1][-1] not in PAUSES:
                             cost += (0.3 * limit) ** 2  # a clause stays on one line when it can
+                        if end == count and used > 1 and width < ORPHAN_SHARE * limit:
+                            cost += limit**2
                         if (used, end) not in best or cost < best[used, end][0]:
                             best[used, end] = (cost, start)
         if (lines, count) in best:
@@ -308,12 +365,23 @@ def text_mask(
     for index, line in enumerate(block.lines):
         length = measured_width(line, block.face, block.size, block.language)
         slack = {"left": 0.0, "centre": (width - length) / 2, "right": width - length}[align]
+        if align == "left":  # optical margin: the ink of every line starts on the same edge
+            slack = -_bearing(line, block, scale)
         pen: float = round((margin + slack) * scale)
         baseline = (round(y + block.ascent + index * block.leading * block.size) - top) * scale
-        for name, run in runs_of(line, block.face, block.language):
-            font = font_open(name, block.size * scale)
-            draw.text((pen, baseline), run, fill=255, font=font, anchor="ls")
-            pen += font.getlength(run)
+        for run in runs_of(line, block.face, block.language):
+            font = font_open(run.font, block.size * scale)
+            draw.text((pen, baseline), run.text, fill=255, font=font, anchor="ls", **run.shaping)
+            pen += run.length(block.size * scale)
     mask = Image.new("L", canvas, 0)
     mask.paste(ink.reduce(scale) if scale > 1 else ink, (left, top))
     return mask
+
+
+def _bearing(line: str, block: TextBlock, scale: int) -> float:
+    """The empty space before the first letter's ink; opening punctuation of Chinese has half a square."""
+    first = runs_of(line, block.face, block.language)[0]
+    if first.is_rtl:
+        return 0.0
+    left = font_open(first.font, block.size * scale).getbbox(first.text[:1], anchor="ls")[0] / scale
+    return min(max(left, -0.1 * block.size), 0.5 * block.size)

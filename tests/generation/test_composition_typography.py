@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from generation.composition.bidi import visual_runs
 from generation.composition.fonts import FACES, font_file, font_open
 from generation.composition.typography import (
     NEVER_FIRST,
@@ -94,12 +95,71 @@ def test_lines_are_even_so_that_no_word_is_left_alone():
 
 
 def test_latin_letters_in_a_chinese_line_keep_their_own_face():
-    names = [name for name, _ in runs_of("手机 iPhone", "display", "zh")]
+    names = [run.font for run in runs_of("手机 iPhone", "display", "zh")]
     assert names == ["noto-sans-sc-700", "bricolage-grotesque-latin-700"]
 
 
 def test_invisible_characters_and_double_spaces_are_removed():
     assert clean("  Two\u200b  words\u00a0\n here\u202e ") == "Two words here"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Shop now 立即", [("Shop now 立即", False)]),
+        ("سعر", [("سعر", True)]),
+        # The price stays readable inside Arabic, and Arabic inside Latin; spaces keep their side.
+        (
+            "now سعر 50 ريال ok",
+            [("now ", False), (" ريال", True), ("50", False), ("سعر ", True), (" ok", False)],
+        ),
+        ("سعر iPhone 15 جديد", [(" جديد", True), ("iPhone 15", False), ("سعر ", True)]),
+        ("خصم 20%", [("20", False), ("خصم ", True)]),
+    ],
+)
+def test_mixed_scripts_are_drawn_in_the_order_of_the_bidirectional_algorithm(text, shown):
+    runs = [run for run in visual_runs(text) if run[0] != "%"]
+    assert list(runs) == shown
+
+
+def test_arabic_letters_join():
+    word = "مرحبا"
+    apart = sum(measured_width(letter, "strong", 40) for letter in word)
+    assert measured_width(word, "strong", 40) < 0.8 * apart
+    (run,) = runs_of(word, "strong")
+    assert (run.font, run.is_rtl) == ("noto-sans-arabic-700", True)
+
+
+@pytest.mark.parametrize("text", ["عرض خاص iPhone 15 手机 ¥99", "Étoile ÅÄÖ مرحبا 你好", "سلام‌علیکم"])
+@pytest.mark.parametrize("face", sorted(FACES))
+def test_arabic_latin_and_chinese_in_one_line_stay_in_the_box(text, face):
+    block = text_fit(text, face, 260, 120, max_size=44, min_size=8, max_lines=3)
+    ink = text_mask(block, (460, 320), 100, 100, 260, "left").getbbox()
+    assert not block.is_truncated
+    assert ink is not None
+    assert ink[0] >= 98
+    assert ink[1] >= 98
+    assert ink[2] <= 362
+    assert ink[3] <= 222
+
+
+@given(st.text(alphabet="春夏秋冬茶咖啡跑步山水", min_size=4, max_size=40), st.integers(60, 300))
+def test_no_chinese_character_is_left_alone_on_the_last_line(text, width):
+    block = text_fit(text, "strong", width, 2000, max_size=24, min_size=24, max_lines=40, language="zh")
+    if len(block.lines) > 1 and len(block.lines[0]) > 3:
+        assert len(block.lines[-1]) > 1, block.lines
+
+
+def test_every_line_of_a_headline_starts_on_the_same_edge():
+    block = text_fit("Highland Hillside", "serif", 420, 400, max_size=90, min_size=90, max_lines=4)
+    assert len(block.lines) == 2
+    mask = text_mask(block, (700, 500), 50, 50, 400, "left")
+    step = block.leading * block.size
+    starts = []
+    for line in range(len(block.lines)):
+        middle = 50 + block.ascent + line * step
+        starts.append(mask.crop((0, round(middle - 0.45 * block.size), 700, round(middle))).getbbox()[0])
+    assert max(starts) - min(starts) <= 3
 
 
 @given(st.text(alphabet=st.sampled_from("ab ，。（“手机¥9€.,!"), min_size=1, max_size=40))
