@@ -316,6 +316,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 # Name -> model folder (or hub id). The class in model_index.json decides which renderer loads it.
 GENERATION_MODELS = {
     "motif-gan": str(BASE_DIR / "generation" / "weights" / "motif-gan"),
+    "scene-diffusion": str(BASE_DIR / "generation" / "weights" / "scene-diffusion"),
     **env.dict("GENERATION_MODELS", default={}),
 }
 # Of the final picture, where the campaign names none; and of the draft that is shown while one is edited.

@@ -29,7 +29,7 @@ from generation.diffusion.wording import Caption, caption_of
 from generation.gan.pipeline import MotifGanPipeline
 from generation.renderers.gan import BUILT_IN_MODEL
 
-DEFAULT_STEPS = 8
+DEFAULT_STEPS = 4
 
 
 class SceneDiffusionPipeline(DiffusionPipeline):

@@ -32,6 +32,7 @@ class MatchConfig:
     """Every number that a run depends on."""
 
     batch: int = 128
+    alike: int = 32  # pictures of a batch on each ground
     steps: int = 1_600
     lr: float = 2e-3
     ema: float = 0.998
@@ -50,6 +51,17 @@ def small_pictures(folder: Path, rows: list[Composed], side: int) -> Tensor:
             small = source.convert("RGB").resize((side, side), Image.Resampling.BOX)
         pictures[index] = np.asarray(small).transpose(2, 0, 1)
     return torch.from_numpy(pictures)
+
+
+def batch_rows(groups: list[Tensor], config: MatchConfig) -> Tensor:
+    """Rows of one batch, ``config.alike`` of each ground drawn.
+
+    In a batch drawn evenly the grounds alone tell captions apart, and the encoder learned little else: among
+    100 things in the same sentence it found the right one for 16 % of real pictures.
+    """
+    alike = min(config.alike, config.batch)
+    drawn = torch.randint(len(groups), (config.batch // alike,)).tolist()
+    return torch.cat([groups[one][torch.randint(len(groups[one]), (alike,))] for one in drawn])
 
 
 def augment(pictures: Tensor, source: random.Random) -> Tensor:
@@ -87,8 +99,13 @@ def train_match_encoder(
     average = Average(encoder, copy.deepcopy(encoder), config.ema)
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=config.lr, weight_decay=0.02, fused=True)
 
+    grounds: dict[tuple[str, str], list[int]] = {}
+    for index, row in enumerate(rows):
+        grounds.setdefault((row.recipe["palette"], row.recipe["scene"]), []).append(index)
+    groups = [torch.tensor(members) for members in grounds.values()]
+
     def update(step: int) -> dict[str, Tensor | float]:
-        chosen = torch.randint(len(rows), (config.batch,))
+        chosen = batch_rows(groups, config)
         x = augment(pictures[chosen], random.Random(f"{config.seed}:{step}")).to(device)
         encoder.train()
         with torch.autocast(device.type, dtype=torch.bfloat16):

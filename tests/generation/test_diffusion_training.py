@@ -133,8 +133,8 @@ def test_the_exported_folder_renders_like_any_other(run_folder: Path) -> None:
     )
     steps: list[tuple[int, int]] = []
     result = renderer.render(asked, lambda done, total: steps.append((done, total)))
-    assert (result.image.mode, result.image.size, result.steps) == ("RGB", (256, 256), 8)
-    assert steps[-1] == (8, 8)
+    assert (result.image.mode, result.image.size, result.steps) == ("RGB", (256, 256), 4)
+    assert steps[-1] == (4, 4)
     again = renderer.render(asked, lambda done, total: None)
     assert again.image.tobytes() == result.image.tobytes()
     other = renderer.render(dataclasses.replace(asked, seed=6), lambda done, total: None)

@@ -99,7 +99,7 @@ def export(out: Path, folder: Path, *, undistilled: bool = False) -> None:
     stage = "denoiser" if undistilled else "student"
     unet = _trained(out / stage / "unet", UNet2DConditionModel, stage)
     pipeline = SceneDiffusionPipeline(
-        vae, unet, FlowMatchEulerDiscreteScheduler(), guidance_scale=3.0 if undistilled else 1.0
+        vae, unet, FlowMatchEulerDiscreteScheduler(), guidance_scale=1.3 if undistilled else 1.0
     )
     pipeline.to(dtype=torch.float16)
     pipeline.save_pretrained(folder, safe_serialization=True, max_shard_size=SHARD_SIZE)

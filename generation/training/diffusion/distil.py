@@ -28,10 +28,10 @@ from generation.training.run import Average, cosine_rate, run_training
 class DistilConfig:
     """Every number that a run depends on."""
 
-    student_steps: int = 8
-    guidance: float = 3.0
+    student_steps: int = 4
+    guidance: float = 1.3
     batch: int = 16
-    steps: int = 1_000
+    steps: int = 300
     lr: float = 1.5e-4
     ema: float = 0.99
     device: str = "auto"
