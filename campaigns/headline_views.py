@@ -16,7 +16,9 @@ from profiles.taxonomy import INTERESTS
 @member_required()
 def headline_list(request: MemberRequest) -> HttpResponse:
     """Every segment's headlines with how much of the budget each takes."""
-    sections = [("Everyone", (), _lines(()))]
+    sections: list[tuple[str, tuple[str, ...], list[tuple[str, str, int, int]]]] = [
+        ("Everyone", (), _lines(()))
+    ]
     for segment in segment_choices(advertiser_id=request.advertiser.pk):
         known = tuple(interest for interest in segment.interests if interest in INTERESTS)
         sections.append((segment.name, tuple(INTERESTS[i].label_en for i in known), _lines(known)))

@@ -50,7 +50,7 @@ def readings(text: str) -> set[str]:
     joined = _SPELLED.sub(lambda found: re.sub(r"[\s.\-_*·]+", "", found[0]), plain)
     found = set()
     for one, base in product("il", {plain, joined}):
-        leet = base.translate(_LEET).translate(str.maketrans(dict.fromkeys(_LEET_ONE, one)))
+        leet = base.translate(_LEET).translate({ord(letter): one for letter in _LEET_ONE})
         found |= {_SPACES.sub(" ", base).strip(), _SPACES.sub(" ", leet).strip()}
     return found
 

@@ -49,7 +49,9 @@ def brand_kit(request: MemberRequest) -> HttpResponse:
     """Show and change the brand kit."""
     errors: dict[str, Any] = {}
     if request.method == "POST":
-        files = {name: request.FILES[name] for name in brand.LOGO_FIELDS if name in request.FILES}
+        files: dict[str, Any] = {
+            name: request.FILES[name] for name in brand.LOGO_FIELDS if name in request.FILES
+        }
         try:
             brand.brand_kit_set(
                 advertiser=request.advertiser,
@@ -83,7 +85,7 @@ def brand_kit(request: MemberRequest) -> HttpResponse:
 
 
 def _fields(given: QueryDict) -> dict[str, str]:
-    return {name: given[name] for name in brand.FIELDS if name in given}
+    return {name: str(given[name]) for name in brand.FIELDS if name in given}
 
 
 def _previews(fields: dict[str, str]) -> list[dict[str, Any]]:

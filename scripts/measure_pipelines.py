@@ -203,9 +203,9 @@ def pipeline_make(name: str, architecture: Architecture) -> Any:
     network = network_make(name, architecture)
     without = {"text_encoder": None, "text_encoder_2": None, "tokenizer": None, "tokenizer_2": None}
     if name == "sdxl-turbo":
-        scheduler = diffusers.EulerAncestralDiscreteScheduler(timestep_spacing="trailing")
+        euler = diffusers.EulerAncestralDiscreteScheduler(timestep_spacing="trailing")
         return diffusers.StableDiffusionXLPipeline(
-            vae=vae, unet=network, scheduler=scheduler, add_watermarker=False, **without
+            vae=vae, unet=network, scheduler=euler, add_watermarker=False, **without
         )
     scheduler = diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0 if name == "sd35-medium" else 1.0)
     if name == "sd35-medium":

@@ -173,9 +173,10 @@ class Lettering:
         used = block.width + gap + before.width
         x = left + {"left": 0.0, "centre": (width - used) / 2, "right": width - used}[setting.align]
         self._ink("price", block, ink, x, top, block.width, "left", box, palette)
-        x, y = x + block.width + gap, top + block.ascent - before.ascent  # on one baseline
+        x += block.width + gap
+        level = top + block.ascent - before.ascent  # on one baseline
         room = (left, top, width + 2, height)
-        self._ink("price_before", before, soft, x, y, before.width, "left", room, palette, is_struck=True)
+        self._ink("price_before", before, soft, x, level, before.width, "left", room, palette, is_struck=True)
 
     def _action(self, setting: Setting, palette: Palette) -> None:
         """The call to action: a pill, a block, an outline, or a link with a line under it."""

@@ -13,6 +13,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 from PIL import Image, ImageDraw
 
@@ -112,7 +113,7 @@ class Run:
         return font_open(self.font, size).getlength(self.text, **self.shaping)
 
     @property
-    def shaping(self) -> dict[str, str]:
+    def shaping(self) -> dict[str, Any]:
         """What HarfBuzz has to be told."""
         return {"direction": "rtl", "language": "ar"} if self.is_rtl else {}
 

@@ -56,7 +56,7 @@ class Speed:
 def speed_apply(pipeline: Any, speed: Speed) -> list[str]:
     """Switch on what was asked for and what the pipeline's parts have; the names of what took effect."""
     applied = []
-    vae = getattr(pipeline, "vae", None)
+    vae: Any = getattr(pipeline, "vae", None)
     if speed.vae_tiling and hasattr(vae, "enable_tiling"):
         vae.enable_tiling()
         applied.append("vae_tiling")

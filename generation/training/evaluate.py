@@ -48,7 +48,13 @@ class Evaluation:
 
     def to_markdown(self) -> str:
         """The model card's table."""
-        head = ("split", "top-1", "top-5", "top-5 of real pictures", "names its thing (real pictures)")
+        head: tuple[str, ...] = (
+            "split",
+            "top-1",
+            "top-5",
+            "top-5 of real pictures",
+            "names its thing (real pictures)",
+        )
         head += ("Frechet", "precision", "recall", "nearest training picture (of real ones)")
         lines = [
             f"{self.count} captions a split, one seed each; {self.seconds_a_picture:.2f} s a picture, warm; "
@@ -150,7 +156,7 @@ def evaluate(
 
 def thing_rate(vectors: np.ndarray, rows: Sequence[Composed], names: Sequence[str], judge: Judge) -> float:
     """How often a picture's own thing beats all of NAMES - 1 other things in the same caption."""
-    found = []
+    found: list[int] = []
     for vector, row in zip(vectors, rows, strict=True):
         if len(found) == NAMED:
             break
