@@ -264,6 +264,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "ENUM_NAME_OVERRIDES": {
         "RenderJobStatus": "generation.models.RenderJob.Status",
+        "RenderBatchStatus": "generation.models.RenderBatch.Status",
         "CreativeStatus": "generation.models.Creative.Status",
         "CreativeRejectReason": "generation.models.Creative.RejectReason",
         "CampaignStatus": "campaigns.models.Campaign.Status",
