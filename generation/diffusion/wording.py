@@ -17,9 +17,9 @@ DEFAULT_PALETTE = "sky blue"
 # What scenes are called in prompts; the first row with a word of the prompt wins.
 _SCENE_WORDS = {
     "podium": "podium|pedestal|stage|plinth",
-    "bokeh": "bokeh|lights?|neon|glow(?:ing)?|night|dusk|evening|festival|party|fireworks",
     "outdoor": "landscape|hills?|valley|meadow|forest|clearing|slope|lake|road|path|pitch|court|pool|"
     "mountains?|fields?|gardens?|park|beach|sea|sky|avenue|lookout|outdoors?|countryside|promenade|terrace|courtyard",
+    "bokeh": "bokeh|lights|neon|glow(?:ing)?|night|dusk|evening|festival|party|fireworks",
     "studio": "studio|room|interior|table|shelf|desk|worktop|workbench|hall|kitchen|"
     "corner|wall|cafe|greenhouse",
 }

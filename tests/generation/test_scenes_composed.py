@@ -62,7 +62,7 @@ def test_any_caption_is_read_back_as_the_plain_form(seed: int) -> None:
         (
             "soft 3D render, gentle studio light, tent, in a forest clearing at dusk, palette of deep green",
             "tent",
-            "tent before forest green bokeh lights, soft 3D render",
+            "tent in a forest green landscape with hills, soft 3D render",
         ),
         (
             "flat illustration, bicycle, in a winding country road",
