@@ -18,18 +18,17 @@ from itertools import combinations
 
 import numpy as np
 from PIL import Image
-from scipy.fft import dctn, idctn
 
 ID_DIGITS = 12  # hexadecimal: 48 bits
 CHECK_BITS = 16
 BITS = 4 * ID_DIGITS + CHECK_BITS
 AREAS = (64000, 24000, 8000, 3000)  # cells of the small copy: the larger where the picture has room for it
-ROOMY = 0.2  # cells a pixel at the most, so that half the size (0.25) still holds them all
+ROOMY = (
+    0.15  # cells a pixel at the most: half the size (0.25) holds them all, and 0.167 was lost in WebP at 80
+)
 DOUBTFUL_BITS = 4
-LOW, HIGH = (
-    0.15,
-    0.5,
-)  # of the small copy's highest frequency: below is seen, above is lost with half the size
+# Of the small copy's highest frequency: below is seen, above is lost with half the size.
+LOW, HIGH = 0.15, 0.5
 STEP = 60.0  # of the lattice: a quarter of it, 15, is what a projection may be moved before its bit turns
 LARGEST = 12.0  # grey levels of one pixel's change
 SOLVER_STEPS = 8
@@ -121,6 +120,8 @@ def _code_of(grid: tuple[int, int]) -> Code:
 
 
 def _projections(small: np.ndarray, code: Code) -> np.ndarray:
+    from scipy.fft import dctn  # not at the top: web processes import this module, and scipy weighs 40 MB
+
     places, signs = code
     projections: np.ndarray = (dctn(small, norm="ortho").ravel()[places] * signs).sum(1)
     return projections
@@ -128,6 +129,8 @@ def _projections(small: np.ndarray, code: Code) -> np.ndarray:
 
 def _field(weights: np.ndarray, grid: tuple[int, int], code: Code) -> np.ndarray:
     """The transpose of ``_projections``: a pattern of the small copy's size."""
+    from scipy.fft import idctn
+
     places, signs = code
     coefficients = np.zeros(grid[0] * grid[1])
     coefficients[places] = signs * weights[:, None]

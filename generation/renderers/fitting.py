@@ -52,7 +52,7 @@ def fitted_size(width: int, height: int, native_side: int | None, multiple: int 
 
 def side_multiple(pipeline: Any) -> int:
     """Transformers cut the latent picture into patches of two, so their sides go in doubled steps."""
-    factor = getattr(pipeline, "vae_scale_factor", None) or 8
+    factor = max(8, getattr(pipeline, "vae_scale_factor", None) or 8)  # diffusers takes no other sides
     return factor * 2 if getattr(pipeline, "transformer", None) is not None else factor
 
 

@@ -71,7 +71,7 @@ def test_a_media_link_opens_its_file_for_a_day_and_no_other(client):
 def test_every_page_of_the_sidebar_opens(alice_client, shop):
     from adplatform.navigation import NAVIGATION
 
-    admin_only = {"api-key-list", "member-list"}
+    admin_only = {"api-key-list", "member-list", "webhook-list"}
     for group in NAVIGATION:
         for entry in group.entries:
             expected = 403 if entry.url_name in admin_only else 200

@@ -17,6 +17,7 @@ from analytics.baselines import baseline_refresh
 from analytics.experiment_reports import report_compute, report_refresh, reports_refresh
 from analytics.experiment_services import experiment_decide, plan_make
 from analytics.models import Event, ExperimentReport
+from analytics.rollups import rollups_rebuild
 from campaigns.experiment_services import experiment_start, experiment_stop, experiments_finish
 from campaigns.models import Experiment, ExperimentRecord
 from campaigns.serving.loading import snapshot_load
@@ -395,4 +396,5 @@ def test_made_up_shoppers_are_named_on_every_page_that_counts_them(alice_client,
 
     assert marks() == [False, False]
     Event.objects.filter(experiment_id=experiment.pk).update(is_simulated=True)
+    rollups_rebuild(advertiser_id=shop.pk)
     assert marks() == [True, True]

@@ -109,11 +109,15 @@ def test_the_products_pixels_are_in_the_creative_and_the_painting_around_it(shop
     assert np.array_equal(shown[opaque], own[..., :3][opaque])
     scene = np.asarray(canvas.scene.crop(canvas.placed.box))
     beside = own[..., 3] == 0
-    assert np.array_equal(shown[beside], scene[beside]), "no second shadow"
+    # The content id moves a pixel by 13 levels at most; a shadow would be a darker region of many.
+    difference = shown[beside].astype(int) - scene[beside].astype(int)
+    assert np.abs(difference).max() <= 13
+    assert abs(difference.mean()) < 0.5, "no second shadow"
 
 
 def test_a_job_that_keeps_its_product_is_painted_around_it(shop, tiny_model, settings):
     settings.GENERATION_PICTURE_SIZE = 32
+    settings.GENERATION_REDRAWS_MAX = 0  # random weights draw what inspection may call blank
     brief = brief_for(shop, cutout=motif(), keeps_product=True, model=tiny_model, sizes=((300, 250),))
     job = services.render_request(advertiser=shop, brief=brief)
     assert services.render_execute("a")
