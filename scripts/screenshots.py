@@ -34,6 +34,12 @@ PAGES = {
     "experiments": "/experiments/",
     "experiment-new": "/experiments/new/",
     "placements": "/placements/",
+    "why-not-shown": "/placements/why/",
+    "batches": "/render-batches/",
+    "templates": "/templates/",
+    "headlines": "/headlines/",
+    "exchange-rates": "/exchange-rates/",
+    "webhooks": "/webhooks/",
     "brand-kit": "/brand/",
     "api-keys": "/keys/",
     "people": "/people/",
@@ -47,6 +53,7 @@ DETAILS = {
     "campaign": ("/campaigns/", "main table a, main .card a"),
     "render-job": ("/render-jobs/", "main table a"),
     "experiment": ("/experiments/", "main table a, main .card a"),
+    "batch": ("/render-batches/", "main table a, main .card a"),
     "creative": ("/creatives/", "a.picture-card, .picture-card a"),
 }
 WIDTHS = {"wide": 1280, "phone": 390}

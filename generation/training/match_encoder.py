@@ -32,8 +32,8 @@ class MatchConfig:
     """Every number that a run depends on."""
 
     batch: int = 128
-    alike: int = 32  # pictures of a batch on each ground
-    steps: int = 1_600
+    alike: int = 64  # pictures of a batch on each ground
+    steps: int = 2_700
     lr: float = 2e-3
     ema: float = 0.998
     device: str = "auto"

@@ -10,6 +10,15 @@ from generation import renderers
 from tests import factories
 
 
+@pytest.fixture(scope="session", autouse=True)
+def judge() -> None:
+    """Loaded before the first job: on a busy machine its first load may outlast a test's lease, whose
+    heartbeat cannot see a row of the test's own transaction."""
+    from generation.matching.scoring import scorer_get
+
+    scorer_get()
+
+
 @pytest.fixture(scope="session")
 def tiny_sd(tmp_path_factory) -> Path:
     """A Stable Diffusion folder of random weights: the real classes, a second to build, 32 x 32 pixels."""
