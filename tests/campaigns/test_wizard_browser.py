@@ -40,8 +40,8 @@ def browser(live_server, alice_client):
 def _wait(condition, seconds: float = 8.0):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        # The page may be swapped, or SQLite's shared memory be in the server's hands, at this instant.
-        with contextlib.suppress(OperationalError, WebDriverException):
+        # At this instant the page may not be there or be swapped, or the server hold SQLite's shared memory.
+        with contextlib.suppress(OperationalError, WebDriverException, IndexError):
             found = condition()
             if found:
                 return found
