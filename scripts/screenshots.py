@@ -92,6 +92,11 @@ def shoot(browser: webdriver.Chrome, width: int, target: Path) -> None:
         print(f"  {target.stem}: {overflow} px wider than the screen")
     resize(browser, width, min(height, MAX_HEIGHT))
     time.sleep(0.4)
+    end = time.monotonic() + 20  # previews are composed while they are asked for
+    while time.monotonic() < end and not browser.execute_script(
+        "return Array.from(document.images).every(image => image.complete)"
+    ):
+        time.sleep(0.2)
     picture = Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("RGB")
     picture.save(target, quality=72, method=6)
 
