@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.models import Advertiser
 from analytics import labels, selectors
+from analytics.funnel import Stage, funnel_make
 from analytics.models import Event
 from analytics.reach import Reach
 from analytics.report_query import ReportQuery
@@ -63,16 +64,6 @@ class Matrix:
     @property
     def rows(self) -> list[tuple[str, list[Cell]]]:
         return list(zip(self.segments, self.cells, strict=True))
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A step of the funnel with its share of the step before."""
-
-    name: str
-    count: int
-    share: float | None
-    width: str  # percent of the longest bar
 
 
 @dataclass(frozen=True)
@@ -141,7 +132,7 @@ def report_get(
         else [],
         leaders=_leaders(pk, leaders),
         matrix=_matrix(pk, pairs),
-        funnel=_funnel(totals),
+        funnel=funnel_make(decisions=None, counts=totals).stages,
         traffic=_traffic(totals, invalid),
         freshness=selectors.freshness_get(advertiser_id=pk),
         computed_at=timezone.now(),
@@ -195,23 +186,6 @@ def _matrix(advertiser_id: UUID, pairs: list[PairLine]) -> Matrix:
 
 def _busiest(impressions: dict[str, int]) -> list[str]:
     return sorted(impressions, key=lambda name: (-impressions[name], name))[:MATRIX_SIDE]
-
-
-def _funnel(totals: Totals) -> list[Stage]:
-    stages = (
-        ("Impressions", totals.impressions),
-        ("Viewable", totals.viewables),
-        ("Clicks", totals.clicks),
-        ("Conversions", totals.conversions),
-    )
-    longest = max(count for _, count in stages) or 1
-    before: int | None = None
-    funnel = []
-    for name, count in stages:
-        share = min(1.0, count / before) if before else None
-        funnel.append(Stage(name, count, share, f"{count / longest * 100:.2f}"))
-        before = count
-    return funnel
 
 
 def _traffic(totals: Totals, invalid: list[InvalidLine]) -> list[Traffic]:

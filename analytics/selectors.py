@@ -267,14 +267,26 @@ def campaigns_get(
     *, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]
 ) -> dict[UUID, Counts]:
     """Sums by campaign."""
-    currency = _currency(advertiser_id)
+    return _counts_by("campaign_id", advertiser_id, start, end, filters)
+
+
+def placements_get(
+    *, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]
+) -> dict[UUID, Counts]:
+    """Sums by placement."""
+    return _counts_by("placement_id", advertiser_id, start, end, filters)
+
+
+def _counts_by(
+    name: str, advertiser_id: UUID, start: date, end: date, filters: Filters
+) -> dict[UUID, Counts]:
     rows = (
         _rollups(advertiser_id, start, end, filters)
-        .filter(campaign_id__isnull=False)
-        .values("campaign_id")
-        .annotate(**_sums_in(currency))
+        .filter(**{f"{name}__isnull": False})
+        .values(name)
+        .annotate(**_sums_in(_currency(advertiser_id)))
     )
-    return {row.pop("campaign_id"): Counts(**row) for row in rows}
+    return {row.pop(name): Counts(**row) for row in rows}
 
 
 def invalid_get(

@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from analytics import beacons, exchange_rate_views, experiment_views, views
+from analytics import beacons, exchange_rate_views, experiment_views, funnel_views, views
 
 urlpatterns = [
     path("", views.overview, name="overview"),
     path("performance/", views.performance, name="performance"),
     path("performance/creatives/<uuid:creative_id>", views.creative_serves, name="creative-serves"),
     path("performance/export.csv", views.performance_export, name="performance-export"),
+    path("placements/funnels", funnel_views.placement_funnels, name="placement-funnels"),
     path("exchange-rates/", exchange_rate_views.exchange_rate_list, name="exchange-rate-list"),
     path(
         "exchange-rates/<uuid:rate_id>/remove/",
