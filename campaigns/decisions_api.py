@@ -30,7 +30,7 @@ from campaigns.serving.native import NativeAnswer, native_slot
 from campaigns.serving.reasons import NUMBERS, SENTENCES
 from campaigns.serving.snapshot import Snapshot
 from campaigns.serving.store import snapshots
-from campaigns.serving.tokens import payload_make, tokens_make
+from campaigns.serving.tokens import token_make, tokens_make
 from campaigns.serving.wire import (
     MAX_BODY_BYTES,
     CandidateAnswer,
@@ -70,7 +70,8 @@ def decisions_decide(request: HttpRequest) -> HttpResponse:
         asked = _body_read(request)
         snapshot = snapshots.get(caller.advertiser_id)
         # Global Privacy Control: the browser itself says no, whatever the consent ledger says.
-        is_opted_out = request.headers.get("Sec-GPC") == "1"
+        # (META: request.headers would parse every header first, a tenth of what the decision costs.)
+        is_opted_out = request.META.get("HTTP_SEC_GPC") == "1"
         context = _context_make(caller, asked, is_opted_out)
     except DomainError as error:
         response = problem_response(error.code, error.message, error.status, error.errors)
@@ -176,7 +177,7 @@ def _slot_answer(
             reason=answer.reason,
             candidates=candidates,
         )
-    impression_token, click_token = tokens_make(payload_make(decision_id, context, answer))
+    impression_token, click_token = tokens_make(token_make(decision_id, context, answer))
     creative = answer.creative
     return SlotAnswer(
         placement=answer.code,

@@ -16,10 +16,10 @@ from uuid import UUID
 
 from campaigns.serving.assignment import bucket, day_salt
 from campaigns.serving.context import ServeContext
-from campaigns.serving.eligibility import PROGRESS, dynamic_reason, eligible_now
+from campaigns.serving.eligibility import PROGRESS, dynamic_reason
 from campaigns.serving.experiments import Arm, RunningExperiment, experiment_apply, experiment_chances
 from campaigns.serving.limits import NO_REFUSALS, Limits, refusals
-from campaigns.serving.policies import Pick, fallback_chain, first_priority, propensities, weighted_pick
+from campaigns.serving.policies import Draw, fallback_chain
 from campaigns.serving.reasons import Reason
 from campaigns.serving.snapshot import Candidate, Slot, Snapshot, SnapshotCreative
 
@@ -110,14 +110,14 @@ def _slot_decide(
     if not slot.is_active:
         return SlotDecision(code, slot, reason=Reason.PLACEMENT_INACTIVE)
     draw = _draw(slot, context, on_page, closed)
-    if not draw:
+    if draw is None:
         reason = _furthest_reason(slot, context, on_page, closed)
         return SlotDecision(code, slot, reason=reason, products_before=before)
     if context.pseudonym:
         point = bucket(day_salt(slot.placement_id, context.now), context.pseudonym)
     else:
         point = rng.random()
-    pick: Pick = weighted_pick(draw, point)
+    pick = draw.pick(point)
     outcome = (
         experiment_apply(snapshot.experiments, pick.candidate, pick.propensity, slot, context)
         if snapshot.experiments
@@ -146,14 +146,13 @@ def _slot_decide(
 
 def _draw(
     slot: Slot, context: ServeContext, on_page: Set[UUID], closed: Mapping[Limits, Reason]
-) -> list[Candidate]:
-    """The candidates among which chance decides: one link of the chain, one priority."""
+) -> Draw | None:
+    """Among whom chance decides: one link of the chain, one priority."""
     for segment_id in fallback_chain(context.segment_ids):
-        eligible = eligible_now(slot.by_segment.get(segment_id, ()), context, on_page, closed)
-        if eligible:
-            return first_priority(eligible)
-    eligible = eligible_now(slot.house, context, on_page, closed)
-    return first_priority(eligible) if eligible else []
+        pool = slot.by_segment.get(segment_id)
+        if pool is not None and (draw := pool.draw(context, on_page, closed)) is not None:
+            return draw
+    return slot.house.draw(context, on_page, closed) if slot.house is not None else None
 
 
 def _furthest_reason(
@@ -191,12 +190,10 @@ def explain(context: ServeContext, answer: SlotDecision, snapshot: Snapshot) -> 
     return tuple(found)
 
 
-def _chances(
-    slot: Slot, context: ServeContext, draw: list[Candidate], snapshot: Snapshot
-) -> dict[UUID, float]:
+def _chances(slot: Slot, context: ServeContext, draw: Draw | None, snapshot: Snapshot) -> dict[UUID, float]:
     """By variant: the share of all draws in which it is shown."""
     chances: dict[UUID, float] = {}
-    for candidate, share in zip(draw, propensities(draw) if draw else (), strict=True):
+    for candidate, share in zip(draw.candidates, draw.shares, strict=True) if draw is not None else ():
         shown = experiment_chances(snapshot.experiments, candidate, slot, context)
         for variant_id, chance in shown.items():
             chances[variant_id] = chances.get(variant_id, 0.0) + share * chance

@@ -50,7 +50,7 @@ _lock = threading.Lock()
 
 def caller_of(request: HttpRequest, *, scope: str) -> Caller:
     """The owner of the request's key. Raises DomainError: 401 without a live key, 403 without the scope."""
-    header = request.headers.get("Authorization", "")
+    header = request.META.get("HTTP_AUTHORIZATION", "")
     # The digest, not the key, is kept: a memory dump holds no usable secret.
     digest = hashlib.sha256(header.encode()).digest()
     caller = _callers.get(digest)

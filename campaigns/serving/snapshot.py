@@ -16,6 +16,7 @@ from uuid import UUID
 from campaigns.serving.eligibility import LIVE, static_reason
 from campaigns.serving.experiments import RunningExperiment
 from campaigns.serving.limits import NO_DELIVERY, Delivery, Limits
+from campaigns.serving.policies import Pool, pool_make
 from campaigns.serving.reasons import Reason
 
 Size = tuple[int, int]
@@ -72,9 +73,9 @@ class Slot:
     width: int
     height: int
     is_active: bool
-    by_segment: Mapping[UUID | None, tuple[Candidate, ...]]
+    by_segment: Mapping[UUID | None, Pool]
     refused: tuple[tuple[Candidate, Reason], ...]
-    house: tuple[Candidate, ...] = ()
+    house: Pool | None = None
     # The pictures of one product in one campaign, by (campaign, product): what an experiment chooses among.
     by_product: Mapping[tuple[UUID, UUID], tuple[Candidate, ...]] = field(default_factory=dict)
 
@@ -85,7 +86,8 @@ class Slot:
     @property
     def candidates(self) -> Iterator[Candidate]:
         """All that may be shown at some moment to some shopper."""
-        return chain(*self.by_segment.values(), self.house)
+        pools = self.by_segment.values() if self.house is None else (*self.by_segment.values(), self.house)
+        return chain.from_iterable(pool.candidates for pool in pools)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +161,8 @@ def _slot_make(facts: SlotFacts, candidates: list[Candidate]) -> Slot:
         width=facts.width,
         height=facts.height,
         is_active=facts.is_active,
-        by_segment=MappingProxyType({key: tuple(found) for key, found in by_segment.items()}),
+        by_segment=MappingProxyType({key: pool_make(found) for key, found in by_segment.items()}),
         refused=tuple(refused),
-        house=tuple(house),
+        house=pool_make(house) if house else None,
         by_product=MappingProxyType({key: tuple(found) for key, found in by_product.items()}),
     )

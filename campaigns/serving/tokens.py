@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from adplatform.lib.tokens import tokens_sign
 from campaigns.serving.context import ServeContext
@@ -13,29 +14,52 @@ IMPRESSION = "impression"  # also carried by viewable events
 CLICK = "click"
 
 
-def payload_make(decision_id: UUID, context: ServeContext, answer: SlotDecision) -> dict[str, Any]:
-    """Everything an event has to know of the decision; the event outlives the rows it names."""
+class DecisionToken(msgspec.Struct, frozen=True, omit_defaults=True, rename={
+    "decision_id": "d", "advertiser_id": "a", "campaign_id": "c", "variant_id": "v", "creative_id": "cr",
+    "placement_id": "p", "segment_id": "s", "propensity": "pr", "shopper_pseudonym": "u",
+    "is_simulated": "sim", "experiment_id": "x", "arm": "xa",
+}):  # fmt: skip
+    """Everything an event has to know of its decision, in ASCII; the event outlives the rows it names."""
+
+    decision_id: UUID
+    advertiser_id: UUID
+    campaign_id: UUID
+    variant_id: UUID
+    creative_id: UUID
+    placement_id: UUID
+    segment_id: UUID | None = None
+    propensity: float | None = None
+    shopper_pseudonym: str = ""
+    is_simulated: bool = False
+    experiment_id: UUID | None = None
+    arm: str = ""
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def token_make(decision_id: UUID, context: ServeContext, answer: SlotDecision) -> DecisionToken:
+    """The token of a filled placement."""
     if answer.slot is None or answer.candidate is None or answer.creative is None:
         raise ValueError("an empty placement has no token")
-    segment_id = answer.candidate.segment_id
-    payload: dict[str, Any] = {
-        "d": str(decision_id),
-        "a": str(context.advertiser_id),
-        "c": str(answer.candidate.campaign_id),
-        "v": str(answer.candidate.variant_id),
-        "cr": str(answer.creative.id),
-        "p": str(answer.slot.placement_id),
-        "s": str(segment_id) if segment_id else None,
-        "pr": round(answer.propensity, 9),
-        "u": context.pseudonym,
-        "sim": context.is_simulated,
-    }
-    if answer.experiment is not None and answer.arm is not None:
-        payload |= {"x": str(answer.experiment.id), "xa": answer.arm.key}
-    return payload
+    takes_part = answer.experiment is not None and answer.arm is not None
+    return DecisionToken(
+        decision_id=decision_id,
+        advertiser_id=context.advertiser_id,
+        campaign_id=answer.candidate.campaign_id,
+        variant_id=answer.candidate.variant_id,
+        creative_id=answer.creative.id,
+        placement_id=answer.slot.placement_id,
+        segment_id=answer.candidate.segment_id,
+        propensity=round(answer.propensity, 9),
+        shopper_pseudonym=context.pseudonym,
+        is_simulated=context.is_simulated,
+        experiment_id=answer.experiment.id if takes_part else None,
+        arm=answer.arm.key if takes_part else "",
+    )
 
 
-def tokens_make(payload: dict[str, Any]) -> tuple[str, str]:
-    """The impression token and the click token."""
-    impression, click = tokens_sign(payload, purposes=(IMPRESSION, CLICK))
+def tokens_make(token: DecisionToken) -> tuple[str, str]:
+    """The signed impression token and the signed click token."""
+    impression, click = tokens_sign(_encode(token), purposes=(IMPRESSION, CLICK))
     return impression, click

@@ -37,7 +37,7 @@ def variant_of(external_id: str) -> Variant:
 def reasons(campaign) -> dict[str, Reason | None]:
     """By product: why its picture may not be shown, None when it may."""
     (slot,) = snapshot_load(campaign.advertiser_id).slots.values()
-    shown = [candidate for found in slot.by_segment.values() for candidate in found]
+    shown = list(slot.candidates)
     return dict.fromkeys(candidate.product_external_id for candidate in shown) | {
         candidate.product_external_id: reason for candidate, reason in slot.refused
     }

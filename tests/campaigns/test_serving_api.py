@@ -114,10 +114,7 @@ def test_the_two_tokens_say_the_same_and_serve_one_purpose_each(live, pk, shop):
         "v": str(variant.pk),
         "cr": answer["creative"]["id"],
         "p": str(placement.pk),
-        "s": None,
         "pr": 1.0,
-        "u": "",
-        "sim": False,
     }
     click_token = answer["click_url"].rpartition("/c/")[2]
     assert token_read(click_token, purpose="click", max_age=day) == payload
@@ -198,7 +195,8 @@ def test_without_consent_the_creative_is_generic_and_the_token_names_nobody(live
         payload = token_read(
             first(ask(pk, shopper=shopper))["impression_token"], purpose="impression", max_age=timedelta(1)
         )
-        assert (payload["v"], payload["s"], payload["u"]) == (str(generic.pk), None, "")
+        assert payload["v"] == str(generic.pk)
+        assert not {"s", "u"} & set(payload)
 
 
 def test_a_browsers_global_privacy_control_is_obeyed(live, pk, shop, hikers):

@@ -17,7 +17,7 @@ from campaigns.serving.assignment import bucket
 from campaigns.serving.eligibility import dynamic_reason, eligible_now
 from campaigns.serving.engine import decide, explain
 from campaigns.serving.limits import Limits
-from campaigns.serving.policies import propensities, weighted_pick
+from campaigns.serving.policies import draw_make, pool_make
 from campaigns.serving.reasons import NUMBERS, SENTENCES, Reason
 from tests.campaigns.serving_cast import (
     HERO,
@@ -197,10 +197,10 @@ WEIGHTS = st.floats(min_value=0, max_value=1e300, exclude_min=True, allow_subnor
 @given(st.lists(WEIGHTS, min_size=1, max_size=12), st.floats(min_value=0, max_value=1, exclude_max=True))
 def test_propensities_sum_to_one_and_the_pick_reports_its_own(weights, point):
     candidates = [candidate_of(number, weight=weight) for number, weight in enumerate(weights)]
-    shares = propensities(candidates)
-    assert sum(shares) == pytest.approx(1)
-    pick = weighted_pick(candidates, point)
-    assert pick.propensity == shares[candidates.index(pick.candidate)]
+    draw = draw_make(candidates)
+    assert sum(draw.shares) == pytest.approx(1)
+    pick = draw.pick(point)
+    assert pick.propensity == draw.shares[candidates.index(pick.candidate)]
     assert pick.propensity > 0
 
 
@@ -271,8 +271,22 @@ def test_the_fast_pass_agrees_with_the_rules(candidates, products_on_page):
     ]
 
 
+@given(
+    st.lists(
+        CANDIDATES.filter(lambda c: c.weight > 0), min_size=1, max_size=6, unique_by=lambda c: c.variant_id
+    ),
+    st.sets(st.integers(1, 40).map(lambda number: candidate_of(number).product_id), max_size=2),
+    st.sampled_from([{}, {SPENT: Reason.BUDGET_SPENT}]),
+)
+def test_the_draw_worked_out_ahead_is_the_draw_made_now(candidates, products_on_page, closed):
+    context = context_of(segment_ids=(HIKERS, RUNNERS))
+    eligible = eligible_now(candidates, context, products_on_page, closed)
+    draw = pool_make(candidates).draw(context, products_on_page, closed)
+    assert draw == (draw_make(eligible) if eligible else None)
+
+
 def _candidates(snapshot):
-    return [c for found in snapshot.slots["hero"].by_segment.values() for c in found]
+    return list(snapshot.slots["hero"].candidates)
 
 
 def test_every_reason_is_documented_for_storefront_developers(settings):

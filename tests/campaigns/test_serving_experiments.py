@@ -17,7 +17,7 @@ from campaigns.serving.engine import decide, explain
 from campaigns.serving.experiments import Arm, RunningExperiment, arm_of
 from campaigns.serving.reasons import Reason
 from campaigns.serving.snapshot import SlotFacts, snapshot_make
-from campaigns.serving.tokens import payload_make
+from campaigns.serving.tokens import token_make
 from tests.campaigns.serving_cast import HERO, NOW, SHOP, SIDE, SIZE, candidate_of, context_of
 
 HIKERS, TEA, RUNNERS = (uuid.UUID(int=n) for n in (7, 8, 9))
@@ -134,10 +134,11 @@ def test_a_shipped_arm_is_shown_to_everybody_and_recorded_for_nobody():
 
 def test_the_token_names_experiment_and_arm_only_for_those_who_take_part():
     answer = answer_of(snapshot_of(OWN, GENERIC))
-    payload = payload_make(uuid.uuid4(), context_of(pseudonym="someone"), answer)
-    assert (payload["x"], payload["xa"]) == (str(TEST.id), answer.arm.key)
+    token = token_make(uuid.uuid4(), context_of(pseudonym="someone"), answer)
+    assert (token.experiment_id, token.arm) == (TEST.id, answer.arm.key)
     plain = answer_of(snapshot_of(OWN, GENERIC, experiment=None))
-    assert not {"x", "xa"} & set(payload_make(uuid.uuid4(), context_of(), plain))
+    token = token_make(uuid.uuid4(), context_of(), plain)
+    assert (token.experiment_id, token.arm) == (None, "")
 
 
 def test_the_explanation_says_that_an_experiment_decided():

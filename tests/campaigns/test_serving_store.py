@@ -28,7 +28,7 @@ class Clock:
 
 
 def ready(snapshot, code="hero"):
-    return [c for found in snapshot.slots[code].by_segment.values() for c in found]
+    return list(snapshot.slots[code].candidates)
 
 
 def review(creative, to_status):
