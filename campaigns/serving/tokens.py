@@ -42,7 +42,7 @@ def token_make(decision_id: UUID, context: ServeContext, answer: SlotDecision) -
     """The token of a filled placement."""
     if answer.slot is None or answer.candidate is None or answer.creative is None:
         raise ValueError("an empty placement has no token")
-    takes_part = answer.experiment is not None and answer.arm is not None
+    experiment, arm = answer.experiment, answer.arm
     return DecisionToken(
         decision_id=decision_id,
         advertiser_id=context.advertiser_id,
@@ -54,8 +54,8 @@ def token_make(decision_id: UUID, context: ServeContext, answer: SlotDecision) -
         propensity=round(answer.propensity, 9),
         shopper_pseudonym=context.pseudonym,
         is_simulated=context.is_simulated,
-        experiment_id=answer.experiment.id if takes_part else None,
-        arm=answer.arm.key if takes_part else "",
+        experiment_id=experiment.id if experiment is not None and arm is not None else None,
+        arm=arm.key if experiment is not None and arm is not None else "",
     )
 
 
