@@ -1,20 +1,26 @@
 """Idempotency-Key: a request that is sent again is answered as before and done once.
 
 As at Stripe: the same key with the same request returns the stored answer, with another request 422, while
-the first is still being worked on 409; a lock expires, and keys are forgotten after a day. A request that is
-refused for what it says stores nothing, so that it may be corrected and sent under its key again.
+the first is still being worked on 409; a lock expires, and keys are forgotten after a day. A key belongs to
+one advertiser and one operation. A request that is refused for what it says stores nothing, so that it may be
+corrected and sent under its key again.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from functools import wraps
+from typing import Any, cast
 from uuid import UUID
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils import timezone
+from django.utils.datastructures import MultiValueDict
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -26,35 +32,28 @@ REPLAYED = "Idempotent-Replayed"
 KEY_LIMIT = 255
 LOCKED = timedelta(seconds=60)  # longer than any request is let to take
 KEPT = timedelta(hours=24)
+RETRY_AFTER = 2  # seconds
+
+Post = Callable[..., Response]
 
 
-def idempotent(request: Request, perform: Callable[[], tuple[int, dict[str, Any]]]) -> Response:
-    """The answer to a request, which ``perform`` makes as (status, JSON body) unless it is there already.
+def idempotent(post: Post) -> Post:
+    """Decorator of an API view's ``post``: with an Idempotency-Key it is done once.
 
-    The effect and its stored answer are one transaction. Raises DomainError ``idempotency_key_invalid``
-    (400), ``idempotency_key_reused`` (422), ``idempotency_in_flight`` (409), and what ``perform`` raises.
+    What ``post`` writes and the answer that is kept are one transaction, so a process that dies between the
+    two leaves neither. The view raises for every refusal; what it returns is kept. Raises DomainError
+    ``idempotency_key_invalid`` (400), ``idempotency_key_reused`` (422), ``idempotency_in_flight`` (409), and
+    what ``post`` raises.
     """
-    key = request.headers.get(HEADER, "")
-    if not key:
-        with transaction.atomic():
-            status, body = perform()
-        return Response(body, status=status)
-    if len(key) > KEY_LIMIT or not (key.isascii() and key.isprintable()):
-        raise DomainError("idempotency_key_invalid", f"At most {KEY_LIMIT} printable ASCII characters.")
-    advertiser_id = request.advertiser.pk  # type: ignore[attr-defined]
-    record = _begin(advertiser_id, key, _fingerprint(request), timezone.now())
-    if record.status is not None:
-        return Response(record.answer, status=record.status, headers={REPLAYED: "true"})
-    mine = IdempotentRequest.objects.filter(pk=record.pk, locked_until=record.locked_until)
-    try:
-        with transaction.atomic():
-            status, body = perform()
-            if not mine.update(status=status, answer=body):
-                raise _in_flight()  # ours took too long and another has it now: nothing of ours remains
-    except Exception:
-        mine.filter(status=None).delete()
-        raise
-    return Response(body, status=status)
+
+    @wraps(post)
+    def wrapped(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+        if HEADER not in request.headers:
+            return post(view, request, *args, **kwargs)
+        return _once(request, lambda: post(view, request, *args, **kwargs))
+
+    wrapped.is_idempotent = True  # type: ignore[attr-defined]
+    return wrapped
 
 
 def idempotent_requests_purge() -> int:
@@ -62,12 +61,40 @@ def idempotent_requests_purge() -> int:
     return IdempotentRequest.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]
 
 
-def _begin(advertiser_id: UUID, key: str, fingerprint: str, now: datetime) -> IdempotentRequest:
+def _once(request: Request, perform: Callable[[], Response]) -> Response:
+    key = request.headers[HEADER]
+    if not 0 < len(key) <= KEY_LIMIT or not (key.isascii() and key.isprintable()):
+        raise DomainError("idempotency_key_invalid", f"1 to {KEY_LIMIT} printable ASCII characters.")
+    record = _begin(
+        advertiser_id=request.advertiser.pk,  # type: ignore[attr-defined]
+        route=request._request.resolver_match.view_name,
+        key=key,
+        fingerprint=_fingerprint(request),
+        now=timezone.now(),
+    )
+    if record.status is not None:
+        return Response(record.answer, status=record.status, headers={REPLAYED: "true"})
+    mine = IdempotentRequest.objects.filter(pk=record.pk, locked_until=record.locked_until)
+    try:
+        with transaction.atomic():
+            response = perform()
+            if not mine.update(status=response.status_code, answer=_plain(response.data)):
+                raise _in_flight()  # ours took too long and another has it now: nothing of ours remains
+    except Exception:
+        mine.filter(status=None).delete()
+        raise
+    return response
+
+
+def _begin(
+    *, advertiser_id: UUID, route: str, key: str, fingerprint: str, now: datetime
+) -> IdempotentRequest:
     """Ours to do (``status`` None), or done. Raises DomainError 409 and 422."""
-    same_key = IdempotentRequest.objects.filter(advertiser_id=advertiser_id, key=key)
-    same_key.filter(created_at__lt=now - KEPT).delete()
+    same_key = IdempotentRequest.objects.filter(advertiser_id=advertiser_id, route=route, key=key)
+    if (old := same_key.filter(created_at__lt=now - KEPT)).exists():
+        old.delete()
     new = IdempotentRequest(
-        advertiser_id=advertiser_id, key=key, fingerprint=fingerprint, locked_until=now + LOCKED
+        advertiser_id=advertiser_id, route=route, key=key, fingerprint=fingerprint, locked_until=now + LOCKED
     )
     IdempotentRequest.objects.bulk_create([new], ignore_conflicts=True)
     found = same_key.first()
@@ -86,10 +113,34 @@ def _begin(advertiser_id: UUID, key: str, fingerprint: str, now: datetime) -> Id
 
 
 def _fingerprint(request: Request) -> str:
+    """SHA-256 of the path and of what the body says, files by their content."""
     # The parsed body: request.body cannot be read once DRF has parsed it.
-    text = f"{request.method} {request.get_full_path()} {request.data!r}"
-    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+    data = request.data
+    if isinstance(data, MultiValueDict):
+        data = {name: [_file_digest(value) for value in values] for name, values in data.lists()}
+    text = json.dumps([request.method, request.get_full_path(), data], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _file_digest(value: Any) -> Any:
+    if not isinstance(value, UploadedFile):
+        return value
+    digest = hashlib.sha256()
+    for chunk in value.chunks():
+        digest.update(chunk)
+    value.seek(0)
+    return [value.name, digest.hexdigest()]
+
+
+def _plain(data: Any) -> Any:
+    """What a view answers (dates, UUIDs), as it goes over the wire."""
+    return None if data is None else json.loads(cast(bytes, JSONRenderer().render(data)))
 
 
 def _in_flight() -> DomainError:
-    return DomainError("idempotency_in_flight", "The first request with this key is not done.", status=409)
+    return DomainError(
+        "idempotency_in_flight",
+        "The first request with this key is not done.",
+        status=409,
+        retry_after=RETRY_AFTER,
+    )

@@ -170,6 +170,7 @@ class WebhookDelivery(TenantModel):
 class IdempotentRequest(TenantModel):
     """A request that carried an Idempotency-Key: what it asked, and the answer once there is one."""
 
+    route = models.CharField(max_length=80, db_default="")  # the operation's name in the URL table
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64)  # SHA-256 of method, path and body
     locked_until = models.DateTimeField()  # a process that died with it blocks the key no longer than this
@@ -177,4 +178,6 @@ class IdempotentRequest(TenantModel):
     answer = models.JSONField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["advertiser", "key"], name="idempotent_request_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["advertiser", "route", "key"], name="idempotent_request_once")
+        ]

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.idempotency import idempotent
 from analytics.exchange_rates import Line, exchange_rate_delete, exchange_rates_set
 from analytics.models import ExchangeRate
 
@@ -62,6 +63,7 @@ class ExchangeRateListApi(generics.ListAPIView[ExchangeRate]):
         responses=RatesResultSerializer,
         description="All or none; a rate that is there is overwritten. Orders are counted anew.",
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         body = RatesInputSerializer(data=request.data)
         body.is_valid(raise_exception=True)

@@ -12,6 +12,7 @@ from rest_framework import generics, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.idempotency import idempotent
 from accounts.models import Advertiser, User
 from adplatform.lib.errors import DomainError
 from analytics import experiment_services
@@ -148,6 +149,7 @@ class ExperimentListApi(TenantApi):
         responses={201: ExperimentOutput},
         tags=["experiments"],
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         data = self.checked(ExperimentInput)
         data["arms"] = [ArmPlan(**arm) for arm in data["arms"]]
@@ -191,6 +193,7 @@ class ExperimentStartApi(TenantApi):
         responses=ExperimentOutput,
         tags=["experiments"],
     )
+    @idempotent
     def post(self, request: Request, experiment_id: UUID) -> Response:
         campaigns_services.experiment_start(
             advertiser=self.advertiser, experiment_id=experiment_id, now=timezone.now(), user=self.person
@@ -208,6 +211,7 @@ class ExperimentStopApi(TenantApi):
         responses=ExperimentOutput,
         tags=["experiments"],
     )
+    @idempotent
     def post(self, request: Request, experiment_id: UUID) -> Response:
         campaigns_services.experiment_stop(
             advertiser=self.advertiser,
@@ -229,6 +233,7 @@ class ExperimentDecideApi(TenantApi):
         responses=ExperimentOutput,
         tags=["experiments"],
     )
+    @idempotent
     def post(self, request: Request, experiment_id: UUID) -> Response:
         experiment_services.experiment_decide(
             advertiser=self.advertiser,
@@ -267,6 +272,7 @@ class ExperimentReportApi(TenantApi):
         responses={202: None},
         tags=["experiments"],
     )
+    @idempotent
     def post(self, request: Request, experiment_id: UUID) -> Response:
         experiment_services.report_request(
             advertiser=self.advertiser, experiment_id=experiment_id, now=timezone.now()

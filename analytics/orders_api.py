@@ -11,27 +11,18 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.idempotency import HEADER, idempotent
+from accounts.idempotency import idempotent
 from adplatform.lib.errors import DomainError
 from analytics import services
 from analytics.intake import MAX_VALUE_CENTS, Batch, EventItem, Sender, batch_check
 from analytics.models import Event
 from profiles.pseudonyms import SHOPPER_KEY_LIMIT
-
-_KEY = OpenApiParameter(
-    HEADER,
-    OpenApiTypes.STR,
-    OpenApiParameter.HEADER,
-    description="Your own random text for this request. Sent again with the same body within 24 hours, the "
-    "stored answer comes back; with another body 422, while the first is being worked on 409.",
-)
 
 
 class RefundInputSerializer(serializers.Serializer[Any]):
@@ -59,7 +50,7 @@ class OrderEventSerializer(serializers.Serializer[Any]):
     occurred_at = serializers.DateTimeField()
 
 
-def _record(request: Request, kind: str, fields: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+def _record(request: Request, kind: str, fields: dict[str, Any]) -> Response:
     """201 for a new event, 200 for one that was there. Raises DomainError with an item's code."""
     advertiser = request.advertiser  # type: ignore[attr-defined]
     sender = Sender(
@@ -82,7 +73,7 @@ def _record(request: Request, kind: str, fields: dict[str, Any]) -> tuple[int, d
         "invalid_reason": stored.invalid_reason,
         "occurred_at": stored.occurred_at.isoformat(),
     }
-    return (201 if result.accepted else 200), body
+    return Response(body, status=201 if result.accepted else 200)
 
 
 class ConversionApi(APIView):
@@ -91,16 +82,14 @@ class ConversionApi(APIView):
     @extend_schema(
         operation_id="conversion_record",
         tags=["events"],
-        parameters=[_KEY],
         request=ConversionInputSerializer,
         responses={200: OrderEventSerializer, 201: OrderEventSerializer},
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         body = ConversionInputSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        return idempotent(
-            request, lambda: _record(request, Event.Kind.CONVERSION.value, dict(body.validated_data))
-        )
+        return _record(request, Event.Kind.CONVERSION.value, dict(body.validated_data))
 
 
 class RefundApi(APIView):
@@ -109,13 +98,11 @@ class RefundApi(APIView):
     @extend_schema(
         operation_id="refund_record",
         tags=["events"],
-        parameters=[_KEY],
         request=RefundInputSerializer,
         responses={200: OrderEventSerializer, 201: OrderEventSerializer},
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         body = RefundInputSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        return idempotent(
-            request, lambda: _record(request, Event.Kind.REFUND.value, dict(body.validated_data))
-        )
+        return _record(request, Event.Kind.REFUND.value, dict(body.validated_data))

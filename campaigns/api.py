@@ -12,6 +12,7 @@ from rest_framework import generics, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.idempotency import idempotent
 from accounts.models import Advertiser, User
 from campaigns.models import Campaign
 from campaigns.planning import VARIANTS_MAX, campaign_plan
@@ -102,6 +103,7 @@ class CampaignListApi(TenantApi):
         responses={201: CampaignOutput},
         tags=["campaigns"],
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         campaign = campaign_create(
             advertiser=self.advertiser, created_by=self.person, **self.checked(CampaignInput)
@@ -184,6 +186,7 @@ class CampaignGenerateApi(TenantApi):
         responses={202: CampaignGenerateOutput},
         tags=["campaigns"],
     )
+    @idempotent
     def post(self, request: Request, campaign_id: UUID) -> Response:
         result = campaign_generate(
             advertiser=self.advertiser,
@@ -206,6 +209,7 @@ class CampaignLaunchApi(TenantApi):
         responses=CampaignOutput,
         tags=["campaigns"],
     )
+    @idempotent
     def post(self, request: Request, campaign_id: UUID) -> Response:
         return Response(
             _campaign_rows([campaign_launch(advertiser=self.advertiser, campaign_id=campaign_id)])[0]
@@ -224,6 +228,7 @@ class CampaignPauseApi(TenantApi):
         responses=CampaignOutput,
         tags=["campaigns"],
     )
+    @idempotent
     def post(self, request: Request, campaign_id: UUID) -> Response:
         return Response(
             _campaign_rows([campaign_pause(advertiser=self.advertiser, campaign_id=campaign_id)])[0]
@@ -242,6 +247,7 @@ class CampaignEndApi(TenantApi):
         responses=CampaignOutput,
         tags=["campaigns"],
     )
+    @idempotent
     def post(self, request: Request, campaign_id: UUID) -> Response:
         return Response(
             _campaign_rows([campaign_end(advertiser=self.advertiser, campaign_id=campaign_id)])[0]
@@ -289,6 +295,7 @@ class PlacementListApi(TenantApi):
         responses={201: PlacementOutput},
         tags=["placements"],
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         placement = placement_create(advertiser=self.advertiser, **self.checked(PlacementInput))
         return Response(PlacementOutput(placement).data, status=status.HTTP_201_CREATED)

@@ -10,6 +10,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.idempotency import idempotent
 from adplatform.lib.errors import DomainError
 from adplatform.lib.json_bodies import StrictJSONParser
 from campaigns.api import TenantApi
@@ -90,6 +91,7 @@ class CatalogImportListApi(TenantApi):
         responses={201: CatalogImportDetailOutput},
         tags=["catalogue"],
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         given = self.checked(CatalogImportInput)
         record = catalog_preview_upload(
@@ -132,6 +134,7 @@ class CatalogImportApplyApi(TenantApi):
         responses=CatalogImportDetailOutput,
         tags=["catalogue"],
     )
+    @idempotent
     def post(self, request: Request, import_id: UUID) -> Response:
         record = catalog_import_get(advertiser_id=self.advertiser.pk, import_id=import_id)
         return Response(self.get_serializer(catalog_apply(catalog_import=record)).data)

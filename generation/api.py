@@ -11,6 +11,7 @@ from rest_framework import generics, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.idempotency import idempotent
 from accounts.models import Advertiser, User
 from adplatform.lib.errors import DomainError
 from adplatform.lib.media import media_url
@@ -146,6 +147,7 @@ class RenderJobCancelApi(_RenderJobsApi):
         request=None,
         responses=RenderJobDetailOutput,
     )
+    @idempotent
     def post(self, request: Request, job_id: UUID) -> Response:
         return self.answer(services.render_cancel(advertiser=self.advertiser, job_id=job_id))
 
@@ -161,6 +163,7 @@ class RenderJobRetryApi(_RenderJobsApi):
         request=None,
         responses=RenderJobDetailOutput,
     )
+    @idempotent
     def post(self, request: Request, job_id: UUID) -> Response:
         return self.answer(services.render_retry(advertiser=self.advertiser, job_id=job_id))
 
@@ -176,6 +179,7 @@ class RenderJobCheckApi(_RenderJobsApi):
         request=None,
         responses={202: RenderJobDetailOutput},
     )
+    @idempotent
     def post(self, request: Request, job_id: UUID) -> Response:
         person = request.user if isinstance(request.user, User) else None
         check = services.render_check(advertiser=self.advertiser, job_id=job_id, requested_by=person)

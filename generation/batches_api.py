@@ -10,6 +10,7 @@ from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.idempotency import idempotent
 from accounts.models import Advertiser
 from generation import batch_selectors as selectors
 from generation import render_batches
@@ -118,6 +119,7 @@ class RenderBatchPauseApi(_BatchesApi):
         request=None,
         responses=RenderBatchDetailOutput,
     )
+    @idempotent
     def post(self, request: Request, batch_id: UUID) -> Response:
         return self.answer(render_batches.batch_pause(advertiser=self.advertiser, batch_id=batch_id))
 
@@ -132,6 +134,7 @@ class RenderBatchResumeApi(_BatchesApi):
         request=None,
         responses=RenderBatchDetailOutput,
     )
+    @idempotent
     def post(self, request: Request, batch_id: UUID) -> Response:
         return self.answer(render_batches.batch_resume(advertiser=self.advertiser, batch_id=batch_id))
 
@@ -146,6 +149,7 @@ class RenderBatchCancelApi(_BatchesApi):
         request=None,
         responses=RenderBatchDetailOutput,
     )
+    @idempotent
     def post(self, request: Request, batch_id: UUID) -> Response:
         return self.answer(render_batches.batch_cancel(advertiser=self.advertiser, batch_id=batch_id))
 
@@ -161,6 +165,7 @@ class RenderBatchPriorityApi(_BatchesApi):
         request=PriorityInput,
         responses=RenderBatchDetailOutput,
     )
+    @idempotent
     def post(self, request: Request, batch_id: UUID) -> Response:
         given = self.given(PriorityInput)
         return self.answer(
@@ -180,6 +185,7 @@ class RenderBatchRetryApi(_BatchesApi):
         request=RetryInput,
         responses=RetryOutput,
     )
+    @idempotent
     def post(self, request: Request, batch_id: UUID) -> Response:
         count = render_batches.batch_retry(
             advertiser=self.advertiser, batch_id=batch_id, **self.given(RetryInput)

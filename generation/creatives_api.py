@@ -13,6 +13,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.idempotency import idempotent
 from accounts.models import Advertiser, ApiKey, User
 from accounts.permissions import REVIEWING_ROLES
 from adplatform.lib.errors import DomainError
@@ -221,6 +222,7 @@ class CreativeApproveApi(_CreativesApi):
         request=ApproveInput,
         responses=CreativeOutput,
     )
+    @idempotent
     def post(self, request: Request, creative_id: UUID) -> Response:
         if self.person is None:
             raise DomainError(
@@ -244,6 +246,7 @@ class CreativeRejectApi(_CreativesApi):
         request=RejectInput,
         responses=CreativeOutput,
     )
+    @idempotent
     def post(self, request: Request, creative_id: UUID) -> Response:
         return self.answer(
             review.creative_reject(
@@ -265,6 +268,7 @@ class CreativeWithdrawApi(_CreativesApi):
         request=WithdrawInput,
         responses=CreativeOutput,
     )
+    @idempotent
     def post(self, request: Request, creative_id: UUID) -> Response:
         return self.answer(
             review.creative_withdraw(
@@ -346,6 +350,7 @@ class CreativeCommentApi(_CreativesApi):
         request=CommentInput,
         responses={201: ReviewRecordOutput},
     )
+    @idempotent
     def post(self, request: Request, creative_id: UUID) -> Response:
         record = review.creative_comment(
             advertiser=self.advertiser,
@@ -368,6 +373,7 @@ class RenderJobCopyApi(_CreativesApi):
         request=CopyInput,
         responses=CreativeOutput(many=True),
     )
+    @idempotent
     def post(self, request: Request, job_id: UUID) -> Response:
         made = copy_edits.copy_edit(
             advertiser=self.advertiser, job_id=job_id, editor=self.person, **self.given(CopyInput)

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.idempotency import idempotent
 from accounts.models import ApiKey
 from adplatform.lib.errors import DomainError
 from profiles import services
@@ -99,6 +100,7 @@ class ConsentListApi(APIView):
         request=ConsentInputSerializer,
         responses={201: ConsentSerializer},
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         """Record an answer. A withdrawal takes effect at once and forgets what was learnt."""
         serializer = ConsentInputSerializer(data=request.data)

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.idempotency import idempotent
 from accounts.models import ApiKey
 from profiles import services
 from profiles.models import Segment
@@ -58,6 +59,7 @@ class SegmentListApi(GenericAPIView[Segment]):
         request=SegmentInputSerializer,
         responses={201: SegmentSerializer},
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         """Make a segment by a rule; its size is known when this answers."""
         serializer = SegmentInputSerializer(data=request.data)

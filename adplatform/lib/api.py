@@ -27,7 +27,10 @@ def problem_response(
 def problem_exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: every refusal becomes problem+json with a stable code (RFC 9457)."""
     if isinstance(exc, DomainError):
-        return _problem(exc.code, exc.message, exc.status, exc.errors)
+        refusal = _problem(exc.code, exc.message, exc.status, exc.errors)
+        if exc.retry_after is not None:
+            refusal["Retry-After"] = str(exc.retry_after)
+        return refusal
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()
     elif isinstance(exc, PermissionDenied):

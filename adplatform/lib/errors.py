@@ -9,17 +9,24 @@ from typing import Any
 class DomainError(Exception):
     """A refusal with a stable code, a sentence for a person, and an HTTP status for the edges.
 
-    ``errors`` may carry one message a field.
+    ``errors`` may carry one message a field, ``retry_after`` the seconds until asking again may succeed.
     """
 
     def __init__(
-        self, code: str, message: str, *, status: int = 400, errors: Mapping[str, Any] | None = None
+        self,
+        code: str,
+        message: str,
+        *,
+        status: int = 400,
+        errors: Mapping[str, Any] | None = None,
+        retry_after: int | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = status
         self.errors = dict(errors or {})
+        self.retry_after = retry_after
 
 
 class NotFound(DomainError):
