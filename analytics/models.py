@@ -144,16 +144,33 @@ class DailyRollup(RollupSums):
         indexes = [models.Index(fields=["advertiser", "day"], name="daily_rollup_by_day")]
 
 
-class HourlyInvalid(RollupKey):
-    """What was kept but not counted in one hour, by kind and reason; rebuilt together with HourlyRollup."""
+class InvalidSums(RollupKey):
+    """What was kept but not counted in a period, by kind and reason; rebuilt together with RollupSums."""
 
-    hour = models.DateTimeField()
     kind = models.CharField(max_length=10, choices=Event.Kind)
     reason = models.CharField(max_length=40)
     events = models.PositiveIntegerField(default=0)
 
     class Meta:
+        abstract = True
+
+
+class HourlyInvalid(InvalidSums):
+    """Of one hour, from the events."""
+
+    hour = models.DateTimeField()
+
+    class Meta:
         indexes = [models.Index(fields=["advertiser", "hour"], name="hourly_invalid_by_hour")]
+
+
+class DailyInvalid(InvalidSums):
+    """Of one UTC day, from its hours."""
+
+    day = models.DateField()
+
+    class Meta:
+        indexes = [models.Index(fields=["advertiser", "day"], name="daily_invalid_by_day")]
 
 
 class ReachSketch(TenantModel):

@@ -20,7 +20,9 @@ from analytics.models import Event
 from analytics.orders import Order, chunks, order_values, refund_problems
 
 KEY = ("campaign_id", "variant_id", "creative_id", "placement_id", "segment_id", "device", "is_simulated")
-INVALID_KEY = ("kind", "invalid_reason", *(name for name in KEY if name not in ("variant_id", "creative_id")))
+_SHOWN_IN = tuple(name for name in KEY if name not in ("variant_id", "creative_id"))
+INVALID_KEY = ("kind", "invalid_reason", *_SHOWN_IN)  # of the events
+REASON_KEY = ("kind", "reason", *_SHOWN_IN)  # of the roll-ups
 TOUCH_KINDS = (Event.Kind.CLICK, Event.Kind.VIEWABLE)
 # Between the making of a row and its commit; nothing waits longer for the database than its time-out.
 COMMIT_DELAY = timedelta(minutes=2)

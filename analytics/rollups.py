@@ -21,6 +21,7 @@ from accounts.models import Advertiser
 from analytics import reach
 from analytics.dirty_hours import hours_mark
 from analytics.models import (
+    DailyInvalid,
     DailyReach,
     DailyRollup,
     DirtyHour,
@@ -29,7 +30,7 @@ from analytics.models import (
     HourlyReach,
     HourlyRollup,
 )
-from analytics.rollup_hours import KEY, Hour, hour_compute
+from analytics.rollup_hours import KEY, REASON_KEY, Hour, hour_compute
 
 SUMS = (
     "impressions",
@@ -136,13 +137,17 @@ def _swap_hour(advertiser_id: UUID, hour: Hour, computed_at: datetime) -> None:
 def _swap_day(advertiser_id: UUID, day: date, computed_at: datetime) -> None:
     common = {"advertiser_id": advertiser_id, "day": day}
     hours = {"advertiser_id": advertiser_id, "hour__gte": _start(day), "hour__lt": _end(day)}
-    for model in (DailyRollup, DailyReach):
+    for model in (DailyRollup, DailyInvalid, DailyReach):
         model._default_manager.filter(**common).delete()
     groups = (*KEY, "currency")
     rows: Any = HourlyRollup.objects.filter(**hours).order_by(*groups).values(*groups)
     DailyRollup.objects.bulk_create(
         DailyRollup(**common, computed_at=computed_at, **row)
         for row in rows.annotate(**{name: Sum(name) for name in SUMS})
+    )
+    left_out: Any = HourlyInvalid.objects.filter(**hours).order_by(*REASON_KEY).values(*REASON_KEY)
+    DailyInvalid.objects.bulk_create(
+        DailyInvalid(**common, **row) for row in left_out.annotate(events=Sum("events"))
     )
     sketches: dict[UUID | None, list[bytes | memoryview]] = {}
     for campaign_id, sketch in HourlyReach.objects.filter(**hours).values_list("campaign_id", "sketch"):

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import Advertiser
 from analytics.freshness import waiting_since
-from analytics.models import DailyReach, DailyRollup, DirtyHour, HourlyInvalid, HourlyRollup
+from analytics.models import DailyInvalid, DailyReach, DailyRollup, DirtyHour, HourlyRollup
 from analytics.reach import NOBODY, Reach, estimate, merge
 from analytics.report_query import GENERIC, Filters
 from analytics.stats.intervals import Rate, wilson
@@ -294,7 +294,9 @@ def invalid_get(
 ) -> list[InvalidLine]:
     """What was kept but not counted, by kind and reason."""
     rows = (
-        _filtered(HourlyInvalid.objects.filter(advertiser_id=advertiser_id, **_hours(start, end)), filters)
+        _filtered(
+            DailyInvalid.objects.filter(advertiser_id=advertiser_id, day__gte=start, day__lte=end), filters
+        )
         .values("kind", "reason")
         .annotate(count=Sum("events"))
         .order_by("kind", "-count", "reason")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from adplatform.lib.ids import uuid7
 from analytics import rollups, selectors
-from analytics.models import DailyRollup, DirtyHour, Event, HourlyInvalid, HourlyRollup
+from analytics.models import DailyInvalid, DailyRollup, DirtyHour, Event, HourlyInvalid, HourlyRollup
 from analytics.services import events_record
 from analytics.tracking import IncomingEvent
 from profiles.models import Shopper
@@ -60,7 +60,7 @@ def rows_of(shop):
         names = [field.attname for field in model._meta.fields if field.attname not in left_out]
         return sorted(map(str, model.objects.filter(advertiser=shop).values_list(*names)))
 
-    return plain(DailyRollup), plain(HourlyRollup), plain(HourlyInvalid)
+    return plain(DailyRollup), plain(HourlyRollup), plain(HourlyInvalid), plain(DailyInvalid)
 
 
 def test_an_order_counts_on_its_day_for_the_creative_that_led_to_it(shop):
