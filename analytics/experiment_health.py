@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from analytics.stats.frequentist import compare
-from analytics.stats.samplecheck import split_check
+from analytics.stats.samplecheck import SRM_FAIL, independence_p, split_check
 from analytics.stats.statistics import Sums
 from analytics.words import probability_words, share_words
 
@@ -19,6 +19,7 @@ MIXED_WARN = 0.01
 BALANCE_P = 0.001
 STALE_AFTER = timedelta(hours=24)
 INVALID_WARN = 0.3
+INVALID_LABEL = "Not counted by arm (robots, repeats)"
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,12 @@ class Check:
         return asdict(self)
 
 
-def split(counts: Sequence[int], weights: Sequence[float]) -> Check:
-    """Sample-ratio mismatch, on shoppers, over all arms."""
+def split(
+    counts: Sequence[int],
+    weights: Sequence[float],
+    slices: Mapping[tuple[str, str], Sequence[int]] | None = None,
+) -> Check:
+    """Sample-ratio mismatch, on shoppers, over all arms. On a failure the slices tell where to look."""
     found = split_check(counts, weights)
     shown = " : ".join(f"{count:,}" for count in counts)
     label = "Split of the shoppers"
@@ -47,8 +52,16 @@ def split(counts: Sequence[int], weights: Sequence[float]) -> Check:
         FAIL: "Something lets shoppers of one arm go missing. Find it before reading any figure.",
         WARN: "Keep an eye on it; below p = 0.001 the figures may not be used.",
     }.get(found.level, "")
+    if found.level == FAIL and (place := _worst_slice(weights, slices or {})):
+        advice += f" It is worst where {place}."
     words = probability_words(found.p)
     return Check("split", label, found.level, f"{shown} where {planned} were planned ({words}).", advice)
+
+
+def _worst_slice(weights: Sequence[float], slices: Mapping[tuple[str, str], Sequence[int]]) -> str:
+    tested = [(split_check(counts, weights).p, part) for part, counts in slices.items()]
+    found = [(p, f"{name} is {value}") for p, (name, value) in tested if p is not None and p < SRM_FAIL]
+    return min(found)[1] if found else ""
 
 
 def mixed(count: int, kept: int) -> Check:
@@ -96,28 +109,47 @@ def invalid(counts: Mapping[str, tuple[int, int]]) -> Check:
     """Events that were kept but not counted (robots, repeats), by arm: (invalid, all)."""
     shares = {arm: bad / total if total else 0.0 for arm, (bad, total) in counts.items()}
     shown = ", ".join(f"{arm} {share_words(share)}" for arm, share in shares.items()) or "none"
+    p = independence_p([(bad, total - bad) for bad, total in counts.values()])
+    if p is not None and p < BALANCE_P:
+        advice = "The arms differ: robots or repeats of one arm may hide or make a difference."
+        return Check(
+            "invalid", INVALID_LABEL, WARN, f"Share of events: {shown} ({probability_words(p)}).", advice
+        )
     level = WARN if max(shares.values(), default=0.0) > INVALID_WARN else OK
     advice = "Much of the traffic is robots or repeats; look at the traffic report." if level == WARN else ""
-    return Check("invalid", "Not counted (robots, repeats)", level, f"Share of events: {shown}.", advice)
+    return Check("invalid", INVALID_LABEL, level, f"Share of events: {shown}.", advice)
 
 
-def balance(before: Sequence[Sums], labels: Sequence[str]) -> Check:
-    """Did the arms click alike before the start? If not, the split itself is broken."""
+def balance(before: Mapping[str, Sequence[Sums]], labels: Sequence[str]) -> Check:
+    """Did the arms behave alike before the start, by the metrics that decide?"""
     label = "Balance before the start"
-    seen = [sums.n for sums in before]
+    seen = [sums.n for arms in before.values() for sums in arms]
     if min(seen, default=0) < MIN_SHOPPERS:
         return Check("balance", label, UNKNOWN, "Too few of these shoppers were seen before the start.")
-    tested = [(compare(before[0], other).p, name) for other, name in zip(before[1:], labels[1:], strict=True)]
+    tested = [
+        (compare(arms[0], other).p, f"{metric} of {name}")
+        for metric, arms in before.items()
+        for other, name in zip(arms[1:], labels[1:], strict=True)
+    ]
     found = [(p, name) for p, name in tested if p is not None]
     if not found:
-        return Check("balance", label, UNKNOWN, "There were too few clicks before the start.")
+        return Check("balance", label, UNKNOWN, "There were too few clicks or orders before the start.")
     p, name = min(found)
-    words = f"In the 14 days before, the click rate of {name} differed most ({probability_words(p)})."
+    words = f"In the 14 days before, “{name}” differed most ({probability_words(p)})."
     if p < BALANCE_P / len(tested):
         return Check("balance", label, FAIL, words, "The arms differed before anything was shown.")
     return Check("balance", label, OK, words)
 
 
-def unchanged() -> Check:
-    """The product refuses such changes, so there is nothing to find; the page says so."""
-    return Check("unchanged", "Same split throughout", OK, "Weights and metrics cannot change while it runs.")
+def unchanged(pictures: int, weights: int = 0) -> Check:
+    """The split cannot change while it runs; the pictures and the draw's weights around it can."""
+    label = "Nothing changed in the middle"
+    found = []
+    if pictures:
+        found.append(f"{pictures} variant{'s' if pictures > 1 else ''} got another picture in the middle.")
+    if weights:
+        found.append(f"The draw's weights changed {weights} time{'s' if weights > 1 else ''}.")
+    if not found:
+        return Check("unchanged", label, OK, "Split, pictures and weights stayed as they were.")
+    advice = "Both arms saw it at the same time, so the comparison holds; what it is about changed."
+    return Check("unchanged", label, WARN, " ".join(found), advice)

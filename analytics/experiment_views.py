@@ -16,6 +16,7 @@ from accounts.permissions import WRITING_ROLES, MemberRequest, member_required
 from adplatform.lib.errors import DomainError, NotFound
 from analytics import experiment_services
 from analytics.experiment_forms import DESIGNS, ExperimentForm, PlanForm
+from analytics.experiment_metrics import metric_unit
 from analytics.simulated import has_simulated_traffic
 from campaigns import experiment_services as campaigns_services
 from campaigns.experiment_selectors import experiment_get, experiment_list
@@ -213,6 +214,11 @@ def _detail_context(request: MemberRequest, experiment_id: UUID) -> dict[str, An
         from analytics.experiment_charts import charts_make  # plotly: only this page pays for it
 
         charts = charts_make(content)
+    metrics = content.get("metrics", [])
+    for metric in metrics:  # frozen before metrics had a unit
+        metric.setdefault("unit", metric_unit(metric["metric"]))
+    asked = request.GET.get("by", "")
+    by = next((m for m in metrics if m["metric"] == asked), metrics[0] if metrics else None)
     arms = list(experiment.arms.all())
     total = sum(arm.weight for arm in arms)
     return {
@@ -224,6 +230,10 @@ def _detail_context(request: MemberRequest, experiment_id: UUID) -> dict[str, An
         "report": report,
         "content": content,
         "charts": charts,
+        "secondary": [metric for metric in metrics if metric["role"] == "secondary"],
+        "by": by["metric"] if by else "",
+        "by_unit": by.get("unit", "rate") if by else "rate",
+        "exploration": [r for r in content.get("dimensions", []) if by and r["metric"] == by["metric"]],
         "currency": request.advertiser.currency,
         "guardrails": [
             (Experiment.Metric(rail["metric"]).label, rail["margin_rate"]) for rail in experiment.guardrails

@@ -219,6 +219,7 @@ class ExperimentReport(TenantModel):
 
     experiment = models.OneToOneField("campaigns.Experiment", on_delete=models.CASCADE, related_name="report")
     content = models.JSONField()
+    sums = models.JSONField(default=dict)  # what the content was made from: analytics.experiment_figures
     computed_at = models.DateTimeField()
     requested_at = models.DateTimeField(null=True, blank=True)  # somebody waits for a newer one
 

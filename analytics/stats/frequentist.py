@@ -7,11 +7,14 @@ the absolute interval by the control's mean would be too narrow.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
-from analytics.stats.statistics import Sums, finite
+from analytics.stats.statistics import Estimate, Sums, estimate_of, finite
 
 CONFIDENCE = 0.95
+MIN_NORMAL = 100  # shoppers an arm
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class Comparison:
 def compare(control: Sums, treatment: Sums, *, confidence: float = CONFIDENCE) -> Comparison:
     """Welch's test on means, the delta method on ratios; unequal variances."""
     if not _is_comparable(control, treatment):
+        if all(sums.n >= MIN_NORMAL for sums in (control, treatment)):  # revenue below zero, for one
+            return compare_estimates(estimate_of(control), estimate_of(treatment))
         return Comparison(difference=_difference(control, treatment), lift=_lift(control, treatment))
     import tea_tasting as tt
 
@@ -49,6 +54,43 @@ def compare(control: Sums, treatment: Sums, *, confidence: float = CONFIDENCE) -
         lift_low=finite(found.rel_effect_size_ci_lower),
         lift_high=finite(found.rel_effect_size_ci_upper),
         p=finite(found.pvalue),
+    )
+
+
+def compare_estimates(
+    control: Estimate | None,
+    treatment: Estimate | None,
+    *,
+    reach: float | None = None,
+    p: float | None = None,
+) -> Comparison:
+    """The same from two estimates, by the normal distribution: for adjusted figures and for many slices.
+
+    ``reach`` is the interval's half width in standard errors (1.96 unless told), ``p`` that of its own test.
+    From 100 shoppers on it agrees with Welch's t to three digits, in microseconds instead of milliseconds.
+    """
+    if control is None or treatment is None:
+        return Comparison()
+    a, b = control.value, treatment.value
+    difference = b - a
+    lift = finite(b / a - 1) if a > 0 else None
+    error = math.hypot(control.standard_error, treatment.standard_error)
+    if error <= 0 or not math.isfinite(error):
+        return Comparison(difference=finite(difference), lift=lift)
+    normal = NormalDist()
+    reach = normal.inv_cdf(0.5 + CONFIDENCE / 2) if reach is None else reach
+    low = high = None
+    if a > 0 and b > 0:  # the relative interval is that of a logarithm
+        log_reach = min(700.0, reach * math.hypot(control.standard_error / a, treatment.standard_error / b))
+        low, high = finite(b / a * math.exp(-log_reach) - 1), finite(b / a * math.exp(log_reach) - 1)
+    return Comparison(
+        difference=finite(difference),
+        difference_low=finite(difference - reach * error),
+        difference_high=finite(difference + reach * error),
+        lift=lift,
+        lift_low=low,
+        lift_high=high,
+        p=finite(2 * (1 - normal.cdf(abs(difference) / error)) if p is None else p),
     )
 
 

@@ -48,6 +48,20 @@ def split_check(counts: Sequence[int], weights: Sequence[float]) -> SplitCheck:
     return SplitCheck(finite(float(chisquare(list(counts), list(expected)).pvalue)), expected)
 
 
+def independence_p(rows: Sequence[tuple[int, int]]) -> float | None:
+    """Whether a share is the same in every row of (with, without), by chi-squared; None: unknown."""
+    kept = [row for row in rows if sum(row) > 0]
+    columns = [sum(row[place] for row in kept) for place in (0, 1)]
+    if len(kept) < 2 or min(columns) == 0:
+        return None
+    least = min(sum(row) for row in kept) * min(columns) / sum(columns)
+    if least < SRM_MIN_EXPECTED:
+        return None
+    from scipy.stats import chi2_contingency
+
+    return finite(float(chi2_contingency(kept, correction=False).pvalue))
+
+
 def sample_needed(
     baseline: Sums,
     *,

@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import math
 
-from analytics.stats.frequentist import Comparison
-from analytics.stats.statistics import Sums, finite
+from analytics.stats.frequentist import Comparison, compare_estimates
+from analytics.stats.statistics import Estimate, Sums, estimate_of
 
 ALPHA = 0.05
 DEFAULT_TUNING = 5_000  # shoppers, where no sample was planned
@@ -50,23 +50,28 @@ def compare_always_valid(
     control: Sums, treatment: Sums, *, tuned_for: int = DEFAULT_TUNING, alpha: float = ALPHA
 ) -> Comparison:
     """As ``frequentist.compare``, valid at every look. The lift's interval is that of log(ratio)."""
-    a, b = control.value, treatment.value
-    if a is None or b is None:
+    return compare_always_valid_estimates(
+        estimate_of(control), estimate_of(treatment), tuned_for=tuned_for, alpha=alpha
+    )
+
+
+def compare_always_valid_estimates(
+    control: Estimate | None,
+    treatment: Estimate | None,
+    *,
+    tuned_for: int = DEFAULT_TUNING,
+    alpha: float = ALPHA,
+) -> Comparison:
+    """The same from estimates, adjusted ones included: they too are means with an estimated variance."""
+    if control is None or treatment is None:
         return Comparison()
-    lift = finite(b / a - 1) if a > 0 else None
-    se_a, se_b = control.standard_error, treatment.standard_error
-    error = math.hypot(se_a or 0.0, se_b or 0.0)
-    if se_a is None or se_b is None or error <= 0 or a <= 0 or b <= 0:
-        return Comparison(difference=finite(b - a), lift=lift)
+    error = math.hypot(control.standard_error, treatment.standard_error)
     n = control.n + treatment.n
-    reach = multiplier(n, tuned_for=tuned_for, alpha=alpha)
-    log_reach = min(700.0, reach * math.hypot(se_a / a, se_b / b))
-    return Comparison(
-        difference=finite(b - a),
-        difference_low=finite(b - a - reach * error),
-        difference_high=finite(b - a + reach * error),
-        lift=lift,
-        lift_low=finite(b / a * math.exp(-log_reach) - 1),
-        lift_high=finite(b / a * math.exp(log_reach) - 1),
-        p=finite(always_valid_p((b - a) / error, n, tuned_for=tuned_for, alpha=alpha)),
+    if error <= 0:
+        return compare_estimates(control, treatment)
+    return compare_estimates(
+        control,
+        treatment,
+        reach=multiplier(n, tuned_for=tuned_for, alpha=alpha),
+        p=always_valid_p((treatment.value - control.value) / error, n, tuned_for=tuned_for, alpha=alpha),
     )

@@ -120,6 +120,21 @@ class Sums:
         return max(0.0, (products - left * right / self.n) / (self.n - 1))
 
 
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value with its standard error and the shoppers that it rests on."""
+
+    value: float
+    standard_error: float
+    n: int
+
+
+def estimate_of(sums: Sums) -> Estimate | None:
+    """The sums' value with its error; None where there is none."""
+    value, error = sums.value, sums.standard_error
+    return None if value is None or error is None else Estimate(value, error, sums.n)
+
+
 def finite(value: float | None) -> float | None:
     """The value, or None where it is not a number that a page may show."""
     if value is None or not math.isfinite(value):

@@ -51,6 +51,14 @@ def metric_value(value: float | None, metric: str, currency: str) -> str:
 
 
 @register.simple_tag
+def unit_value(value: float | None, unit: str, currency: str) -> str:
+    """As ``metric_value``, by the metric's unit: ``rate``, ``money`` or ``count``."""
+    if unit == "count":
+        return "–" if value is None else f"{value:,.2f}"
+    return metric_value(value, "revenue_cents" if unit == "money" else "rate", currency)
+
+
+@register.simple_tag
 def level_badge(level: str) -> SafeString:
     """The colour and word of a health check."""
     tone, word = _LEVELS.get(level, ("", level))

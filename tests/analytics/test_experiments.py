@@ -347,7 +347,8 @@ def test_the_pages_lead_from_the_wizard_to_the_decision(alice_client, alice, sho
     assert waiting.headers["HX-Refresh"] == "true"
     text = alice_client.get(detail).content.decode()
     order = [
-        text.index(f"<h2>{title}") for title in ("Health", "Numbers", "Lift so far", "By device", "Verdict")
+        text.index(f"<h2>{title}")
+        for title in ("Health", "Numbers", "Lift so far", "By dimension", "Verdict")
     ]
     assert order == sorted(order)
     for never in ("nan", "inf ", "100.0 %", ">0.0 %", "None"):
