@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analytics', '0004_campaign_baseline'),
+        ('analytics', '0005_daily_invalid'),
     ]
 
     operations = [
