@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from adplatform.lib.errors import DomainError
-from analytics.report_query import DEVICES, PRESETS, SORTS, query_parse
+from analytics.report_query import COMPARISONS, DEVICES, PERIODS, SORTS, query_parse
 from analytics.reports import Report, report_get
 from analytics.windows import today
 
@@ -120,11 +120,31 @@ class FreshnessSerializer(serializers.Serializer[Any]):
     is_stale = serializers.BooleanField()
 
 
+class ChangeSerializer(serializers.Serializer[Any]):
+    value = serializers.FloatField()
+    low = serializers.FloatField(allow_null=True)
+    high = serializers.FloatField(allow_null=True)
+
+
+class ChangesSerializer(serializers.Serializer[Any]):
+    impressions = ChangeSerializer(allow_null=True)
+    viewables = ChangeSerializer(allow_null=True)
+    clicks = ChangeSerializer(allow_null=True)
+    conversions = ChangeSerializer(allow_null=True)
+    revenue_cents = ChangeSerializer(allow_null=True)
+    viewable_rate = ChangeSerializer(allow_null=True)
+    click_rate = ChangeSerializer(allow_null=True)
+    conversion_rate = ChangeSerializer(allow_null=True)
+
+
 class ReportSerializer(serializers.Serializer[Any]):
     start = serializers.DateField(source="query.start")
     end = serializers.DateField(source="query.end")
     totals = TotalsSerializer()
     before = TotalsSerializer(allow_null=True)
+    changes = ChangesSerializer(
+        help_text="Each figure against the comparison period, relative; days are the sampling units."
+    )
     reach = ReachSerializer(
         allow_null=True, help_text="Different shoppers; null with filters other than the campaign."
     )
@@ -148,14 +168,22 @@ class PerformanceReportApi(APIView):
         operation_id="performance_report_get",
         tags=["reports"],
         parameters=[
-            _parameter("days", f"The last days, today included; the page offers {PRESETS}.", int),
+            _parameter("period", f"One of {', '.join(PERIODS)}, or a number of days such as `45d`."),
+            _parameter("days", "The last days, today included; the same as a period of so many days.", int),
             _parameter("start", "First day (UTC).", OpenApiTypes.DATE),
             _parameter("end", "Last day (UTC), included.", OpenApiTypes.DATE),
-            _parameter("compare", "Compare with the period before.", enum=["previous", "none"]),
-            _parameter("campaign", "Campaign id.", OpenApiTypes.UUID),
-            _parameter("segment", "Segment id, or `generic`."),
-            _parameter("placement", "Placement id.", OpenApiTypes.UUID),
-            _parameter("device", "Device.", enum=list(DEVICES)),
+            _parameter(
+                "compare",
+                "Compare with the period before, the same weekdays 52 weeks earlier, or nothing.",
+                enum=list(COMPARISONS),
+            ),
+            _parameter("campaign", "Campaign ids; of each filter any.", OpenApiTypes.UUID, many=True),
+            _parameter("product", "Product ids.", OpenApiTypes.UUID, many=True),
+            _parameter("segment", "Segment ids, or `generic`.", many=True),
+            _parameter("placement", "Placement ids.", OpenApiTypes.UUID, many=True),
+            _parameter("device", "Devices.", enum=list(DEVICES), many=True),
+            _parameter("style", "Style keys, such as `soft_3d`.", many=True),
+            _parameter("template", "Prompt templates, such as `scene@1`.", many=True),
             _parameter(
                 "simulated", "Simulated traffic: with it, only it, without it.", enum=["all", "yes", "no"]
             ),
@@ -164,7 +192,7 @@ class PerformanceReportApi(APIView):
         responses=ReportSerializer,
     )
     def get(self, request: Request) -> Response:
-        query, problems = query_parse(request.query_params, today=today())
+        query, problems = query_parse(dict(request.query_params.lists()), today=today())
         if problems:
             raise DomainError("invalid", "The request has invalid parameters.", errors=problems)
         report: Report = report_get(advertiser=request.advertiser, query=query)  # type: ignore[attr-defined]

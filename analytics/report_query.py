@@ -2,39 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Final, Literal, TypedDict
+from typing import Any, Final, Literal, TypedDict
 from urllib.parse import urlencode
 from uuid import UUID
 
 GENERIC: Final = "generic"  # as segment: what was shown without one
 DEVICES = ("desktop", "mobile", "tablet", "other")
 SORTS = ("rate", "impressions", "clicks", "conversions", "revenue")
-PRESETS = (1, 7, 14, 28, 90)
+COMPARISONS = ("previous", "year", "none")
+# Period -> how a select names it; besides, "45d" asks for any number of days and "custom" for start and end.
+PERIODS = {
+    "1d": "Today",
+    "yesterday": "Yesterday",
+    "7d": "Last 7 days",
+    "14d": "Last 14 days",
+    "28d": "Last 28 days",
+    "90d": "Last 90 days",
+    "month": "This month",
+    "last_month": "Last month",
+    "year": "This year",
+}
+CUSTOM: Final = "custom"
+DEFAULT_PERIOD = "28d"
 MAX_DAYS = 731
-_IDS = (("campaign", "campaign_id"), ("segment", "segment_id"), ("placement", "placement_id"))
+MAX_VALUES = 50  # of one filter
+YEAR = timedelta(weeks=52)  # the same weekdays a year ago
 FIRST_DAY = date(2000, 1, 1)
+# Parameter -> filter, for those whose values are ids.
+_IDS = {
+    "campaign": "campaigns",
+    "product": "products",
+    "segment": "segments",
+    "placement": "placements",
+}
+_TEXTS = {"device": "devices", "style": "styles", "template": "templates"}
+PARAMETERS = {**_IDS, **_TEXTS}
+Parameters = Mapping[str, str | Sequence[str]]
 
 
 class Filters(TypedDict, total=False):
-    """What every selector of analytics accepts; an absent key asks for everything."""
+    """What every selector of analytics accepts; an absent key asks for everything, several values for any."""
 
-    campaign_id: UUID
-    segment_id: UUID | Literal["generic"]
-    placement_id: UUID
-    device: str
+    campaigns: tuple[UUID, ...]
+    products: tuple[UUID, ...]
+    segments: tuple[UUID | Literal["generic"], ...]
+    placements: tuple[UUID, ...]
+    devices: tuple[str, ...]
+    styles: tuple[str, ...]  # keys of generation.styles.STYLES
+    templates: tuple[str, ...]  # prompt templates, "scene@1"
     is_simulated: bool
+
+
+BY_CREATIVE: Final = frozenset({"products", "styles", "templates"})  # told by the creative alone
 
 
 @dataclass(frozen=True)
 class ReportQuery:
-    """A period, the period it is compared with, and filters. Both ends of a period belong to it."""
+    """A period, what it is compared with, and filters. Both ends of a period belong to it."""
 
     start: date
     end: date
-    is_compared: bool = True
+    period: str = CUSTOM
+    compare: str = "previous"
     filters: Filters = field(default_factory=Filters)
     sort: str = "rate"
 
@@ -43,26 +75,33 @@ class ReportQuery:
         return (self.end - self.start).days + 1
 
     @property
-    def previous(self) -> tuple[date, date] | None:
-        """The period of equal length just before; None when nothing is to be compared."""
-        if not self.is_compared or self.start - timedelta(days=self.day_count) < FIRST_DAY:
+    def comparison(self) -> tuple[date, date] | None:
+        """The period of equal length to compare with; None when nothing is to be compared."""
+        if self.compare == "none":
             return None
-        return self.start - timedelta(days=self.day_count), self.start - timedelta(days=1)
+        back = YEAR if self.compare == "year" else timedelta(days=self.day_count)
+        return None if self.start - back < FIRST_DAY else (self.start - back, self.end - back)
 
-    def parameters(self) -> dict[str, str]:
-        """The URL parameters that ask for the same again."""
-        given = {"start": self.start.isoformat(), "end": self.end.isoformat()}
-        if not self.is_compared:
-            given["compare"] = "none"
-        for name, key in _IDS:
-            if key in self.filters:
-                given[name] = str(self.filters[key])  # type: ignore[literal-required]
-        if "device" in self.filters:
-            given["device"] = self.filters["device"]
+    @property
+    def comparison_words(self) -> str:
+        return "the same days last year" if self.compare == "year" else "the period before"
+
+    def parameters(self) -> dict[str, list[str]]:
+        """The URL parameters that ask for the same again: a relative period stays relative."""
+        given: dict[str, list[str]] = {}
+        if self.period == CUSTOM:
+            given = {"start": [self.start.isoformat()], "end": [self.end.isoformat()]}
+        elif self.period != DEFAULT_PERIOD:
+            given = {"period": [self.period]}
+        if self.compare != "previous":
+            given["compare"] = [self.compare]
+        for name, key in PARAMETERS.items():
+            if values := self.filters.get(key):
+                given[name] = [str(value) for value in values]  # type: ignore[attr-defined]
         if "is_simulated" in self.filters:
-            given["simulated"] = "yes" if self.filters["is_simulated"] else "no"
+            given["simulated"] = ["yes" if self.filters["is_simulated"] else "no"]
         if self.sort != "rate":
-            given["sort"] = self.sort
+            given["sort"] = [self.sort]
         return given
 
     def without_simulated(self) -> str:
@@ -70,45 +109,90 @@ class ReportQuery:
         return self.urlencode(simulated="no")
 
     def urlencode(self, **changes: str) -> str:
-        return urlencode({**self.parameters(), **changes})
+        """The query string with some parameters replaced; an empty one leaves."""
+        given = self.parameters()
+        if "period" in changes:
+            given = {name: values for name, values in given.items() if name not in ("start", "end")}
+        given |= {name: [value] for name, value in changes.items()}
+        return urlencode({name: values for name, values in given.items() if values != [""]}, doseq=True)
+
+    def urlencode_without(self, name: str, value: str) -> str:
+        """The query string with one value of one filter taken away."""
+        given = self.parameters()
+        given[name] = [kept for kept in given.get(name, []) if kept != value]
+        return urlencode(given, doseq=True)
 
 
-def query_parse(parameters: Mapping[str, str], *, today: date) -> tuple[ReportQuery, dict[str, str]]:
+def query_parse(parameters: Parameters, *, today: date) -> tuple[ReportQuery, dict[str, str]]:
     """The query and one sentence for each parameter that could not be used.
 
-    ``days=7`` asks for the last seven days, today included; ``start`` and ``end`` override it. What is
-    wrong is left out, so that a page can show its default beside the complaint.
+    ``period=7d`` (or ``days=7``) asks for the last seven days, today included; without a period, or with
+    ``custom``, ``start`` and ``end`` do. What is wrong is left out, so that a page can show its default
+    beside the complaint.
     """
     problems: dict[str, str] = {}
-    start, end = _period(parameters, today, problems)
-    compare = _choice(parameters, "compare", ("previous", "none"), "previous", problems)
+    start, end, period = _period(parameters, today, problems)
+    compare = _choice(parameters, "compare", COMPARISONS, "previous", problems)
     sort = _choice(parameters, "sort", SORTS, "rate", problems)
-    return (
-        ReportQuery(start, end, compare == "previous", _filters(parameters, problems), sort),
-        problems,
-    )
+    return ReportQuery(start, end, period, compare, _filters(parameters, problems), sort), problems
 
 
-def _period(parameters: Mapping[str, str], today: date, problems: dict[str, str]) -> tuple[date, date]:
-    days = 28
-    if text := parameters.get("days", ""):
-        if text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_DAYS:
-            days = int(text)
-        else:
-            problems["days"] = f"A number of days from 1 to {MAX_DAYS}."
+def _one(parameters: Parameters, name: str) -> str:
+    given = parameters.get(name, "")
+    return given if isinstance(given, str) else (given[-1] if given else "")
+
+
+def _many(parameters: Parameters, name: str) -> list[str]:
+    given = parameters.get(name, "")
+    values: Iterable[str] = [given] if isinstance(given, str) else given
+    return sorted({value for value in values if value})
+
+
+def _period(parameters: Parameters, today: date, problems: dict[str, str]) -> tuple[date, date, str]:
+    """The first day, the last day, and the period's name. A named one outranks days."""
+    period, days = _one(parameters, "period"), _one(parameters, "days")
+    if period and period != CUSTOM:
+        if found := _relative(period, today):
+            return *found, period
+        problems["period"] = f"One of {', '.join(PERIODS)}, a number of days such as 45d, or {CUSTOM}."
+    if days and not _is_day_count(days):
+        problems["days"] = f"A number of days from 1 to {MAX_DAYS}."
+        days = ""
+    default = f"{int(days)}d" if days else DEFAULT_PERIOD
+    first, last = _relative(default, today) or (today, today)
+    if not (_one(parameters, "start") or _one(parameters, "end")):
+        return first, last, default
+    length = last - first
     end = _day(parameters, "end", today, problems)
-    start = _day(parameters, "start", end - timedelta(days=days - 1), problems)
+    start = _day(parameters, "start", end - length, problems)
     if start > end:
         problems["start"] = "The first day lies after the last."
-        start = end - timedelta(days=days - 1)
+        start = end - length
     elif (end - start).days >= MAX_DAYS:
         problems["start"] = f"At most {MAX_DAYS} days."
-        start = end - timedelta(days=days - 1)
-    return start, end
+        start = end - length
+    return start, end, CUSTOM
 
 
-def _day(parameters: Mapping[str, str], name: str, default: date, problems: dict[str, str]) -> date:
-    text = parameters.get(name, "")
+def _is_day_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_DAYS
+
+
+def _relative(period: str, today: date) -> tuple[date, date] | None:
+    """The days that a relative period means today; None for no such period."""
+    if period[-1:] == "d" and _is_day_count(period[:-1]):
+        return today - timedelta(days=int(period[:-1]) - 1), today
+    first = today.replace(day=1)
+    return {
+        "yesterday": (today - timedelta(days=1), today - timedelta(days=1)),
+        "month": (first, today),
+        "last_month": ((first - timedelta(days=1)).replace(day=1), first - timedelta(days=1)),
+        "year": (today.replace(month=1, day=1), today),
+    }.get(period)
+
+
+def _day(parameters: Parameters, name: str, default: date, problems: dict[str, str]) -> date:
+    text = _one(parameters, name)
     if not text:
         return default
     try:
@@ -122,29 +206,45 @@ def _day(parameters: Mapping[str, str], name: str, default: date, problems: dict
 
 
 def _choice(
-    parameters: Mapping[str, str], name: str, known: tuple[str, ...], default: str, problems: dict[str, str]
+    parameters: Parameters, name: str, known: tuple[str, ...], default: str, problems: dict[str, str]
 ) -> str:
-    value = parameters.get(name, "") or default
+    value = _one(parameters, name) or default
     if value not in known:
         problems[name] = f"One of {', '.join(known)}."
         return default
     return value
 
 
-def _filters(parameters: Mapping[str, str], problems: dict[str, str]) -> Filters:
-    filters = Filters()
-    for name, key in _IDS:
-        text = parameters.get(name, "")
-        if name == "segment" and text == GENERIC:
-            filters["segment_id"] = GENERIC
-        elif text:
-            try:
-                filters[key] = UUID(text)  # type: ignore[literal-required]
-            except ValueError:
-                problems[name] = "An id."
-    if device := _choice(parameters, "device", ("", *DEVICES), "", problems):
-        filters["device"] = device
+def _filters(parameters: Parameters, problems: dict[str, str]) -> Filters:
+    given: dict[str, Any] = {}
+    for name, key in PARAMETERS.items():
+        values = _many(parameters, name)
+        if len(values) > MAX_VALUES:
+            problems[name] = f"At most {MAX_VALUES} values."
+            continue
+        try:
+            read = [_value(name, value) for value in values]
+        except ValueError as problem:
+            problems[name] = str(problem)
+            continue
+        if read:
+            given[key] = tuple(read)
     simulated = _choice(parameters, "simulated", ("all", "yes", "no"), "all", problems)
     if simulated != "all":
-        filters["is_simulated"] = simulated == "yes"
-    return filters
+        given["is_simulated"] = simulated == "yes"
+    return Filters(**given)  # type: ignore[typeddict-item]
+
+
+def _value(name: str, text: str) -> UUID | str:
+    if name in _IDS:
+        if name == "segment" and text == GENERIC:
+            return GENERIC
+        try:
+            return UUID(text)
+        except ValueError:
+            raise ValueError("An id.") from None
+    if name == "device" and text not in DEVICES:
+        raise ValueError(f"One of {', '.join(DEVICES)}.")
+    if len(text) > 40 or not text.isprintable():
+        raise ValueError("A name as the page offers it.")
+    return text

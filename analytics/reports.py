@@ -26,11 +26,17 @@ from analytics.selectors import (
     PairLine,
     Totals,
 )
-from analytics.stats.intervals import relative_change
+from analytics.stats.changes import Change, count_change, rate_change, sum_change
 from analytics.stats.shrinkage import Posterior, posterior, prior_estimate
 
 LEADERBOARD_LINES = 12
 MATRIX_SIDE = 10
+# Rate -> its successes and its trials.
+_RATES = {
+    "viewable_rate": ("viewables", "impressions"),
+    "click_rate": ("clicks", "impressions"),
+    "conversion_rate": ("conversions", "clicks"),
+}
 HOURLY_DAYS = 2  # longer periods are not shown by the hour
 
 
@@ -94,14 +100,28 @@ class Report:
     freshness: Freshness
     computed_at: datetime
 
-    def change(self, name: str) -> float | None:
-        """Relative change of a figure against the comparison period."""
+    def change(self, name: str) -> Change | None:
+        """A figure's change against the comparison period; None where that says nothing."""
         if self.before is None:
             return None
-        now, before = getattr(self.totals, name), getattr(self.before, name)
-        if name.endswith("_rate"):
-            now, before = now.value, before.value
-        return relative_change(now, before)
+        if name in _RATES:
+            return rate_change(*([_pair(point, name) for point in days] for days in self._periods))
+        method = sum_change if name == "revenue_cents" else count_change
+        return method(*([getattr(point, name) for point in days] for days in self._periods))
+
+    @property
+    def changes(self) -> dict[str, Change | None]:
+        """The change of every figure."""
+        return {name: self.change(name) for name in (*COUNTS, *_RATES)}
+
+    @property
+    def _periods(self) -> tuple[list[DayPoint], list[DayPoint]]:
+        return self.series, self.series_before
+
+
+def _pair(point: Counts, name: str) -> tuple[int, int]:
+    successes, trials = _RATES[name]
+    return getattr(point, successes), getattr(point, trials)
 
 
 def report_get(
@@ -111,8 +131,8 @@ def report_get(
     pk, start, end, filters = advertiser.pk, query.start, query.end, query.filters
     totals = selectors.totals_get(advertiser_id=pk, start=start, end=end, **filters)
     before, series_before = None, []
-    if query.previous:
-        first, last = query.previous
+    if query.comparison:
+        first, last = query.comparison
         before = selectors.totals_get(advertiser_id=pk, start=first, end=last, **filters)
         series_before = selectors.series_get(advertiser_id=pk, start=first, end=last, **filters)
     leaders = selectors.leaderboard_get(

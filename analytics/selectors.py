@@ -9,14 +9,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Unpack
 from uuid import UUID
 
-from django.db.models import BooleanField, Count, ExpressionWrapper, Q, QuerySet, Sum
+from django.db.models import BooleanField, Count, ExpressionWrapper, Q, Sum
 from django.utils import timezone
 
 from accounts.models import Advertiser
+from analytics import report_filters
 from analytics.freshness import waiting_since
 from analytics.models import DailyInvalid, DailyReach, DailyRollup, DirtyHour, HourlyRollup
 from analytics.reach import NOBODY, Reach, estimate, merge
-from analytics.report_query import GENERIC, Filters
+from analytics.report_query import BY_CREATIVE, Filters
 from analytics.stats.intervals import Rate, wilson
 from analytics.stats.shrinkage import Posterior, posterior, prior_estimate
 
@@ -183,7 +184,8 @@ def series_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack
 def hours_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]) -> list[HourPoint]:
     """One point an hour (UTC), hours without anything included; attributed orders only."""
     rows: Any = HourlyRollup.objects.filter(advertiser_id=advertiser_id, **_hours(start, end))
-    rows = _filtered(rows, filters).order_by().values("hour").annotate(**_sums_in(_currency(advertiser_id)))
+    rows = rows.filter(report_filters.condition(filters, advertiser_id)).order_by().values("hour")
+    rows = rows.annotate(**_sums_in(_currency(advertiser_id)))
     by_hour = {row["hour"]: row for row in rows}
     first = datetime.combine(start, time.min, UTC)
     hours = (first + timedelta(hours=n) for n in range(24 * ((end - start).days + 1)))
@@ -194,13 +196,15 @@ def hours_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[
 
 
 def reach_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]) -> Reach | None:
-    """Different shoppers of the period, of a campaign or all; None for filters that no sketch is kept of."""
-    if filters.keys() - {"campaign_id"}:
+    """Different shoppers of the period, of campaigns or all; None for filters that no sketch is kept of."""
+    if filters.keys() - {"campaigns"}:
         return None
-    sketches = DailyReach.objects.filter(
-        advertiser_id=advertiser_id, day__gte=start, day__lte=end, campaign_id=filters.get("campaign_id")
-    ).values_list("sketch", flat=True)
-    found = list(sketches)
+    sketches = DailyReach.objects.filter(advertiser_id=advertiser_id, day__gte=start, day__lte=end)
+    if campaigns := filters.get("campaigns"):
+        sketches = sketches.filter(campaign_id__in=campaigns)
+    else:
+        sketches = sketches.filter(campaign_id=None)
+    found = list(sketches.values_list("sketch", flat=True))
     return estimate(merge(found)) if found else NOBODY
 
 
@@ -292,11 +296,12 @@ def _counts_by(
 def invalid_get(
     *, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]
 ) -> list[InvalidLine]:
-    """What was kept but not counted, by kind and reason."""
+    """What was kept but not counted, by kind and reason; nothing with a filter that only creatives tell."""
+    if filters.keys() & BY_CREATIVE:
+        return []
     rows = (
-        _filtered(
-            DailyInvalid.objects.filter(advertiser_id=advertiser_id, day__gte=start, day__lte=end), filters
-        )
+        DailyInvalid.objects.filter(advertiser_id=advertiser_id, day__gte=start, day__lte=end)
+        .filter(report_filters.condition(filters, advertiser_id))
         .values("kind", "reason")
         .annotate(count=Sum("events"))
         .order_by("kind", "-count", "reason")
@@ -339,12 +344,4 @@ def _sums_in(currency: str) -> dict[str, Any]:
 def _rollups(advertiser_id: UUID, start: date, end: date, filters: Filters) -> Any:
     """A query set, typed loosely: the stubs cannot follow sums made from names."""
     rows = DailyRollup.objects.filter(advertiser_id=advertiser_id, day__gte=start, day__lte=end)
-    return _filtered(rows, filters).order_by()
-
-
-def _filtered(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:
-    given: dict[str, Any] = dict(filters)
-    if given.get("segment_id") == GENERIC:
-        del given["segment_id"]
-        rows = rows.filter(segment_id__isnull=True, campaign_id__isnull=False)
-    return rows.filter(**given)
+    return rows.filter(report_filters.condition(filters, advertiser_id)).order_by()

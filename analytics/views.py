@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -11,10 +10,11 @@ from django.shortcuts import render
 
 from accounts.permissions import member_required
 from adplatform.lib.errors import NotFound
-from analytics import labels, selectors
+from analytics import selectors
 from analytics.charts import charts_make
+from analytics.filter_choices import chips_make, choices_make
 from analytics.overview import overview_get
-from analytics.report_query import DEVICES, GENERIC, PRESETS, ReportQuery, query_parse
+from analytics.report_query import CUSTOM, DEFAULT_PERIOD, PERIODS, ReportQuery, query_parse
 from analytics.report_tables import creatives_csv, days_csv
 from analytics.reports import report_get
 from analytics.windows import today
@@ -35,7 +35,8 @@ def overview(request: HttpRequest) -> HttpResponse:
 def performance(request: HttpRequest) -> HttpResponse:
     """The performance report; every choice stands in the URL."""
     advertiser = request.advertiser  # type: ignore[attr-defined]
-    query, problems = query_parse(request.GET, today=today())
+    query, problems = query_parse(dict(request.GET.lists()), today=today())
+    choices = choices_make(advertiser_id=advertiser.pk, query=query)
     report = report_get(advertiser=advertiser, query=query)
     context = {
         "report": report,
@@ -43,18 +44,28 @@ def performance(request: HttpRequest) -> HttpResponse:
         "problems": problems,
         "has_data": not report.totals.is_empty or selectors.has_data(advertiser_id=advertiser.pk),
         "charts": charts_make(report) if not report.totals.is_empty else {},
-        "presets": PRESETS,
         "click_days": settings.ATTRIBUTION_CLICK_DAYS,
         "view_days": settings.ATTRIBUTION_VIEW_DAYS,
-        "choices": _choices(advertiser.pk, query),
+        "choices": choices,
+        "chips": chips_make(choices, query),
+        "periods": _periods(query),
+        "default_period": DEFAULT_PERIOD,
     }
     return render(request, "analytics/performance.html", context)
+
+
+def _periods(query: ReportQuery) -> list[tuple[str, str]]:
+    """The select's options; a number of days that it does not offer stands there when it is in force."""
+    offered = {**PERIODS, CUSTOM: "From … to …"}
+    if query.period not in offered:
+        offered = {query.period: f"Last {query.period[:-1]} days", **offered}
+    return list(offered.items())
 
 
 @member_required()
 def performance_export(request: HttpRequest) -> HttpResponse:
     """The same report as CSV: ``?table=creatives`` or ``days``."""
-    query, _ = query_parse(request.GET, today=today())
+    query, _ = query_parse(dict(request.GET.lists()), today=today())
     table = request.GET.get("table", "")
     table = table if table in EXPORTS else "creatives"
     report = report_get(
@@ -72,34 +83,6 @@ def performance_export(request: HttpRequest) -> HttpResponse:
             "Cache-Control": "private, no-store",
         },
     )
-
-
-def _choices(advertiser_id: UUID, query: ReportQuery) -> list[dict[str, Any]]:
-    """The selects of the filter bar: name, label, (value, text, is chosen)."""
-    given = {"simulated": "all", **query.parameters()}
-    generic = (GENERIC, labels.GENERIC_LABEL)
-    campaigns = _options(labels.campaign_labels(advertiser_id=advertiser_id))
-    segments = _options(labels.segment_labels(advertiser_id=advertiser_id))
-    placements = _options(labels.placement_labels(advertiser_id=advertiser_id))
-    selects = (
-        ("campaign", "Campaign", [("", "All"), *campaigns]),
-        ("segment", "Segment", [("", "All"), generic, *segments]),
-        ("placement", "Placement", [("", "All"), *placements]),
-        ("device", "Device", [("", "All"), *((device, device.title()) for device in DEVICES)]),
-        ("simulated", "Simulated traffic", [("all", "Included"), ("no", "Left out"), ("yes", "Only")]),
-    )
-    return [
-        {
-            "name": name,
-            "label": label,
-            "options": [(value, text, value == given.get(name, "")) for value, text in options],
-        }
-        for name, label, options in selects
-    ]
-
-
-def _options(found: dict[UUID, str]) -> list[tuple[str, str]]:
-    return [(str(pk), name) for pk, name in found.items()]
 
 
 @member_required()

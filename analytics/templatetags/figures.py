@@ -11,6 +11,7 @@ from analytics.reports import Report
 from analytics.stats.intervals import Rate
 from analytics.stats.shrinkage import Posterior
 from analytics.tracking import NotCounted
+from analytics.words import lift_words
 
 register = template.Library()
 
@@ -62,13 +63,18 @@ def signed_percent(change: float | None) -> SafeString | str:
 
 @register.simple_tag
 def change(report: Report, name: str) -> SafeString | str:
-    """``{% change report "clicks" %}``: against the period before."""
-    if report.before is None:
+    """``{% change report "clicks" %}``: against the comparison period; in colour only where it is certain."""
+    found = report.change(name)
+    if found is None:
         return ""
-    relative = report.change(name)
-    if relative is None:
-        return ""
-    return format_html("<div>{} vs the period before</div>", signed_percent(relative))
+    tone = "" if not found.is_certain else "up" if found.value > 0 else "down"
+    return format_html(
+        '<div><span class="{}">{}</span>{} vs {}</div>',
+        tone,
+        lift_words(found.value),
+        "" if found.low is None else f" ({lift_words(found.low)} to {lift_words(found.high)})",
+        report.query.comparison_words,
+    )
 
 
 @register.simple_tag

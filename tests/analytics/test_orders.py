@@ -172,8 +172,8 @@ def test_different_shoppers_of_several_days_are_counted_once(shop):
     rollups.rollups_refresh()
     end = DAY + timedelta(days=2)
     assert selectors.reach_get(advertiser_id=shop.pk, start=DAY, end=end).shoppers == 8
-    assert selectors.reach_get(advertiser_id=shop.pk, start=DAY, end=end, campaign_id=IDS[0]).shoppers == 7
-    assert selectors.reach_get(advertiser_id=shop.pk, start=DAY, end=end, device="mobile") is None
+    assert selectors.reach_get(advertiser_id=shop.pk, start=DAY, end=end, campaigns=(IDS[0],)).shoppers == 7
+    assert selectors.reach_get(advertiser_id=shop.pk, start=DAY, end=end, devices=("mobile",)) is None
     assert (
         selectors.reach_get(
             advertiser_id=shop.pk, start=DAY + timedelta(days=9), end=date(2026, 12, 1)

@@ -5,16 +5,19 @@ import io
 import json
 import re
 from datetime import UTC, date, timedelta
+from urllib.parse import parse_qs
 
 import pytest
 from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adplatform.lib.files import content_store
 from adplatform.lib.ids import uuid7
 from analytics import rollups
 from analytics.exports import cell_safe
 from analytics.models import DirtyHour
-from analytics.report_query import query_parse
+from analytics.report_query import COMPARISONS, DEVICES, PARAMETERS, PERIODS, SORTS, query_parse
 from analytics.services import events_record
 from analytics.tracking import IncomingEvent
 from campaigns.models import Campaign, Placement, Variant
@@ -130,14 +133,15 @@ def test_real_traffic_has_no_banner(alice_client, world):
 def test_filters_are_kept_in_the_url_and_obeyed(alice_client, api, world):
     for name, value in (
         ("campaign", world.campaign.pk), ("segment", world.segment.pk), ("placement", world.placement.pk),
-        ("device", "mobile"), ("simulated", "no"),
+        ("device", "mobile"), ("simulated", "no"), ("product", world.product.pk),
+        ("style", world.creative.job.brief["style"]), ("template", world.creative.job.prompt_template),
     ):  # fmt: skip
         assert api.get(API, {name: value}).json()["totals"]["impressions"] == 40
         page = alice_client.get(PAGE, {name: value}).content.decode()
-        assert f'value="{value}" selected' in page
+        assert re.search(rf'value="{value}" (checked|selected)', page), name
     for name, value in (
         ("campaign", uuid7()), ("segment", "generic"), ("placement", uuid7()), ("device", "tablet"),
-        ("simulated", "yes"),
+        ("simulated", "yes"), ("product", uuid7()), ("style", "none_such"), ("template", "scene@99"),
     ):  # fmt: skip
         assert api.get(API, {name: value}).json()["totals"]["impressions"] == 0
         assert "Nothing happened in this period" in alice_client.get(PAGE, {name: value}).content.decode()
@@ -148,7 +152,9 @@ def test_a_wrong_parameter_is_a_sentence_and_never_a_failure(alice_client, api, 
         {"start": "soon"}, {"start": "2026-12-01", "end": "2026-11-01"}, {"start": "2001-01-01"},
         {"days": "-1"}, {"days": "9" * 400}, {"days": "²"}, {"campaign": "x"}, {"segment": "%_"},
         {"device": "fridge"}, {"sort": "luck"}, {"simulated": "maybe"}, {"compare": "everything"},
-        {"end": "9999-12-31"}, {"start": "0001-01-01"},
+        {"end": "9999-12-31"}, {"start": "0001-01-01"}, {"period": "fortnight"}, {"product": "x"},
+        {"device": ["mobile", "fridge"]}, {"style": "x" * 41},
+        {"campaign": [str(uuid7()) for _ in range(99)]},
     ):  # fmt: skip
         answer = api.get(API, query)
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid"), query
@@ -282,9 +288,72 @@ def test_the_overview_names_what_needs_a_person(alice_client, shop, world):
 def test_the_period_before_has_the_same_length():
     query, problems = query_parse({"start": "2026-11-10", "end": "2026-11-16"}, today=TODAY)
     assert not problems
-    assert query.previous == (date(2026, 11, 3), date(2026, 11, 9))
+    assert query.comparison == (date(2026, 11, 3), date(2026, 11, 9))
     assert query_parse(query.parameters(), today=TODAY)[0] == query
-    assert query_parse({"compare": "none"}, today=TODAY)[0].previous is None
+    assert query_parse({"compare": "none"}, today=TODAY)[0].comparison is None
+
+
+def test_last_year_has_the_same_weekdays():
+    query, _ = query_parse({"start": "2026-11-10", "end": "2026-11-16", "compare": "year"}, today=TODAY)
+    assert query.comparison == (date(2025, 11, 11), date(2025, 11, 17))
+    assert query.comparison[0].weekday() == query.start.weekday()
+
+
+@pytest.mark.parametrize(
+    ("asked", "start", "end"),
+    [
+        ({}, date(2026, 10, 27), TODAY),
+        ({"period": "7d"}, date(2026, 11, 17), TODAY),
+        ({"days": "45"}, date(2026, 10, 10), TODAY),
+        ({"period": "1d"}, TODAY, TODAY),
+        ({"period": "yesterday"}, date(2026, 11, 22), date(2026, 11, 22)),
+        ({"period": "month"}, date(2026, 11, 1), TODAY),
+        ({"period": "last_month"}, date(2026, 10, 1), date(2026, 10, 31)),
+        ({"period": "year"}, date(2026, 1, 1), TODAY),
+        ({"period": "7d", "start": "2026-01-01", "end": "2026-01-02"}, date(2026, 11, 17), TODAY),
+        (
+            {"period": "custom", "start": "2026-01-01", "end": "2026-01-02"},
+            date(2026, 1, 1),
+            date(2026, 1, 2),
+        ),
+    ],
+)
+def test_a_relative_period_stays_relative_in_the_url(asked, start, end):
+    query, problems = query_parse(asked, today=TODAY)
+    assert (problems, query.start, query.end) == ({}, start, end)
+    later, _ = query_parse(query.parameters(), today=TODAY + timedelta(days=400))
+    assert (later.end == end) is (query.period == "custom")
+
+
+IDS = [uuid7() for _ in range(4)]
+GIVEN = st.fixed_dictionaries(
+    {},
+    optional={
+        "period": st.sampled_from([*PERIODS, "3d", "700d"]),
+        "compare": st.sampled_from(COMPARISONS),
+        "campaign": st.lists(st.sampled_from([str(pk) for pk in IDS]), max_size=3),
+        "segment": st.lists(st.sampled_from(["generic", *(str(pk) for pk in IDS)]), max_size=3),
+        "product": st.lists(st.sampled_from([str(pk) for pk in IDS]), max_size=3),
+        "device": st.lists(st.sampled_from(DEVICES), max_size=4),
+        "style": st.lists(
+            st.text(st.characters(codec="utf-8", categories=["L", "N"]), min_size=1, max_size=9)
+        ),
+        "template": st.lists(st.sampled_from(["scene@1", "text@1"])),
+        "simulated": st.sampled_from(["all", "yes", "no"]),
+        "sort": st.sampled_from(SORTS),
+    },
+)
+
+
+@given(GIVEN)
+def test_a_url_asks_for_the_same_again(asked):
+    query, problems = query_parse(asked, today=TODAY)
+    assert not problems
+    assert query_parse(parse_qs(query.urlencode()), today=TODAY)[0] == query
+    for name, values in query.parameters().items():
+        for value in values if name in PARAMETERS else ():
+            left, _ = query_parse(parse_qs(query.urlencode_without(name, value)), today=TODAY)
+            assert str(value) not in left.parameters().get(name, [])
 
 
 def test_days_are_utc_days():

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics.stats.changes import Change, count_change, rate_change, sum_change, t_quantile
+
+DAYS = st.lists(st.integers(0, 10**9), min_size=1, max_size=40)
+PAIRS = st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 5000)), min_size=1, max_size=40)
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 5, 12, 54, 1000])
+def test_students_t_is_scipys(freedom):
+    assert t_quantile(0.975, freedom) == pytest.approx(scipy.stats.t.ppf(0.975, freedom), rel=1e-6)
+
+
+def test_two_days_are_compared_by_what_counting_alone_makes():
+    # ln(120/100) = 0.1823, standard error sqrt(1/120 + 1/100) = 0.1354
+    found = count_change([120], [100])
+    assert found == Change(
+        pytest.approx(0.2), pytest.approx(-0.0797, abs=1e-4), pytest.approx(0.5647, abs=1e-4)
+    )
+    assert not found.is_certain
+    assert count_change([1200], [1000]).is_certain
+
+
+def test_the_ratio_of_two_rates_is_katz_interval():
+    # Katz et al.: ln RR = ln(0.10/0.05), variance 1/100 - 1/1000 + 1/50 - 1/1000
+    found = rate_change([(100, 1000)], [(50, 1000)])
+    half = 1.959964 * math.sqrt(1 / 100 - 1 / 1000 + 1 / 50 - 1 / 1000)
+    assert found.value == pytest.approx(1)
+    assert (found.low, found.high) == pytest.approx((2 * math.exp(-half) - 1, 2 * math.exp(half) - 1))
+
+
+def test_days_that_differ_more_than_chance_widen_the_interval():
+    calm = count_change([100] * 14, [90] * 14)
+    rough = count_change([20, 180] * 7, [10, 170] * 7)
+    assert calm.value == rough.value
+    assert rough.high - rough.low > 3 * (calm.high - calm.low)
+    even = rate_change([(10, 100)] * 14, [(9, 100)] * 14)
+    uneven = rate_change([(1, 100), (19, 100)] * 7, [(0, 100), (18, 100)] * 7)
+    assert uneven.high - uneven.low > 2 * (even.high - even.low)
+
+
+def test_money_of_one_day_has_no_interval_and_nothing_before_has_no_change():
+    assert sum_change([500], [400]) == Change(0.25)
+    assert sum_change([500, 300], [0, 0]) is None
+    assert count_change([5], [0]) is None
+    assert rate_change([(1, 2)], [(0, 0)]) is None
+
+
+@given(DAYS, DAYS)
+def test_a_change_is_always_a_number_inside_its_interval(now, before):
+    for found in (count_change(now, before), sum_change(now, before)):
+        if found is None:
+            assert sum(before) == 0
+        elif found.low is not None:
+            assert -1 <= found.low <= found.value <= found.high < math.inf
+
+
+@given(PAIRS, PAIRS)
+def test_a_change_of_rates_is_always_a_number_inside_its_interval(now, before):
+    found = rate_change(now, before)
+    if found is not None and found.low is not None:
+        assert -1 <= found.low <= found.value <= found.high < math.inf
+
+
+def test_the_interval_holds_no_change_at_least_as_often_as_it_says():
+    rng = random.Random(7)
+
+    def day():  # more noise than counting alone: a busy day has half as many more
+        expected = 40 * rng.choice((0.5, 1, 1.5))
+        return sum(rng.random() < expected / 400 for _ in range(400))
+
+    held = 0
+    for _ in range(400):
+        found = count_change([day() for _ in range(14)], [day() for _ in range(14)])
+        held += found.low <= 0 <= found.high
+    assert held >= 0.93 * 400
