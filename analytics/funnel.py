@@ -20,7 +20,7 @@ from analytics.selectors import Counts
 from campaigns.decision_counts import PlacementDecisions, placement_decisions_list
 from campaigns.serving.reasons import SENTENCES
 
-UNCOUNTED_FILTERS = {"campaign_id", "segment_id", "device"}  # what decisions are not counted by
+COUNTED_FILTERS = {"placements", "is_simulated"}  # what decisions are counted by
 
 
 @dataclass(frozen=True)
@@ -110,12 +110,19 @@ def funnel_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack
     impressions.
     """
     counts = selectors.totals_get(advertiser_id=advertiser_id, start=start, end=end, **filters)
-    if filters.keys() & UNCOUNTED_FILTERS:
-        return funnel_make(decisions=None, counts=counts)
+    decisions = decisions_get(advertiser_id=advertiser_id, start=start, end=end, **filters)
+    return funnel_make(decisions=decisions, counts=counts)
+
+
+def decisions_get(
+    *, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]
+) -> list[PlacementDecisions] | None:
+    """The decisions of each placement; None with a filter that decisions are not counted by."""
+    if filters.keys() - COUNTED_FILTERS:
+        return None
     rows = _decisions(advertiser_id, start, end, filters.get("is_simulated"))
-    if "placement_id" in filters:
-        rows = [row for row in rows if row.placement_id == filters["placement_id"]]
-    return funnel_make(decisions=rows, counts=counts)
+    placements = filters.get("placements")
+    return [row for row in rows if not placements or row.placement_id in placements]
 
 
 def placement_funnels_list(

@@ -8,6 +8,8 @@ import pytest
 from django.conf import settings
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests import factories
@@ -63,4 +65,29 @@ def test_every_chart_draws_in_both_themes_and_fits_a_phone(transactional_db, liv
     browser.get(f"{live_server.url}/performance/")
     WebDriverWait(browser, 30).until(lambda b: drawn(b) >= count)
     assert browser.execute_script("return document.documentElement.scrollWidth") == 390
+    assert [line for line in browser.get_log("browser") if line["level"] == "SEVERE"] == []
+
+
+def test_filters_work_by_keyboard_and_stand_in_the_address(transactional_db, live_server, browser, client):
+    shop = factories.make_advertiser("shop")
+    World(shop)
+    sign_in(browser, live_server, client, factories.make_member(shop))
+    browser.get(f"{live_server.url}/performance/?start=2026-01-01&end=2026-01-31")
+    wait = WebDriverWait(browser, 30)
+
+    browser.execute_script("document.querySelector('#filter-period').value = '7d'")
+    pick = browser.find_element(By.XPATH, "//summary[starts-with(@aria-label, 'Device')]")
+    pick.send_keys(Keys.ENTER)
+    browser.find_element(By.CSS_SELECTOR, "input[value=mobile]").send_keys(Keys.SPACE)
+    browser.find_element(By.CSS_SELECTOR, "input[value=mobile]").send_keys(Keys.ESCAPE)
+    assert browser.switch_to.active_element == pick
+    browser.find_element(By.ID, "filter-show").send_keys(Keys.ENTER)
+    wait.until(lambda b: "device=mobile" in b.current_url)
+    assert "period=7d" in browser.current_url
+    assert "start=" not in browser.current_url
+    count = browser.execute_script("return document.querySelectorAll('[data-chart]').length")
+    wait.until(lambda b: drawn(b) >= count)
+    browser.find_element(By.CSS_SELECTOR, ".chip-clear").send_keys(Keys.ENTER)
+    wait.until(lambda b: "device" not in b.current_url)
+    assert "period=7d" in browser.current_url
     assert [line for line in browser.get_log("browser") if line["level"] == "SEVERE"] == []

@@ -60,10 +60,10 @@ def test_the_funnel_of_a_day_joins_decisions_and_events(shop, other_shop):
     period = {"advertiser_id": shop.pk, "start": today(), "end": today()}
     whole = funnel_get(**period, is_simulated=False)
     assert (whole.decisions, whole.filled) == (160, 120)
-    one = funnel_get(**period, is_simulated=False, placement_id=world.placement.pk)
+    one = funnel_get(**period, is_simulated=False, placements=(world.placement.pk,))
     assert [stage.count for stage in one.stages] == [80, 60, 40, 30, 4, 1]
     assert one.fill_rate == 0.75
-    assert funnel_get(**period, placement_id=world.placement.pk).decisions == 87
+    assert funnel_get(**period, placements=(world.placement.pk,)).decisions == 87
 
 
 @pytest.mark.parametrize("name", ["segment_id", "device"])
