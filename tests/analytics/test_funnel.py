@@ -66,12 +66,12 @@ def test_the_funnel_of_a_day_joins_decisions_and_events(shop, other_shop):
     assert funnel_get(**period, placements=(world.placement.pk,)).decisions == 87
 
 
-@pytest.mark.parametrize("name", ["segment_id", "device"])
+@pytest.mark.parametrize("name", ["segments", "devices", "products"])
 def test_a_filter_that_decisions_are_not_counted_by_begins_at_the_impressions(shop, name):
     world = World(shop)
     count(shop, world.placement.pk, 60)
-    value = {"segment_id": world.segment.pk, "device": "mobile"}[name]
-    funnel = funnel_get(advertiser_id=shop.pk, start=today(), end=today(), **{name: value})
+    value = {"segments": world.segment.pk, "devices": "mobile", "products": world.product.pk}[name]
+    funnel = funnel_get(advertiser_id=shop.pk, start=today(), end=today(), **{name: (value,)})
     assert funnel.decisions is funnel.filled is None
     assert funnel.stages[0].name == "Impressions"
     assert funnel.stages[0].count == 40
