@@ -349,8 +349,8 @@ GENERATION_MAX_ATTEMPTS = env.int("GENERATION_MAX_ATTEMPTS", default=3)
 GENERATION_MAX_CRASHES = env.int("GENERATION_MAX_CRASHES", default=3)
 # A picture that fails the inspection is drawn again with another seed so many times at the most.
 GENERATION_REDRAWS_MAX = env.int("GENERATION_REDRAWS_MAX", default=2)
-# A match score (-1 to 1) below this is the code low_match. Judges do not compare, so it is off by default.
-GENERATION_MATCH_LOW = env.float("GENERATION_MATCH_LOW", default=-1.0)
+# A match score (-1 to 1) below this is the code low_match; None: what the judge itself calls low.
+GENERATION_MATCH_LOW = env.float("GENERATION_MATCH_LOW", default=None)
 # PEM files of the certificate that signs creatives (leaf first) and its P-256 key; made in VAR_DIR without.
 C2PA_CERTIFICATES = env.str("C2PA_CERTIFICATES", default="")
 C2PA_PRIVATE_KEY = env.str("C2PA_PRIVATE_KEY", default="")

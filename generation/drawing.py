@@ -11,7 +11,7 @@ from PIL import Image
 
 from generation.briefs import Brief
 from generation.matching.base import Match
-from generation.matching.scoring import match_score, scorer_get, words_of
+from generation.matching.scoring import match_score, scorer_get, wanted_of
 from generation.models import RenderJob
 from generation.renderers.base import OnStep, Renderer, RenderError, RenderRequest, RenderResult
 
@@ -24,6 +24,7 @@ class Drawn:
     model_hash: str
     render_ms: int
     match_score: float | None
+    is_low_match: bool
     details: dict[str, Any]
 
 
@@ -89,6 +90,7 @@ def picture_choose(
         model_hash=result.model_hash,
         render_ms=render_ms,
         match_score=match.score if match else None,
+        is_low_match=match is not None and match.is_low,
         details=details,
     )
 
@@ -97,8 +99,7 @@ def _match(job: RenderJob, picture: Image.Image) -> Match | None:
     scorer = scorer_get()
     if scorer is None:
         return None
-    words = words_of(job.prompt_parts, job.motif, is_scene=picture.mode != "RGBA")
-    return match_score(scorer, picture, words)
+    return match_score(scorer, picture, wanted_of(job.prompt, job.prompt_parts, job.motif))
 
 
 def _keep(brief: Brief, side: int) -> Image.Image | None:

@@ -144,7 +144,7 @@ def _try(job: RenderJob, brief: Brief, progress: Progress, drawn: Drawn | None) 
     progress.enter("composing")
     composed = creatives_compose(brief=brief, picture=drawn.image, on_size=progress.on_step)
     codes: list[str] = []
-    if drawn.match_score is not None and drawn.match_score < settings.GENERATION_MATCH_LOW:
+    if drawn.is_low_match:
         codes.append(Code.LOW_MATCH)
     gist = _gist(composed)
     if _is_near_another(job, gist):

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from generation.chinese import to_english
+from generation.matching.base import Wanted, picture_flat
 from generation.renderers.base import RenderError
 from generation.renderers.weights import weights_hash
 
@@ -22,6 +24,7 @@ class ClipScorer:
     """Cosine of CLIP's two vectors. Raises RenderError ``scorer_missing`` or ``scorer_broken``."""
 
     name = "clip"
+    low = -1.0  # no picture is refused: CLIPs differ in what a good cosine is
 
     def __init__(self, folder: Path) -> None:
         if not (folder / "config.json").is_file():
@@ -53,6 +56,11 @@ class ClipScorer:
                 permanent=True,
             ) from error
         self.version = weights_hash(folder)
+
+    def question(self, picture: Image.Image, wanted: Wanted) -> tuple[Image.Image, str]:
+        """The thing, and for a whole scene where it stands: how it is drawn would only blur the vector."""
+        setting = wanted.setting if picture.mode != "RGBA" else ""
+        return picture_flat(picture), to_english(f"{wanted.motif} {setting}").strip()
 
     def score(self, picture: Image.Image, text: str) -> float:
         import numpy as np

@@ -9,12 +9,16 @@ import json
 from pathlib import Path
 
 from django.utils.module_loading import import_string
-from PIL import Image
+from PIL import Image, ImageOps
 
+from generation.diffusion.vocabulary import PALETTES, SCENES, STYLE_WORDS
+from generation.diffusion.wording import DEFAULT_PALETTE, caption_of
+from generation.matching.base import Wanted
 from generation.renderers.base import RenderError
 from generation.renderers.weights import weights_hash
 from generation.text_encoder import TextEncoderMissing, text_encoder_get
 
+STAND_SIDE = 256
 BUILT_IN_FOLDER = Path(__file__).resolve().parent.parent / "weights" / "match-encoder"
 # Network classes that a folder's config.json may name: name -> dotted path.
 NETWORKS = {"ImageEncoder": "generation.matching.networks.ImageEncoder"}
@@ -24,6 +28,8 @@ class EncoderScorer:
     """Cosine between the picture's vector and the text's. Raises RenderError ``scorer_broken``."""
 
     name = "match-encoder"
+    # Of 48 briefs' pictures 19 in 20 score above 0.44; another thing in the same words scores 0.3.
+    low = 0.4
 
     def __init__(self, folder: Path) -> None:
         config = folder / "config.json"
@@ -45,6 +51,15 @@ class EncoderScorer:
         self._side = int(self._network.config.picture_side)
         self.version = weights_hash(folder)
 
+    def question(self, picture: Image.Image, wanted: Wanted) -> tuple[Image.Image, str]:
+        """A scene, and the caption it would have had in training; asked so, the judge names 79 % of 48
+        things first, asked for "thing, place" 31 %. A motif alone is put on a ground that training had."""
+        caption = caption_of(wanted.prompt, wanted.motif)
+        if picture.mode != "RGBA":
+            return picture.convert("RGB"), caption.text
+        ground = SCENES["gradient"][0].format(palette=DEFAULT_PALETTE)
+        return motif_stand(picture), f"{caption.motif} {ground}, {STYLE_WORDS[caption.style][0]}"
+
     def score(self, picture: Image.Image, text: str) -> float:
         import numpy as np
         import torch
@@ -55,3 +70,19 @@ class EncoderScorer:
         with torch.inference_mode():
             wanted = self._network.text_vectors(self._text.encode([text]))
             return float((self._network(pixels) * wanted).sum())
+
+
+def motif_stand(motif: Image.Image) -> Image.Image:
+    """An RGBA motif as training showed it on a plain gradient: centred, its feet at 0.81 of the height."""
+    import numpy as np
+
+    palette = PALETTES[DEFAULT_PALETTE]
+    far, near = (np.array([c >> 16, c >> 8 & 255, c & 255], float) for c in (palette.far, palette.near))
+    share = np.linspace(0, 1, STAND_SIDE)[:, None, None]
+    rows = np.broadcast_to(far + (near - far) * share, (STAND_SIDE, STAND_SIDE, 3))
+    stand = Image.fromarray(rows.astype(np.uint8))
+    box = motif.getchannel("A").getbbox()
+    thing = ImageOps.contain(motif.crop(box), (round(0.62 * STAND_SIDE),) * 2) if box else motif
+    corner = (STAND_SIDE - thing.width) // 2, round(0.81 * STAND_SIDE) - thing.height
+    stand.paste(thing, corner, thing.getchannel("A"))
+    return stand

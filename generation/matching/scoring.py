@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from django.conf import settings
 from PIL import Image
 
 from generation.chinese import to_english
-from generation.matching.base import Match, MatchScorer, picture_flat
+from generation.matching.base import Match, MatchScorer, Wanted
 from generation.matching.encoder import BUILT_IN_FOLDER, EncoderScorer
 
 MAX_TEXT = 300  # characters; the judges read about a sentence
@@ -37,23 +38,20 @@ def scorer_get() -> MatchScorer | None:
     return _loaded[key]
 
 
-def match_score(scorer: MatchScorer, picture: Image.Image, text: str) -> Match | None:
-    """How well picture and text agree; Chinese is put into English first, which the judges know.
+def match_score(scorer: MatchScorer, picture: Image.Image, wanted: Wanted) -> Match | None:
+    """How well the picture shows what was wanted; Chinese is put into English first, which judges know.
 
-    None when no word of the text is left.
+    None when no word of the motif is left.
     """
-    english = to_english(text[: 4 * MAX_TEXT])[:MAX_TEXT]
-    if not any(character.isalnum() for character in english):
+    if not any(character.isalnum() for character in to_english(wanted.motif[:MAX_TEXT])):
         return None
-    score = scorer.score(picture_flat(picture), english)
-    return Match(round(max(-1.0, min(1.0, score)), 4), scorer.name, scorer.version, english)
+    shown, text = scorer.question(picture, replace(wanted, motif=wanted.motif[:MAX_TEXT]))
+    text = text[:MAX_TEXT]
+    score = round(max(-1.0, min(1.0, scorer.score(shown, text))), 4)
+    low = scorer.low if settings.GENERATION_MATCH_LOW is None else settings.GENERATION_MATCH_LOW
+    return Match(score, scorer.name, scorer.version, text, is_low=score < low)
 
 
-def words_of(parts: Sequence[dict[str, str]], motif: str, *, is_scene: bool) -> str:
-    """What a picture of a prompt should show: the motif, and for a whole scene where it stands.
-
-    The prompt's other words (season, palette, the product's title, room for text) are wishes about how,
-    which blur a sentence vector more than they say.
-    """
-    setting = next((part["text"] for part in parts if part["slot"] == "setting"), "") if is_scene else ""
-    return f"{motif} {setting}".strip()
+def wanted_of(prompt: str, parts: Sequence[dict[str, str]], motif: str) -> Wanted:
+    """What the picture of a prompt should show."""
+    return Wanted(prompt, motif, next((part["text"] for part in parts if part["slot"] == "setting"), ""))

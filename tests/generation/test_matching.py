@@ -12,9 +12,12 @@ from PIL import Image, ImageDraw
 
 from adplatform.lib.files import content_read
 from generation import renderers, services
+from generation.chinese import to_english
 from generation.matching import encoder, scoring
-from generation.matching.base import GROUND, picture_flat
-from generation.matching.scoring import match_score, scorer_get, words_of
+from generation.matching.base import GROUND, Wanted, picture_flat
+from generation.matching.clip import ClipScorer
+from generation.matching.encoder import EncoderScorer
+from generation.matching.scoring import match_score, scorer_get, wanted_of
 from generation.models import RenderJob
 from generation.renderers.base import RenderError, RenderResult
 
@@ -28,10 +31,13 @@ def nothing_loaded(monkeypatch, tmp_path):
 class RednessScorer:
     """Judges one thing that a test can see."""
 
-    name, version = "redness", "0" * 64
+    name, version, low = "redness", "0" * 64, 0.5
 
     def __init__(self):
         self.texts = []
+
+    def question(self, picture, wanted):
+        return picture_flat(picture), to_english(wanted.motif)
 
     def score(self, picture, text):
         self.texts.append(text)
@@ -116,27 +122,45 @@ def test_a_manager_sees_the_score(shop, brief, hues, redness, alice_client):
 
 
 def test_chinese_is_judged_in_english(redness):
-    match = match_score(redness, Image.new("RGB", (8, 8), "red"), "跑步鞋")
-    assert (match.text, match.score) == ("running shoe", 1.0)
-    assert match_score(redness, Image.new("RGB", (8, 8), "red"), "？！") is None
-    assert len(match_score(redness, Image.new("RGB", (8, 8)), "shoe " * 3000).text) <= 300
+    red = Image.new("RGB", (8, 8), "red")
+    match = match_score(redness, red, Wanted("跑步鞋", "跑步鞋"))
+    assert (match.text, match.score, match.is_low) == ("running shoe", 1.0, False)
+    assert match_score(redness, red, Wanted("？！", "？！")) is None
+    assert len(match_score(redness, red, Wanted("", "shoe " * 3000)).text) <= 300
 
 
-def test_a_scene_is_judged_with_its_place_and_a_motif_without():
-    parts = [
-        {"slot": "style", "text": "soft 3D render"},
-        {"slot": "motif", "text": "coffee cup"},
-        {"slot": "setting", "text": "in a sunny cafe"},
-    ]
-    assert words_of(parts, "coffee cup", is_scene=True) == "coffee cup in a sunny cafe"
-    assert words_of(parts, "coffee cup", is_scene=False) == "coffee cup"
-    assert words_of([], "coffee cup", is_scene=True) == "coffee cup"
+def test_what_counts_as_low_is_the_judges_own_unless_set(redness, settings):
+    grey = Image.new("RGB", (8, 8), "grey")
+    assert match_score(redness, grey, Wanted("shoe", "shoe")).is_low
+    settings.GENERATION_MATCH_LOW = -1.0
+    assert not match_score(redness, grey, Wanted("shoe", "shoe")).is_low
 
 
-def test_a_motif_is_judged_on_neutral_ground():
-    flat = picture_flat(HueRenderer.picture(0))
-    assert flat.mode == "RGB"
-    assert flat.getpixel((0, 0)) == GROUND
+SHOE = wanted_of(
+    "flat illustration, running shoe, in a sunny cafe, palette of deep green",
+    [{"slot": "style", "text": "flat illustration"}, {"slot": "setting", "text": "in a sunny cafe"}],
+    "跑步鞋",
+)
+SCENE = Image.new("RGB", (64, 64), "green")
+
+
+def test_clip_is_asked_for_the_thing_and_its_place():
+    ask = ClipScorer.question
+    assert ask(None, SCENE, SHOE)[1] == "running shoe in a sunny cafe"
+    flat, text = ask(None, HueRenderer.picture(0), SHOE)
+    assert text == "running shoe"
+    assert (flat.mode, flat.getpixel((0, 0))) == ("RGB", GROUND)
+
+
+def test_the_built_in_encoder_is_asked_in_the_words_it_was_trained_on():
+    ask = EncoderScorer.question
+    assert ask(None, SCENE, SHOE)[1] == "running shoe in a forest green studio, flat illustration"
+    stood, text = ask(None, HueRenderer.picture(0), SHOE)
+    assert text == "running shoe on a plain sky blue gradient, flat illustration"
+    assert (stood.mode, stood.size) == ("RGB", (256, 256))
+    top, feet = stood.getpixel((128, 0)), stood.getpixel((128, 200))
+    assert top == (0xCB, 0xEB, 0xFF)
+    assert feet[0] > 200 > feet[1], "the disc stands at 0.81 of the height"
 
 
 # --- the built-in encoder

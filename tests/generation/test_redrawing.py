@@ -111,11 +111,13 @@ def test_no_time_left_is_no_time_to_draw_again(run, settings):
 
 
 def test_the_judges_score_counts(run, settings, monkeypatch):
-    settings.GENERATION_MATCH_LOW = 0.2
-    draw, scores = redrawing.picture_draw, iter([0.1, 0.3])
-    monkeypatch.setattr(
-        redrawing, "picture_draw", lambda *args: replace(draw(*args), match_score=next(scores))
-    )
+    draw, found = redrawing.picture_draw, iter([(0.1, True), (0.3, False)])
+
+    def judged(*args):
+        score, is_low = next(found)
+        return replace(draw(*args), match_score=score, is_low_match=is_low)
+
+    monkeypatch.setattr(redrawing, "picture_draw", judged)
     job, renderer = run(disc(), disc())
     assert (job.match_score, len(renderer.seeds)) == (0.3, 2)
     assert job.render_details["discarded"] == [
