@@ -13,6 +13,7 @@ INSPECTION_WORDS = {
     "product_too_small": "The product is very small",
     "product_too_large": "The product fills the picture",
     "product_enlarged": "The product's photo is small and was enlarged more than twice",
+    "product_cropped": "The product is cut off by the picture's edge",
     "size_mismatch": "The product is lost in its scene",
     "space_mismatch": "The product does not stand on anything",
     "indistinct_product": "The product hardly stands out from what is behind it",

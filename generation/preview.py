@@ -27,7 +27,7 @@ PICTURE_SIDE = 512  # of the picture behind a preview: no preview is looked at i
 def preview_make(*, kit: BrandKit, template: str, size: tuple[int, int], language: str) -> bytes:
     """The labelled WebP of one size. Raises DomainError ``template_unknown``, RenderError."""
     advertiser = kit.advertiser
-    brief, picture = _latest(kit) or _sample()
+    brief, picture = _latest(kit) or sample_make()
     brief = replace(
         brief,
         brand=brief_brand(kit, language=language, market=advertiser.market),
@@ -65,7 +65,8 @@ def _latest(kit: BrandKit) -> tuple[Brief, Image.Image] | None:
     return brief, picture
 
 
-def _sample() -> tuple[Brief, Image.Image]:
+def sample_make() -> tuple[Brief, Image.Image]:
+    """A drawn product and picture, for a shop that has none yet."""
     buffer = io.BytesIO()
     _jar().save(buffer, "PNG")
     content = buffer.getvalue()

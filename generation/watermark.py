@@ -17,7 +17,7 @@ from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops, ImageFilter
 
 ID_DIGITS = 12  # hexadecimal: 48 bits
 CHECK_BITS = 16
@@ -31,6 +31,7 @@ DOUBTFUL_BITS = 4
 LOW, HIGH = 0.15, 0.5
 STEP = 60.0  # of the lattice: a quarter of it, 15, is what a projection may be moved before its bit turns
 LARGEST = 12.0  # grey levels of one pixel's change
+PLAIN, BUSY = 0.25, 12.0  # share of the change on a plain wall; grey levels at which all of it hides
 SOLVER_STEPS = 8
 _SEED = 20250901
 
@@ -45,9 +46,11 @@ def watermark_embed(picture: Image.Image, content_id: str, protected: Image.Imag
     grid = _grid_of(picture.size, _area_of(picture.size))
     code = _code_of(grid)
     free = protected.point([255] + [0] * 255)
-    room = np.asarray(free.resize(grid, Image.Resampling.BOX), np.float64) / 255
-    place = _projections(_small(picture, grid), code) / STEP - 0.25 * _bits_of(content_id)
-    change = _least_change(STEP * (np.round(place) - place), room, grid, code)
+    small = _small(picture, grid)
+    masking = _masking(small)
+    room = np.asarray(free.resize(grid, Image.Resampling.BOX), np.float64) / 255 * masking
+    place = _projections(small, code) / STEP - 0.25 * _bits_of(content_id)
+    change = masking * _least_change(STEP * (np.round(place) - place), room, grid, code)
     field = Image.fromarray(change.astype(np.float32)).resize(picture.size, Image.Resampling.BICUBIC)
     wanted = np.clip(np.asarray(field), -LARGEST, LARGEST)
     # Fractions of a grey level count on average: an ordered dither keeps what rounding would lose.
@@ -152,6 +155,18 @@ def _least_change(wanted: np.ndarray, room: np.ndarray, grid: tuple[int, int], c
         before, size = size, float(rest @ rest)
         direction = rest + size / before * direction
     return _field(weights, grid, code)
+
+
+def _masking(small: np.ndarray) -> np.ndarray:
+    """How much of a change hides at each cell: little on a plain wall, more where the picture is busy.
+
+    Contrast masking, as in A. B. Watson, "DCT quantization matrices visually optimized" (1993), by the mean
+    difference to the surroundings.
+    """
+    grey = Image.fromarray(np.clip(small, 0, 255).astype(np.uint8))
+    busy = ImageChops.difference(grey, grey.filter(ImageFilter.BoxBlur(2)))
+    nearby = np.asarray(busy.filter(ImageFilter.BoxBlur(1)), np.float64)
+    return np.clip(PLAIN + nearby / BUSY, PLAIN, 1.0)
 
 
 @lru_cache(maxsize=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -149,10 +150,29 @@ def _mirror_draw(canvas: Image.Image, placed: Placed) -> None:
     canvas.paste(mirrored.convert("RGB"), (left, bottom), alpha)
 
 
-def arch(layout: Layout, palette: Palette, placed: Placed, group: Corners) -> Image.Image:
-    """A magazine page: calm paper and a tall arched window behind the product."""
+@dataclass(frozen=True)
+class _Window:
+    """An arched window and its frame; its lower end lies below ``base``, where the sill cuts it."""
+
+    corners: paint.Rect
+    half: float
+    base: float
+    gap: float  # between the glass and the line around it
+
+    def glass(self, size: paint.Size) -> Image.Image:
+        """The mask of what is seen through it."""
+        return paint.both(paint.rounded(size, self.corners, self.half), self.above(size))
+
+    def above(self, size: paint.Size) -> Image.Image:
+        """The mask of everything above the sill."""
+        mask = Image.new("L", size, 0)
+        mask.paste(255, (0, 0, size[0], round(self.base)))
+        return mask
+
+
+def _window(layout: Layout, group: Corners) -> _Window:
+    """The window around product and motif, within the stage."""
     size = layout.size
-    canvas = Image.new("RGB", size, palette.wall)
     stage_left, stage_top, stage_width, stage_height = layout.stage
     left, top, right, _ = group
     centre = (left + right) / 2
@@ -162,24 +182,42 @@ def arch(layout: Layout, palette: Palette, placed: Placed, group: Corners) -> Im
     half = min(max(layout.product[2] * 0.56, (right - left) * 0.50), stage_width / 2 - edge)
     centre = min(max(centre, stage_left + half + edge), stage_left + stage_width - half - edge)
     crown = max(min(top - half * 0.30, base - half * 1.5), stage_top + stage_height * 0.045)
-    window = (centre - half, crown, centre + half, base + half)
-    below = Image.new("L", size, 0)
-    below.paste(255, (0, 0, size[0], round(base)))
-    shape = paint.both(paint.rounded(size, window, half), below)
-    paint.paste(canvas, palette.disc, shape)
-    paint.paste(canvas, palette.wall_light, paint.both(shape, paint.ramp(size, base, crown)), 0.38)
-    step = paint.both(shape, paint.ramp(size, layout.horizon, layout.horizon + 2))
+    return _Window((centre - half, crown, centre + half, base + half), half, base, gap)
+
+
+def arch(layout: Layout, palette: Palette, placed: Placed, group: Corners) -> Image.Image:
+    """A magazine page: calm paper and a tall arched window behind the product."""
+    size = layout.size
+    canvas = Image.new("RGB", size, palette.wall)
+    window = _window(layout, group)
+    glass = window.glass(size)
+    paint.paste(canvas, palette.disc, glass)
+    light = paint.both(glass, paint.ramp(size, window.base, window.corners[1]))
+    paint.paste(canvas, palette.wall_light, light, 0.38)
+    step = paint.both(glass, paint.ramp(size, layout.horizon, layout.horizon + 2))
     paint.paste(canvas, palette.floor, step, 0.55)
     line = max(1, round(min(size) / 300))
-    outer = paint.rounded(size, (window[0] - gap, window[1] - gap, window[2] + gap, window[3]), half + gap)
-    inner = paint.rounded(
-        size,
-        (window[0] - gap + line, window[1] - gap + line, window[2] + gap - line, window[3]),
-        half + gap - line,
+    outer, inner = (
+        paint.rounded(
+            size,
+            (
+                window.corners[0] - reach,
+                window.corners[1] - reach,
+                window.corners[2] + reach,
+                window.corners[3],
+            ),
+            window.half + reach,
+        )
+        for reach in (window.gap, window.gap - line)
     )
-    ring = paint.both(paint.both(outer, inner.point([255 - v for v in range(256)])), below)
+    ring = paint.both(paint.both(outer, inner.point([255 - v for v in range(256)])), window.above(size))
     paint.paste(canvas, palette.accent_ink, ring, 0.6)
     return canvas
+
+
+def opening(ground: str, layout: Layout, group: Corners) -> Image.Image | None:
+    """The mask of the opening that a motif is seen through on this ground; None where it stands free."""
+    return _window(layout, group).glass(layout.size) if ground == "paper" else None
 
 
 def plain(layout: Layout, palette: Palette, placed: Placed, group: Corners) -> Image.Image:

@@ -57,6 +57,7 @@ class Code(StrEnum):
     PRODUCT_TOO_SMALL = "product_too_small"
     PRODUCT_TOO_LARGE = "product_too_large"
     PRODUCT_ENLARGED = "product_enlarged"
+    PRODUCT_CROPPED = "product_cropped"
     SIZE_MISMATCH = "size_mismatch"
     SPACE_MISMATCH = "space_mismatch"
     INDISTINCT_PRODUCT = "indistinct_product"
@@ -77,6 +78,7 @@ BLOCKING = frozenset(
         Code.TEXT_OVERFLOW,
         Code.TEXT_OVER_PRODUCT,
         Code.TEXT_OVERLAP,
+        Code.PRODUCT_CROPPED,
         Code.FORBIDDEN_WORD,
         Code.FORBIDDEN_COLOUR,
         Code.LABEL_MISSING,
@@ -212,6 +214,7 @@ def inspection_make(
         Code.PRODUCT_TOO_SMALL: coverage < COVERAGE_LOW,
         Code.PRODUCT_TOO_LARGE: coverage > COVERAGE_HIGH,
         Code.PRODUCT_ENLARGED: placed.enlargement > ENLARGEMENT_HIGH,
+        Code.PRODUCT_CROPPED: not _within(placed.box, layout.size),
         Code.SIZE_MISMATCH: share < STAGE_SHARE_LOW,
         Code.SPACE_MISMATCH: gap > FLOOR_GAP_HIGH or busy > FOOT_BUSY_HIGH,
         Code.INDISTINCT_PRODUCT: not placed.is_card and rim < INDISTINCT_DISTANCE,
@@ -245,6 +248,10 @@ def inspection_make(
         "kilobytes": round(byte_count / 1000, 1),
         "quality": quality,
     }
+
+
+def _within(box: tuple[int, int, int, int], size: tuple[int, int]) -> bool:
+    return box[0] >= 0 and box[1] >= 0 and box[2] <= size[0] and box[3] <= size[1]
 
 
 def _overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import reduce
 
 import numpy as np
 from PIL import Image
@@ -11,6 +12,9 @@ from generation.composition import paint
 
 ALPHA_LOW, ALPHA_HIGH = 64, 192  # below is air, above is solid: a hazy outline looks like a mistake
 SMOOTHING = 0.006  # of the side: a jagged outline is rounded before it is made firm
+FLAT_RUN = 0.3  # of a side: an outline that runs along it for so long was cut there, as by a frame
+FRAMED_WIDTH = 0.85  # of the picture's: a landscape fills it from side to side
+FADE = 0.16  # of a landscape's width at either end; of its height at the foot
 SPECK_SHARE = 0.03  # of the largest part; smaller islands are specks
 GRID = 64
 
@@ -28,7 +32,33 @@ def motif_prepare(motif: Image.Image) -> Image.Image:
         [255 if v > 20 else 0 for v in range(256)]
     )
     ready.putalpha(paint.both(alpha, mask))
-    return paint.trimmed(ready)
+    trimmed = paint.trimmed(ready)
+    if is_landscape(trimmed) and trimmed.width >= FRAMED_WIDTH * motif.width:
+        return _cuts_faded(trimmed)
+    return trimmed
+
+
+def is_landscape(motif: Image.Image) -> bool:
+    """A trimmed motif that was cut straight at both sides and the foot, and not at the top: a mountain, not a
+    window or a telephone."""
+    solid = np.asarray(motif.getchannel("A")) > ALPHA_LOW
+    near = max(1, round(0.01 * max(motif.size)))
+    left, right = solid[:, :near].any(1).mean(), solid[:, -near:].any(1).mean()
+    foot, top = solid[-near:].any(0).mean(), solid[:near].any(0).mean()
+    return min(left, right, foot) >= FLAT_RUN > top
+
+
+def _cuts_faded(motif: Image.Image) -> Image.Image:
+    """Where it was cut it goes out softly, as in a mist."""
+    width, height = motif.size
+    fades = (
+        paint.ramp(motif.size, 0, FADE * width, vertical=False),
+        paint.ramp(motif.size, width, (1 - FADE) * width, vertical=False),
+        paint.ramp(motif.size, height, (1 - FADE) * height),
+    )
+    faded = motif.copy()
+    faded.putalpha(reduce(paint.both, fades, motif.getchannel("A")))
+    return faded
 
 
 def _parts_kept(shape: np.ndarray) -> np.ndarray | None:

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from generation.briefs import Brief
+from generation.composition import paint
 from generation.composition.colour import (
     RGB,
     Oklch,
@@ -136,6 +137,8 @@ def palettes_make(
     names = template.walls or _WALLS_OF_GROUND.get(ground, _WALLS_OF_GROUND["gradient"])
     walls = [sources.wall(name) for name in names]
     wall = next((wall for wall in walls if separation(wall) >= SEPARATION), max(walls, key=separation))
+    if motif is not None and motif.mode == "RGB" and template.picture == "cover":
+        wall = avoided(_mist(motif), forbidden)  # what calms a photograph is of its own colour
     return {"": _around(wall, sources)} | {
         name: _around(sources.wall(name), sources) for name in template.panels()
     }
@@ -154,6 +157,15 @@ def avoided(colour: Oklch, forbidden: tuple[Oklch, ...]) -> Oklch:
         for step in (-0.12, 0.12, -0.25, 0.25, -0.4, 0.4)
     ]
     return next((candidate for candidate in candidates if is_free(candidate)), colour.with_(chroma=0.0))
+
+
+def _mist(scene: Image.Image) -> Oklch:
+    """A scene's own colour, pale or deep enough to write on; by what is seen in its upper two thirds."""
+    upper = scene.crop((0, 0, scene.width, max(1, scene.height * 2 // 3)))
+    mean = oklch_of(paint.mean_colour(upper))
+    if mean.lightness >= 0.55:
+        return Oklch(0.95, min(mean.chroma, 0.035), mean.hue)
+    return Oklch(0.25, min(mean.chroma, 0.05), mean.hue)
 
 
 def _carrying(colour: Oklch) -> Oklch:

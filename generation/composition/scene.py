@@ -9,12 +9,13 @@ from PIL import Image, ImageFilter, ImageOps
 
 from generation.composition import paint
 from generation.composition.around import Fractions, scene_around
-from generation.composition.grounds import GROUNDS, SOFTNESS
+from generation.composition.grounds import GROUNDS, SOFTNESS, opening
 from generation.composition.layouts import Layout
 from generation.composition.palette import Palette
 from generation.composition.product import Placed
 
 WANTED_VISIBLE = 0.6  # share of the motif that should not hide behind the product
+TALL = 1.2  # a stage this much taller than wide has room above the product: there the motif shows whole
 MOTIF_LARGEST = 0.98  # of the product's longer side: the product is the hero
 FLAT = frozenset({"blocks", "halo", "rays"})  # poster grounds: no air between motif and lens
 AIR = 0.10  # how much of the wall's colour lies over the motif
@@ -62,7 +63,11 @@ def scene_build(
         if ground in ("gradient", "spotlight") or prop is None:
             _haze_draw(canvas, layout, picture)
         if prop is not None:
+            bare = canvas.copy()
             _prop_draw(canvas, layout, palette, prop, ground)
+            through = opening(ground, layout, group)
+            if through is not None:
+                canvas = Image.composite(canvas, bare, through)
             visible = prop.visible
         canvas = paint.grain(canvas, seed & 0xFFFF)
     for (left, top, width, height), name in layout.panels:
@@ -108,6 +113,7 @@ def motif_place(motif: Image.Image, layout: Layout, placed: Placed) -> Prop:
     base = round(min(layout.floor - layout.stage[3] * 0.025, box_top + box_height))
     largest = MOTIF_LARGEST * max(placed.picture.size)
     fit = min(box_width / motif.width, box_height / motif.height, largest / max(motif.size))
+    wanted = 1.0 if layout.stage[3] > TALL * layout.stage[2] else WANTED_VISIBLE
     best_score, best = -1.0, (0, 0, 4, 4, 0.0)
     for share in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5):
         size = max(4, round(motif.width * fit * share)), max(4, round(motif.height * fit * share))
@@ -116,13 +122,16 @@ def motif_place(motif: Image.Image, layout: Layout, placed: Placed) -> Prop:
         area = max(int(mask.sum()), 1)
         for step in range(9):
             x = box_left + round((box_width - size[0]) * step / 8)
-            for y in {max(base - size[1], box_top), box_top, box_top + (box_height - size[1]) // 3}:
+            above = placed.top - round(0.92 * size[1])
+            for y in {max(top, box_top) for top in (base - size[1], box_top, above)} | {
+                box_top + (box_height - size[1]) // 3
+            }:
                 window = cover[
                     y // coarse : y // coarse + mask.shape[0], x // coarse : x // coarse + mask.shape[1]
                 ]
                 seen = 1 - float((mask & window).sum()) / area
                 standing = 0.3 if y + size[1] == base else 0.0
-                score = min(seen, WANTED_VISIBLE) / WANTED_VISIBLE + 0.6 * share + standing
+                score = min(seen, wanted) / wanted + 0.6 * share + standing
                 if score > best_score:
                     best_score, best = score, (x, y, size[0], size[1], seen)
     x, y, width, height, seen = best

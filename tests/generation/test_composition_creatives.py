@@ -240,6 +240,33 @@ def test_specks_around_a_motif_are_removed():
     assert not (np.asarray(ready)[..., :3] == (255, 0, 0)).all(-1)[np.asarray(ready)[..., 3] > 0].any()
 
 
+def landscape(side: int = 200) -> Image.Image:
+    """A mountain cut straight at both sides and the foot."""
+    image = Image.new("RGBA", (side, side))
+    ImageDraw.Draw(image).polygon(
+        [(5, 100), (100, 10), (side - 6, 100), (side - 6, side - 6), (5, side - 6)], fill="#7a5a45"
+    )
+    return image
+
+
+def test_a_landscape_goes_out_softly_where_it_was_cut_and_a_telephone_does_not():
+    alpha = np.asarray(motif_prepare(landscape()).getchannel("A"))
+    assert alpha[130, [0, -1]].max() < 20
+    assert alpha[-1].max() < 20
+    assert alpha[130, alpha.shape[1] // 2] == 255
+    telephone = Image.new("RGBA", (200, 200))
+    ImageDraw.Draw(telephone).rectangle((5, 5, 194, 194), fill="#202020")
+    assert np.asarray(motif_prepare(telephone).getchannel("A"))[100, [1, -2]].min() > 200
+
+
+def test_what_is_written_on_a_pale_scene_stands_in_its_own_mist(shop):
+    sky = Image.new("RGB", (256, 256), "#a9d2ee")
+    brief = brief_for(shop, template="lifestyle", cutout=product_cutout("#a9d2ee"))
+    wall = canvas_compose(brief=brief, picture=sky, size=(300, 250)).lettering.palettes[""]
+    assert not wall.is_dark
+    assert abs(oklch_of(wall.wall).hue - oklch_of(rgb_of("#a9d2ee")).hue) < 15
+
+
 def test_oklch_survives_the_way_there_and_back():
     rng = random.Random(3)
     for _ in range(200):

@@ -91,6 +91,7 @@ def test_the_product(inspect):
     huge = Placed(Image.new("RGBA", (260, 200), "#c2452d"), 0, 0, 1.0, False)
     assert Code.PRODUCT_TOO_LARGE in inspect(placed=huge)
     assert Code.PRODUCT_ENLARGED in inspect(placed=replace(placed, enlargement=2.3))
+    assert Code.PRODUCT_CROPPED in inspect(placed=replace(placed, left=-1))
     ground = Image.new("RGB", SIZE, "#c2452d")  # the product's own colour
     assert {Code.INDISTINCT_PRODUCT, Code.BLANK_SCENE} <= inspect(scene=ground)
 
