@@ -1,4 +1,4 @@
-"""One rendered scene in all eleven sizes, composed, labelled, watermarked, signed and stored: time and memory.
+"""One scene in all eleven sizes, composed, labelled, watermarked, signed and stored: time and memory.
 
     python benchmarks/one_scene.py [--picture scene.png] [--repeat 5]
 
