@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import redis
 import structlog
@@ -21,10 +22,15 @@ WAIT_MS = 1000
 PAUSE_SECONDS = 2.0
 
 
-def drain(*, consumer: str, is_stopping: Callable[[], bool]) -> None:
-    """Until told to stop. Without Redis or the database it waits for them."""
+def drain(*, consumer: str, is_stopping: Callable[[], bool], alive_file: Path | None = None) -> None:
+    """Until told to stop. Without Redis or the database it waits for them.
+
+    ``alive_file`` is touched at every turn: a health check can tell a drain that hangs from an idle one.
+    """
     is_made = False
     while not is_stopping():
+        if alive_file is not None:
+            alive_file.touch()
         close_old_connections()
         try:
             if not is_made:

@@ -13,16 +13,17 @@ from django.db import connection
 from django.utils import timezone
 
 from adplatform.celery import app
+from adplatform.hot_urls import PREFIXES
 from generation.models import RenderJob
 from tests import factories
 
 ROOT = settings.BASE_DIR
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
-STORES = ("postgres", "redis")
-PROGRAMS = [name for name in COMPOSE if name not in STORES]
+OTHERS = ("postgres", "redis", "buffer", "proxy")  # whose images are not ours
+PROGRAMS = [name for name in COMPOSE if name not in OTHERS]
 MANIFESTS = [
     document
-    for path in sorted((ROOT / "deploy" / "kubernetes").glob("*.yaml"))
+    for path in sorted((ROOT / "deploy" / "kubernetes").rglob("*.yaml"))
     for document in yaml.safe_load_all(path.read_text())
 ]
 
@@ -35,16 +36,61 @@ def queues_of(command: list[str]) -> set[str]:
     return set(command[command.index("--queues") + 1].split(","))
 
 
-def test_only_the_web_is_reachable_and_only_from_its_own_machine():
-    assert [name for name, service in COMPOSE.items() if "ports" in service] == ["web"]
-    assert all(port.startswith("127.0.0.1:") for port in COMPOSE["web"]["ports"])
+def test_only_the_proxy_is_reachable_and_only_from_its_own_machine():
+    assert [name for name, service in COMPOSE.items() if "ports" in service] == ["proxy"]
+    assert all(port.startswith("127.0.0.1:") for port in COMPOSE["proxy"]["ports"])
+
+
+# --- the hot worker group
+def test_the_hot_group_has_processes_and_pods_of_its_own():
+    commands = (
+        COMPOSE["hot"]["command"],
+        manifests("Deployment")["adplatform-hot"]["spec"]["template"]["spec"]["containers"][0]["command"],
+    )
+    for command in commands:
+        assert "adplatform.hot_wsgi:application" in command
+        assert "--respawn-failed-workers" in command
+    image = next(line for line in (ROOT / "Dockerfile").read_text().splitlines() if line.startswith("CMD"))
+    assert "adplatform.wsgi:application" in image, "what web runs"
+    assert "command" not in COMPOSE["web"]
+    for name in ("adplatform-hot", "adplatform-web"):
+        target = manifests("HorizontalPodAutoscaler")[name]["spec"]["scaleTargetRef"]["name"]
+        assert target == name == manifests("Service")[name]["spec"]["selector"]["app"]
+        assert name in manifests("PodDisruptionBudget")
+
+
+def test_what_the_hot_group_answers_is_sent_to_it_and_nothing_else():
+    paths = manifests("Ingress")["adplatform"]["spec"]["rules"][0]["http"]["paths"]
+    sent = {path["path"]: path["backend"]["service"]["name"] for path in paths}
+    assert sent == {**dict.fromkeys(PREFIXES, "adplatform-hot"), "/": "adplatform-web"}
+    configuration = (ROOT / "deploy" / "nginx" / "nginx.conf").read_text()
+    locations = dict(re.findall(r"location (/\S*) \{[^}]*proxy_pass http://(\w+);", configuration))
+    assert locations == {**dict.fromkeys(PREFIXES, "hot"), "/": "pages"}
+    servers = dict(re.findall(r"upstream (\w+) \{\s*server (\w+):8000;", configuration))
+    assert servers == {"hot": "hot", "pages": "web"}
+    assert set(servers.values()) <= set(COMPOSE["proxy"]["depends_on"])
+
+
+def test_a_buffer_for_events_survives_a_restart_and_somebody_drains_it():
+    buffer, drain = COMPOSE["buffer"], COMPOSE["drain"]
+    assert buffer["profiles"] == drain["profiles"] == ["buffer"], "only when it is asked for"
+    assert buffer["command"][buffer["command"].index("--appendonly") + 1] == "yes"
+    assert buffer["volumes"]
+    assert "EVENTS_BUFFER_URL" in COMPOSE["hot"]["environment"]
+    pod = manifests("Deployment")["adplatform-drain"]["spec"]["template"]["spec"]["containers"][0]
+    for command, check in (
+        (drain["command"], " ".join(drain["healthcheck"]["test"])),
+        (pod["command"], " ".join(pod["livenessProbe"]["exec"]["command"])),
+    ):
+        assert command[:3] == ["python", "manage.py", "events_drain"]
+        assert command[command.index("--alive-file") + 1] in check
 
 
 def test_everything_that_stays_is_watched_and_waits_for_the_one_migration():
     for name, service in COMPOSE.items():
         assert ("healthcheck" in service) == (name != "migrate"), name
     assert COMPOSE["migrate"]["restart"] == "no"
-    for name in set(PROGRAMS) - {"migrate"}:
+    for name in {*PROGRAMS} - {"migrate"}:
         assert COMPOSE[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
         assert COMPOSE[name]["cap_drop"] == ["ALL"]
 
@@ -54,6 +100,17 @@ def test_no_secret_has_a_default():
         assert COMPOSE["web"]["environment"][name].startswith(f"${{{name}:?"), "compose refuses to start"
     for document in MANIFESTS:
         assert document["kind"] != "Secret"
+
+
+def test_no_key_stands_twice():
+    class Strict(yaml.SafeLoader):
+        def construct_mapping(self, node, deep=False):
+            names = [key.value for key, _ in node.value if key.value != "<<"]
+            assert len(names) == len(set(names)), f"{node.start_mark}: {names}"
+            return super().construct_mapping(node, deep)
+
+    for path in [ROOT / "compose.yaml", *(ROOT / "deploy").rglob("*.yaml")]:
+        list(yaml.load_all(path.read_text(), Strict))
 
 
 def test_every_variable_is_one_that_the_settings_read():
@@ -100,7 +157,7 @@ def test_every_queue_has_a_worker_and_one_worker_has_the_beat(where):
 
 def test_every_pod_runs_without_rights_and_is_probed():
     pods = {**manifests("Deployment"), **manifests("Job")}
-    assert len(pods) == 4
+    assert len(pods) == 6
     for name, workload in pods.items():
         pod = workload["spec"]["template"]["spec"]
         assert pod["securityContext"]["runAsNonRoot"] is True

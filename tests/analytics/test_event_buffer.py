@@ -129,3 +129,22 @@ def test_the_buffered_time_is_that_of_the_arrival(shop, buffer):
     with patch("analytics.services.timezone.now", return_value=later):
         drain()
     assert Event.objects.get().occurred_at < later - timedelta(hours=1)
+
+
+def test_a_drain_says_at_every_turn_that_it_lives_with_or_without_its_database(shop, buffer, tmp_path):
+    from analytics import event_drain
+
+    alive, turns = tmp_path / "alive", iter([False, False, True])
+    seen = []
+
+    def turn(**_):
+        seen.append(alive.exists())
+        alive.unlink()
+        raise OperationalError
+
+    with (
+        patch.object(event_drain, "drain_once", side_effect=turn),
+        patch.object(event_drain, "PAUSE_SECONDS", 0),
+    ):
+        event_drain.drain(consumer="one", is_stopping=lambda: next(turns), alive_file=alive)
+    assert seen == [True, True]

@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 
 class Command(BaseCommand):
     help = "Store the events that wait in the Redis buffer (EVENTS_BUFFER_URL)."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--alive-file", type=Path, help="touched at every turn, for a health check")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.EVENTS_BUFFER_URL:
@@ -22,4 +26,8 @@ class Command(BaseCommand):
         stopping: list[int] = []
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda received, frame: stopping.append(received))
-        drain(consumer=f"{socket.gethostname()}-{os.getpid()}", is_stopping=lambda: bool(stopping))
+        drain(
+            consumer=f"{socket.gethostname()}-{os.getpid()}",
+            is_stopping=lambda: bool(stopping),
+            alive_file=options["alive_file"],
+        )
