@@ -361,6 +361,8 @@ PROFILES_TEXT_ENCODER = env.str("PROFILES_TEXT_ENCODER", default="profiles.text_
 PROFILES_SEGMENT_MIN_SHOPPERS = env.int("PROFILES_SEGMENT_MIN_SHOPPERS", default=100)
 # Makes pseudonyms of shopper keys. Apart from SECRET_KEY, so that rotating that one loses no profile.
 PROFILES_PSEUDONYM_KEY = env.str("PROFILES_PSEUDONYM_KEY", default=SECRET_KEY)
+# Our id in IAB Europe's Global Vendor List. With it consents may come as TCF strings; 0: they are refused.
+PROFILES_TCF_VENDOR_ID = env.int("PROFILES_TCF_VENDOR_ID", default=0)
 
 # --- serving
 SERVING_TOKEN_DAYS = env.int("SERVING_TOKEN_DAYS", default=7)

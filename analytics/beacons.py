@@ -15,7 +15,7 @@ from accounts.addresses import client_address
 from adplatform.lib.tokens import TokenError
 from analytics import event_intake, services
 from analytics.decision_tokens import DecisionToken, decision_token_read, expired_token_read
-from analytics.events_api import request_purposes
+from analytics.events_api import is_opted_out, request_purposes
 from analytics.models import Event
 from analytics.sources import watch
 from analytics.tracking import IncomingEvent, NotCounted, device_of, traffic_reason
@@ -85,7 +85,7 @@ def _record(request: HttpRequest, decision: DecisionToken, reason: str) -> None:
         placement_id=decision.placement_id,
         segment_id=decision.segment_id,
         propensity=decision.propensity,
-        shopper_pseudonym=decision.shopper_pseudonym,
+        shopper_pseudonym="" if is_opted_out(request) else decision.shopper_pseudonym,
         is_simulated=decision.is_simulated,
     )
     try:

@@ -112,7 +112,13 @@ def _sender(request: HttpRequest, caller: Caller | None) -> Sender:
         advertiser_id=caller.advertiser_id if caller is not None else None,
         may_convert=is_server or from_page,
         is_server=is_server,
+        is_opted_out=is_opted_out(request),
     )
+
+
+def is_opted_out(request: HttpRequest) -> bool:
+    """Global Privacy Control: the shopper's browser itself objects, whatever was agreed to before."""
+    return request.headers.get("Sec-GPC") == "1"
 
 
 def request_purposes(request: HttpRequest) -> tuple[str, ...]:

@@ -87,6 +87,7 @@ class Sender:
     advertiser_id: UUID | None = None  # the API key's; None without a key
     may_convert: bool = False
     is_server: bool = False  # a secret key: the request's user agent is the server's, not the shopper's
+    is_opted_out: bool = False  # Sec-GPC: nothing of this request is joined to its shopper
 
 
 @dataclass
@@ -212,7 +213,7 @@ def _decision_event(item: EventItem, sent_at: datetime | None, sender: Sender) -
         clock_flag=flag,
         invalid_reason=reason,
         device=device_of(agent),
-        **msgspec.structs.asdict(token),
+        **(msgspec.structs.asdict(token) | ({"shopper_pseudonym": ""} if sender.is_opted_out else {})),
     )
 
 
@@ -238,7 +239,7 @@ def _order_event(item: EventItem, sent_at: datetime | None, sender: Sender) -> I
         invalid_reason=reason,
         device=device_of(agent),
         shopper_pseudonym=pseudonym_of(sender.advertiser_id, item.shopper)
-        if item.shopper and is_order
+        if item.shopper and is_order and not sender.is_opted_out
         else "",
         order_id=item.order_id,
         value_cents=item.value_cents,

@@ -20,7 +20,7 @@ from analytics.group_commit import GroupCommit
 from analytics.models import Event
 from analytics.tracking import EventBatch, IncomingEvent
 from profiles import services as profile_services
-from profiles.consent import ConsentState
+from profiles.consent import ConsentState, Use
 from profiles.consent import allow as consent_allows
 from profiles.models import Segment, Shopper
 
@@ -30,6 +30,7 @@ Result = TypeVar("Result")
 # PostgreSQL: deadlock detected, serialization failure. The whole transaction may simply run again.
 _RETRYABLE = {"40P01", "40001"}
 _TRIES = 3
+PEOPLE_ASKED = 500  # in one query
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,11 @@ class RecordResult:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What decides whether an order may be joined to its shopper."""
+    """What decides whether an event may be joined to its shopper."""
 
-    is_allowed: bool
+    may_measure: bool
     is_minor: bool
+    has_objected: bool
     is_simulated: bool
 
 
@@ -80,8 +82,8 @@ def batches_record(batches: Sequence[EventBatch]) -> list[RecordResult]:
             key = (event.advertiser_id, event.event_id)
             if event.advertiser_id not in known or key in rows:
                 continue
-            if event.kind == Event.Kind.CONVERSION and event.shopper_pseudonym:
-                event = _conversion_of(event, people.get((event.advertiser_id, event.shopper_pseudonym)))
+            if event.shopper_pseudonym:
+                event = _event_of(event, people.get((event.advertiser_id, event.shopper_pseudonym)))
             rows[key], owners[key] = NewEvent(uuid7(), event, batch.received_at, now), number
     ordered = [rows[key] for key in sorted(rows)]
     stored = _retried(lambda: events_insert([replace(row) for row in ordered]))
@@ -100,27 +102,40 @@ def _result(batch: EventBatch, new: list[NewEvent], known: set[UUID]) -> RecordR
     )
 
 
-def _conversion_of(event: IncomingEvent, person: Person | None) -> IncomingEvent:
-    """An order has no token that says whose it is, so it is asked here.
+def _event_of(event: IncomingEvent, person: Person | None) -> IncomingEvent:
+    """The event with its shopper, if it may be joined to one by now.
 
-    Without consent the pseudonym is not stored: nothing may join the order to this person later.
+    An order has no token that says whose it is; a token may be days older than a withdrawal or an erasure.
+    Without consent the pseudonym is not stored: nothing may join the event to this person later.
     """
-    may_join = person is not None and consent_allows(ConsentState(person.is_allowed, person.is_minor))
+    may_join = person is not None and consent_allows(
+        ConsentState(
+            is_minor=person.is_minor, measurement=person.may_measure, has_objected=person.has_objected
+        ),
+        Use.MEASUREMENT,
+    )
+    is_order = event.kind == Event.Kind.CONVERSION
+    if may_join and not is_order:
+        return event
     return replace(
         event,
         shopper_pseudonym=event.shopper_pseudonym if may_join else "",
-        is_simulated=event.is_simulated or (person is not None and person.is_simulated),
+        is_simulated=event.is_simulated or (is_order and person is not None and person.is_simulated),
     )
 
 
 def _people(events: Sequence[IncomingEvent]) -> dict[tuple[UUID, str], Person]:
-    asked = {e.shopper_pseudonym for e in events if e.kind == Event.Kind.CONVERSION and e.shopper_pseudonym}
-    if not asked:
-        return {}
-    found = Shopper.objects.filter(
-        advertiser_id__in={e.advertiser_id for e in events}, pseudonym__in=asked
-    ).values_list("advertiser_id", "pseudonym", "personalisation_allowed", "is_minor", "is_simulated")
-    return {(advertiser_id, pseudonym): Person(*rest) for advertiser_id, pseudonym, *rest in found}
+    asked = sorted({event.shopper_pseudonym for event in events if event.shopper_pseudonym})
+    advertisers = {event.advertiser_id for event in events}
+    people = {}
+    for start in range(0, len(asked), PEOPLE_ASKED):
+        found = Shopper.objects.filter(
+            advertiser_id__in=advertisers, pseudonym__in=asked[start : start + PEOPLE_ASKED]
+        ).values_list(
+            "advertiser_id", "pseudonym", "measurement_allowed", "is_minor", "has_objected", "is_simulated"
+        )
+        people |= {(advertiser_id, pseudonym): Person(*rest) for advertiser_id, pseudonym, *rest in found}
+    return people
 
 
 _group: GroupCommit[EventBatch, RecordResult] = GroupCommit(

@@ -128,10 +128,9 @@ def _context_make(caller: Caller, asked: DecisionRequest, is_opted_out: bool) ->
             # A lost database costs the personal touch, not the page: the generic creative is shown.
             log.warning("audience_unavailable", error=repr(error))
         else:
+            # Without consent not even the pseudonym goes into a token.
             is_simulated = audience.is_simulated
-            if audience.personalisation_allowed:
-                # Without consent not even the pseudonym goes into a token.
-                pseudonym, segment_ids = audience.pseudonym, audience.segment_ids
+            pseudonym, segment_ids = audience.pseudonym, audience.segment_ids
     return ServeContext(
         advertiser_id=advertiser_id,
         placements=tuple(asked.placements),

@@ -104,7 +104,7 @@ def agreed_list(advertiser: Advertiser, personas: Sequence[Persona]) -> set[str]
     """The slugs of those personas that agree to personalisation now."""
     slugs = {pseudonym_of(advertiser.pk, p.shopper_key): p.slug for p in personas if p.shopper_key}
     agreed = Shopper.objects.filter(
-        advertiser=advertiser, pseudonym__in=slugs, personalisation_allowed=True
+        advertiser=advertiser, pseudonym__in=slugs, personalisation_allowed=True, has_objected=False
     ).values_list("pseudonym", flat=True)
     return {slugs[pseudonym] for pseudonym in agreed}
 

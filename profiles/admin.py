@@ -27,8 +27,8 @@ class ReadOnlyAdmin(ModelAdmin):
 @admin.register(Shopper)
 class ShopperAdmin(ReadOnlyAdmin):
     list_display = [
-        "pseudonym", "advertiser", "language", "personalisation_allowed", "is_minor", "is_simulated",
-        "last_seen_at",
+        "pseudonym", "advertiser", "language", "personalisation_allowed", "measurement_allowed",
+        "has_objected", "is_minor", "is_simulated", "last_seen_at",
     ]  # fmt: skip
     list_filter = ["advertiser", "personalisation_allowed", "is_minor", "is_simulated", "language"]
     search_fields = ["pseudonym"]
@@ -36,7 +36,7 @@ class ShopperAdmin(ReadOnlyAdmin):
 
 @admin.register(ConsentRecord)
 class ConsentRecordAdmin(ReadOnlyAdmin):
-    list_display = ["created_at", "shopper", "personalisation", "text_version", "source"]
+    list_display = ["created_at", "shopper", "purposes", "objection", "text_version", "source"]
     list_filter = ["advertiser", "personalisation", "text_version", "source"]
     list_select_related = ["shopper"]
 

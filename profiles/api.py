@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
@@ -29,6 +30,7 @@ from profiles.serializers import (
 )
 from profiles.snapshots import BehaviourInput, Rejection
 from profiles.taxonomy import INTERESTS
+from profiles.tcf import TcStringInvalid, purposes_of, tc_string_read, text_version_of
 from profiles.text_mapping import Mapping, mapper_get
 
 Scope = ApiKey.Scope
@@ -106,12 +108,30 @@ class ConsentListApi(APIView):
         serializer = ConsentInputSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         values = dict(serializer.validated_data)
+        shopper_key, text = values.pop("shopper"), values.pop("tc_string", None)
+        if text is not None:
+            values |= _tc_string_values(text)
         record = services.consent_record(
             advertiser=request.advertiser,  # type: ignore[attr-defined]
-            shopper_key=values.pop("shopper"),
+            shopper_key=shopper_key,
+            opted_out=opted_out(request),
             **values,
         )
         return Response(ConsentSerializer(record).data, status=status.HTTP_201_CREATED)
+
+
+def _tc_string_values(text: str) -> dict[str, Any]:
+    """What the string of a consent management platform grants. Raises DomainError."""
+    if not settings.PROFILES_TCF_VENDOR_ID:
+        raise DomainError("tcf_off", "TCF strings are read only with PROFILES_TCF_VENDOR_ID.")
+    try:
+        said = tc_string_read(text)
+    except TcStringInvalid as error:
+        raise DomainError("tc_string_invalid", f"This is no TCF v2 string. {error}") from None
+    return {
+        "purposes": purposes_of(said, settings.PROFILES_TCF_VENDOR_ID),
+        "text_version": text_version_of(said),
+    }
 
 
 class InterestListApi(APIView):

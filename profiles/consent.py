@@ -1,9 +1,42 @@
-"""The one gate of personalisation. Pure; the default is no."""
+"""The one gate: what may be known of a shopper, and what it may be used for. Pure; the default is no."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+
+
+class Purpose(StrEnum):
+    """What a shopper may agree to: the purposes of IAB TCF 2.2 that this product has a use for."""
+
+    STORAGE = "storage"  # TCF 1: store and access information
+    ADS_PROFILE = "ads_profile"  # TCF 3: create a profile for personalised advertising
+    ADS_SELECTION = "ads_selection"  # TCF 4: use that profile to select advertising
+    MEASUREMENT = "measurement"  # TCF 7: measure advertising performance
+
+
+TCF_NUMBERS: dict[Purpose, int] = {
+    Purpose.STORAGE: 1,
+    Purpose.ADS_PROFILE: 3,
+    Purpose.ADS_SELECTION: 4,
+    Purpose.MEASUREMENT: 7,
+}
+EVERY_PURPOSE = frozenset(Purpose)
+
+
+class Use(StrEnum):
+    """What is about to be done with a shopper's data."""
+
+    PERSONALISATION = "personalisation"  # write to a profile, choose or make a creative by it
+    MEASUREMENT = "measurement"  # join events of one shopper: caps, experiments, attribution
+
+
+# A profile that may not be used has no purpose, so making one asks for both 3 and 4.
+NEEDED: dict[Use, frozenset[Purpose]] = {
+    Use.PERSONALISATION: frozenset({Purpose.STORAGE, Purpose.ADS_PROFILE, Purpose.ADS_SELECTION}),
+    Use.MEASUREMENT: frozenset({Purpose.STORAGE, Purpose.MEASUREMENT}),
+}
 
 
 class Refusal(StrEnum):
@@ -11,6 +44,8 @@ class Refusal(StrEnum):
 
     NO_CONSENT = "no_consent"
     MINOR = "minor"
+    OBJECTION = "objection"
+    OPTED_OUT = "opted_out"
     SHOPPER_UNKNOWN = "shopper_unknown"
 
 
@@ -18,20 +53,34 @@ class Refusal(StrEnum):
 class ConsentState:
     """What we know of a shopper's permission. An unknown shopper is ``ConsentState()``."""
 
-    personalisation: bool = False
+    personalisation: bool = False  # the newest answer grants what Use.PERSONALISATION needs
     is_minor: bool = False
-    opted_out: bool = False  # a signal of the request itself: Sec-GPC or an objection
+    opted_out: bool = False  # a signal of the request itself: Sec-GPC
+    measurement: bool = False  # the newest answer grants what Use.MEASUREMENT needs
+    has_objected: bool = False  # GDPR article 21(2); stands until the shopper takes it back
 
 
-def refusal(state: ConsentState) -> Refusal | None:
-    """The reason to refuse, None when a profile may be made and used. Being a minor outweighs consent."""
+def grants(purposes: Iterable[str], use: Use) -> bool:
+    """Whether these purposes are all that a use needs."""
+    return NEEDED[use] <= set(purposes)
+
+
+def refusal(state: ConsentState, use: Use = Use.PERSONALISATION) -> Refusal | None:
+    """The reason to refuse, None when the use is allowed.
+
+    Being a minor outweighs everything; an objection (GDPR article 21(3)) and Global Privacy Control outweigh
+    any consent.
+    """
     if state.is_minor:
         return Refusal.MINOR
-    if state.opted_out or not state.personalisation:
-        return Refusal.NO_CONSENT
-    return None
+    if state.has_objected:
+        return Refusal.OBJECTION
+    if state.opted_out:
+        return Refusal.OPTED_OUT
+    granted = state.personalisation if use is Use.PERSONALISATION else state.measurement
+    return None if granted else Refusal.NO_CONSENT
 
 
-def allow(state: ConsentState) -> bool:
-    """Whether a profile of this shopper may be made and used."""
-    return refusal(state) is None
+def allow(state: ConsentState, use: Use = Use.PERSONALISATION) -> bool:
+    """Whether the use is allowed."""
+    return refusal(state, use) is None

@@ -49,7 +49,7 @@ class AudienceSummary:
 def audience_summary(*, advertiser_id: UUID | str, now: datetime) -> AudienceSummary:
     """Counts for the top of the shoppers page."""
     month = now - timedelta(days=30)
-    allowed = Q(personalisation_allowed=True, is_minor=False)
+    allowed = Q(personalisation_allowed=True, has_objected=False, is_minor=False)
     counts = Shopper.objects.filter(advertiser_id=advertiser_id).aggregate(
         shoppers=Count("pk"),
         consented=Count("pk", filter=allowed),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from uuid import UUID
+
 from django.db import models
 
 from accounts.models import TenantModel
+from adplatform.lib.append_only import AppendOnlyModel, AppendOnlyQuerySet
 
 
 class Shopper(TenantModel):
@@ -12,8 +16,10 @@ class Shopper(TenantModel):
 
     pseudonym = models.CharField(max_length=64)  # keyed HMAC of the shop's shopper key
     language = models.CharField(max_length=10, blank=True)
-    # What the newest ConsentRecord says, kept here because every decision asks.
+    # What the newest ConsentRecord says, kept here because every decision asks (profiles/consent.py).
     personalisation_allowed = models.BooleanField(default=False)
+    measurement_allowed = models.BooleanField(default=False)
+    has_objected = models.BooleanField(default=False)  # outweighs consent until it is taken back
     is_minor = models.BooleanField(default=False)
     is_simulated = models.BooleanField(default=False)
     last_seen_at = models.DateTimeField(null=True, blank=True)
@@ -36,13 +42,43 @@ class Shopper(TenantModel):
         return self.pseudonym[:12]
 
 
-class ConsentRecord(TenantModel):
-    """One line of the append-only consent ledger."""
+class ConsentRecordQuerySet(AppendOnlyQuerySet["ConsentRecord"]):
+    """Reads, inserts, and the one change that the database lets through."""
 
-    shopper = models.ForeignKey(Shopper, on_delete=models.CASCADE, related_name="consents")
-    personalisation = models.BooleanField()  # TCF purposes 3 and 4: create and use a profile
+    def reduce(self, *, shopper_ids: Iterable[UUID], tombstone: str) -> int:
+        """Take the shopper off these lines, leave the tombstone's keyed hash; return how many."""
+        return models.QuerySet.update(
+            self.filter(shopper__in=list(shopper_ids)), shopper=None, tombstone=tombstone
+        )
+
+    def purge(self) -> int:
+        """Delete lines that were reduced before; the database refuses all others."""
+        return self.filter(shopper=None)._raw_delete(using=self.db)
+
+
+class ConsentRecord(TenantModel, AppendOnlyModel):
+    """One line of the consent ledger: what a shopper answered to which text, and where.
+
+    Append-only, here and by triggers of the database. The one exception is erasure, which takes the shopper
+    off and leaves a keyed hash: the proof that somebody once agreed.
+    """
+
+    shopper = models.ForeignKey(Shopper, null=True, on_delete=models.SET_NULL, related_name="consents")
+    purposes = models.JSONField(default=list)  # of profiles.consent.Purpose, those agreed to
+    personalisation = models.BooleanField()  # whether they allow a profile to be made and used
+    objection = models.BooleanField(null=True)  # null: nothing was said about it
+    is_minor = models.BooleanField(null=True)
+    was_opted_out = models.BooleanField(default=False)  # Sec-GPC came with it, so nothing is granted
     text_version = models.CharField(max_length=40)
     source = models.CharField(max_length=40)
+    tombstone = models.CharField(max_length=64, blank=True)
+
+    objects = ConsentRecordQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["tombstone"], name="consents_of_erased", condition=~models.Q(tombstone=""))
+        ]
 
 
 class Behaviour(TenantModel):

@@ -29,7 +29,8 @@ def audience_get(*, advertiser_id: UUID | str, shopper_key: str, opted_out: bool
     """What a decision may know of a shopper: one query.
 
     Without a key, unknown, without consent or a minor: no segments, and no pseudonym either, so that
-    nothing about this person can be joined later. Segments too small to hide in are left out.
+    nothing about this person can be joined later. The pseudonym needs consent to measurement, the segments
+    consent to personalisation. Segments too small to hide in are left out.
     """
     if not shopper_key:
         return Audience(pseudonym="")
@@ -39,15 +40,18 @@ def audience_get(*, advertiser_id: UUID | str, shopper_key: str, opted_out: bool
         rows = cursor.fetchall()
     if not rows:
         return Audience(pseudonym="")
-    allowed, is_minor, is_simulated = rows[0][:3]
-    if not consent.allow(consent.ConsentState(bool(allowed), bool(is_minor), opted_out)):
-        return Audience(pseudonym="", is_simulated=bool(is_simulated))
+    allowed, measured, has_objected, is_minor, is_simulated = map(bool, rows[0][:5])
+    state = consent.ConsentState(allowed, is_minor, opted_out, measured, has_objected)
+    if not consent.allow(state, consent.Use.MEASUREMENT):
+        pseudonym = ""
+    if not consent.allow(state):
+        return Audience(pseudonym, is_simulated=is_simulated)
     fitting = sorted(
         (-strength, str(segment_id))
         for *_, segment_id, strength, is_active, size in rows
         if segment_id is not None and is_active and size >= settings.PROFILES_SEGMENT_MIN_SHOPPERS
     )
-    return Audience(pseudonym, tuple(UUID(segment_id) for _, segment_id in fitting), True, bool(is_simulated))
+    return Audience(pseudonym, tuple(UUID(segment_id) for _, segment_id in fitting), True, is_simulated)
 
 
 @lru_cache(maxsize=1)
@@ -57,6 +61,8 @@ def _audience_sql() -> str:
         Shopper.objects.filter(advertiser_id=UUID(int=0), pseudonym="")
         .values_list(
             "personalisation_allowed",
+            "measurement_allowed",
+            "has_objected",
             "is_minor",
             "is_simulated",
             "segment_memberships__segment_id",
@@ -77,7 +83,13 @@ def consent_state_of(shopper: Shopper | None, *, opted_out: bool = False) -> con
     """The gate's input for a row; an unknown shopper has agreed to nothing."""
     if shopper is None:
         return consent.ConsentState(opted_out=opted_out)
-    return consent.ConsentState(shopper.personalisation_allowed, shopper.is_minor, opted_out)
+    return consent.ConsentState(
+        shopper.personalisation_allowed,
+        shopper.is_minor,
+        opted_out,
+        shopper.measurement_allowed,
+        shopper.has_objected,
+    )
 
 
 def shopper_find(*, advertiser_id: UUID | str, shopper_key: str) -> Shopper | None:
@@ -168,7 +180,10 @@ def rule_size(*, advertiser_id: UUID | str, rule: Mapping[str, Any]) -> RuleSize
 def profiles_allowed(advertiser_id: UUID | str) -> QuerySet[InterestProfile]:
     """The profiles that may be used."""
     return InterestProfile.objects.filter(
-        advertiser_id=advertiser_id, shopper__personalisation_allowed=True, shopper__is_minor=False
+        advertiser_id=advertiser_id,
+        shopper__personalisation_allowed=True,
+        shopper__has_objected=False,
+        shopper__is_minor=False,
     )
 
 

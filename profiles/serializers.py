@@ -9,9 +9,11 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from profiles.behaviours import BATCH_LIMIT, EVENT_ID_LIMIT, KINDS, PRODUCT_ID_LIMIT, TEXT_LIMIT
+from profiles.consent import Purpose
 from profiles.models import Segment
 from profiles.pseudonyms import SHOPPER_KEY_LIMIT
 from profiles.segment_services import NAME_LIMIT
+from profiles.tcf import LONGEST
 
 
 class BehaviourItemSerializer(serializers.Serializer[Any]):
@@ -59,19 +61,49 @@ class RecordResultSerializer(serializers.Serializer[Any]):
 
 
 class ConsentInputSerializer(serializers.Serializer[Any]):
-    """What the shopper answered to which text. ``personalisation`` false withdraws."""
+    """What the shopper answered to which text: one of ``personalisation``, ``purposes`` and ``tc_string``.
+
+    ``personalisation`` true agrees to all four purposes, false withdraws them all.
+    """
 
     shopper = serializers.CharField(max_length=SHOPPER_KEY_LIMIT)
-    personalisation = serializers.BooleanField()
-    text_version = serializers.CharField(max_length=40)
+    personalisation = serializers.BooleanField(required=False)
+    purposes = serializers.MultipleChoiceField(
+        choices=sorted(Purpose), required=False, help_text="Those agreed to; [] withdraws."
+    )
+    tc_string = serializers.CharField(
+        max_length=LONGEST, required=False, help_text="Of a TCF v2 consent management platform."
+    )
+    objection = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="True outweighs any consent until it is taken back with false.",
+    )
+    text_version = serializers.CharField(max_length=40, required=False, help_text="Not with tc_string.")
     source = serializers.CharField(max_length=40, default="storefront")  # type: ignore[assignment]
     language = serializers.CharField(max_length=10, required=False, default="", allow_blank=True)
-    is_minor = serializers.BooleanField(required=False, allow_null=True, default=None)
+    is_minor = serializers.BooleanField(
+        required=False, allow_null=True, default=None, help_text="A minor is never profiled."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        said = [name for name in ("personalisation", "purposes", "tc_string") if name in attrs]
+        if len(said) != 1:
+            raise serializers.ValidationError(
+                {"personalisation": ["Send one of personalisation, purposes and tc_string."]}
+            )
+        if "tc_string" not in attrs and "text_version" not in attrs:
+            raise serializers.ValidationError({"text_version": ["Say which text the shopper answered to."]})
+        return attrs
 
 
 class ConsentSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
-    personalisation = serializers.BooleanField()
+    purposes = serializers.ListField(child=serializers.ChoiceField(choices=sorted(Purpose)))
+    personalisation = serializers.BooleanField(help_text="Whether these allow a profile to be made and used.")
+    objection = serializers.BooleanField(allow_null=True)
+    was_opted_out = serializers.BooleanField(help_text="Sec-GPC came with it, so nothing is granted.")
     text_version = serializers.CharField()
     source = serializers.CharField()  # type: ignore[assignment]
     recorded_at = serializers.DateTimeField(source="created_at")

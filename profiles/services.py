@@ -86,18 +86,26 @@ def consent_record(
     *,
     advertiser: Advertiser,
     shopper_key: str,
-    personalisation: bool,
     text_version: str,
     source: str,
+    personalisation: bool | None = None,
+    purposes: Iterable[str] | None = None,
+    objection: bool | None = None,
+    opted_out: bool = False,
     language: str = "",
     is_minor: bool | None = None,
     is_simulated: bool = False,
 ) -> ConsentRecord:
     """Add a line to the ledger and let it take effect at once.
 
-    A withdrawal (or word that the shopper is a minor) also forgets what was learnt: without consent
-    there is no reason left to keep it. The ledger itself stays, as the proof.
+    ``purposes`` are those agreed to; ``personalisation`` is short for all of them or none. An ``objection``
+    stands until it is taken back with False. ``opted_out`` (Sec-GPC came with the answer) grants nothing.
+    A withdrawal (or word that the shopper is a minor) also forgets what was learnt: without consent there is
+    no reason left to keep it. The ledger itself stays, as the proof.
     """
+    granted = set(purposes if purposes is not None else consent.EVERY_PURPOSE if personalisation else ())
+    if opted_out:
+        granted = set()
     shopper = shopper_ensure(
         advertiser=advertiser,
         shopper_key=shopper_key,
@@ -108,12 +116,19 @@ def consent_record(
     record = ConsentRecord.objects.create(
         advertiser=advertiser,
         shopper=shopper,
-        personalisation=personalisation,
+        purposes=sorted(granted),
+        personalisation=consent.grants(granted, consent.Use.PERSONALISATION),
+        objection=objection,
+        is_minor=is_minor,
+        was_opted_out=opted_out,
         text_version=text_version,
         source=source,
     )
-    shopper.personalisation_allowed = personalisation
-    shopper.save(update_fields=["personalisation_allowed"])
+    shopper.personalisation_allowed = record.personalisation
+    shopper.measurement_allowed = consent.grants(granted, consent.Use.MEASUREMENT)
+    if objection is not None:
+        shopper.has_objected = objection
+    shopper.save(update_fields=["personalisation_allowed", "measurement_allowed", "has_objected"])
     if not consent.allow(consent_state_of(shopper)):
         _profile_forget(shopper)
     return record

@@ -11,7 +11,8 @@ from uuid import UUID
 class ServeContext:
     """One page view that asks for creatives.
 
-    ``pseudonym`` is empty without a shopper or without consent, and then ``segment_ids`` is empty too.
+    ``pseudonym`` is empty without a shopper or without consent to measurement, ``segment_ids`` without
+    consent to personalisation.
     """
 
     advertiser_id: UUID

@@ -142,6 +142,7 @@ def make_shoppers(advertiser: Any, segment: Segment, count: int) -> list[str]:
             advertiser=advertiser,
             pseudonym=pseudonym_of(advertiser.pk, key),
             personalisation_allowed=True,
+            measurement_allowed=True,
             is_simulated=True,
         )
         for key in keys

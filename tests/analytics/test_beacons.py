@@ -122,7 +122,9 @@ def test_a_deleted_variant_is_404_and_a_lost_database_write_still_leads_home(cli
 
 def test_a_click_is_an_interest_too(client, variant, shop):
     pseudonym = pseudonym_of(shop.pk, "s")
-    Shopper.objects.create(advertiser=shop, pseudonym=pseudonym, personalisation_allowed=True)
+    Shopper.objects.create(
+        advertiser=shop, pseudonym=pseudonym, personalisation_allowed=True, measurement_allowed=True
+    )
     segment = factories.make_segment(shop, interests=("outdoor_hiking",))
     _, url = link_of(variant, u=pseudonym, s=segment.pk)
     client.get(url)

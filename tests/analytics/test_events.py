@@ -35,10 +35,10 @@ def _client() -> Client:
     return Client()  # making one loads the middleware, 80 ms
 
 
-def post(events, key="", agent=CHROME, content_type="application/json", **body):
+def post(events, key="", agent=CHROME, content_type="application/json", gpc="", **body):
     """As a storefront's page would; returns the response."""
     data = json.dumps({"events": events, **body}) if isinstance(events, list) else events
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    headers = ({"Authorization": f"Bearer {key}"} if key else {}) | ({"Sec-GPC": gpc} if gpc else {})
     return _client().generic(
         "POST", URL, data, content_type=content_type, headers={"User-Agent": agent, **headers}
     )
@@ -202,7 +202,7 @@ def test_an_order_knows_its_shopper_only_with_consent_and_is_simulated_as_they_a
         Shopper.objects.create(
             advertiser=shop,
             pseudonym=pseudonym_of(shop.pk, key),
-            personalisation_allowed=allowed,
+            measurement_allowed=allowed,
             is_simulated=True,
         )
     post([order_of(n, shopper=key) for n, key in enumerate(("yes", "no", "unknown"))], secret)
@@ -259,7 +259,10 @@ def test_a_wrong_clock_is_set_right_and_a_late_event_lands_in_its_day(shop, secr
 
 def test_a_click_feeds_the_shoppers_interests_once(shop):
     shopper = Shopper.objects.create(
-        advertiser=shop, pseudonym=pseudonym_of(shop.pk, "s"), personalisation_allowed=True
+        advertiser=shop,
+        pseudonym=pseudonym_of(shop.pk, "s"),
+        personalisation_allowed=True,
+        measurement_allowed=True,
     )
     segment = factories.make_segment(shop, interests=("outdoor_hiking",))
     click = event_of(decision_payload(shop, u=shopper.pseudonym, s=segment.pk), "click")
@@ -367,3 +370,28 @@ def test_a_busy_database_is_503_and_nothing_is_half_stored(shop):
         response = post([event_of(decision_payload(shop))])
     assert response.status_code == 503
     assert response.headers["Retry-After"]
+
+
+@pytest.mark.parametrize(
+    ("change", "gpc", "is_joined"),
+    [
+        ({}, "", True),
+        ({"measurement_allowed": False}, "", False),
+        ({"has_objected": True}, "", False),
+        ({"is_minor": True}, "", False),
+        (None, "", False),
+        ({}, "1", False),
+    ],
+    ids=["agreed", "withdrawn", "objected", "minor", "erased", "gpc"],
+)
+def test_a_token_older_than_a_withdrawal_counts_without_its_shopper(shop, change, gpc, is_joined):
+    ann = Shopper.objects.create(
+        advertiser=shop, pseudonym="a" * 64, personalisation_allowed=True, measurement_allowed=True
+    )
+    event = event_of(decision_payload(shop, u=ann.pseudonym))
+    if change is None:
+        ann.delete()
+    elif change:
+        Shopper.objects.update(**change)
+    assert post([event], gpc=gpc).json()["accepted"] == 1
+    assert Event.objects.get().shopper_pseudonym == (ann.pseudonym if is_joined else "")

@@ -55,7 +55,9 @@ class World:
             advertiser=advertiser, campaign=self.campaign, product=self.product, segment=self.segment,
             job=self.creative.job,
         )  # fmt: skip
-        Shopper.objects.create(advertiser=advertiser, pseudonym="ann", personalisation_allowed=True)
+        Shopper.objects.create(
+            advertiser=advertiser, pseudonym="ann", personalisation_allowed=True, measurement_allowed=True
+        )
         now = timezone.now()
         events = []
         for n in range(40):

@@ -43,7 +43,7 @@ def record(*events, received_at=None):
         Shopper.objects.get_or_create(  # who agreed, so that their orders may be joined to their clicks
             advertiser_id=event.advertiser_id,
             pseudonym=event.shopper_pseudonym,
-            defaults={"personalisation_allowed": True},
+            defaults={"measurement_allowed": True},
         )
         events_record(events=[event], received_at=received_at or event.occurred_at)
 

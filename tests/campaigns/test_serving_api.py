@@ -65,6 +65,7 @@ def make_shopper(advertiser, key="anna", *, segments=(), personalisation_allowed
         advertiser=advertiser,
         pseudonym=pseudonym_of(advertiser.pk, key),
         personalisation_allowed=personalisation_allowed,
+        measurement_allowed=personalisation_allowed,
         **fields,
     )
     for position, segment in enumerate(segments):

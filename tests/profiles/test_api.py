@@ -134,7 +134,7 @@ def test_the_largest_batch_is_taken_whole_and_counted(page_api):
 def test_global_privacy_control_is_an_objection(page_api):
     agree(page_api)
     answer = page_api.post("/api/v1/behaviours", {"behaviours": [item()]}, headers={"Sec-GPC": "1"})
-    assert answer.json()["rejected"] == [{"index": 0, "code": "no_consent"}]
+    assert answer.json()["rejected"] == [{"index": 0, "code": "opted_out"}]
 
 
 def test_withdrawal_is_heard_by_the_next_request(api, page_api):

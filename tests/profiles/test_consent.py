@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from profiles.consent import ConsentState, Refusal, allow, refusal
+from profiles.consent import NEEDED, ConsentState, Purpose, Refusal, Use, allow, grants, refusal
 from profiles.pseudonyms import pseudonym_of
 
 
@@ -15,11 +15,24 @@ def test_the_default_is_no():
     assert not allow(ConsentState())
 
 
-@pytest.mark.parametrize("state", itertools.product([False, True], repeat=3))
+@pytest.mark.parametrize("state", itertools.product([False, True], repeat=5))
 def test_only_consent_of_an_adult_without_objection_opens_the_gate(state):
-    personalisation, is_minor, opted_out = state
-    expected = personalisation and not is_minor and not opted_out
-    assert allow(ConsentState(personalisation, is_minor, opted_out)) is expected
+    personalisation, is_minor, opted_out, measurement, has_objected = state
+    is_free = not (is_minor or opted_out or has_objected)
+    assert allow(ConsentState(*state)) is (personalisation and is_free)
+    assert allow(ConsentState(*state), Use.MEASUREMENT) is (measurement and is_free)
+
+
+@pytest.mark.parametrize("use", Use)
+def test_a_use_needs_every_one_of_its_purposes(use):
+    assert grants(Purpose, use)
+    for purpose in Purpose:
+        assert grants(set(Purpose) - {purpose}, use) is (purpose not in NEEDED[use])
+
+
+def test_an_objection_outweighs_consent_and_says_so():
+    assert refusal(ConsentState(personalisation=True, has_objected=True)) is Refusal.OBJECTION
+    assert refusal(ConsentState(personalisation=True, opted_out=True)) is Refusal.OPTED_OUT
 
 
 def test_being_a_minor_outweighs_consent():

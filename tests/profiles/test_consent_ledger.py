@@ -1,0 +1,179 @@
+"""The ledger: written once, in the ORM and in the database, and heard by the next request."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import ApiKey
+from adplatform.lib.append_only import AppendOnlyError
+from campaigns.serving import store
+from profiles import services
+from profiles.models import Behaviour, ConsentRecord, InterestProfile, Shopper
+from profiles.pseudonyms import pseudonym_of
+from profiles.selectors import audience_get
+from profiles.snapshots import Audience, BehaviourInput
+from tests import factories
+
+ALL = ["ads_profile", "ads_selection", "measurement", "storage"]
+
+
+def agree(shop, **fields):
+    values = {"personalisation": True, "text_version": "1", "source": "test"} | fields
+    return services.consent_record(advertiser=shop, shopper_key="ann", **values)
+
+
+def like(shop, event_id="1"):
+    item = BehaviourInput(event_id, "ann", "interest", timezone.now(), text="hiking boots")
+    return services.behaviours_record(advertiser=shop, items=[item], now=timezone.now())
+
+
+def audience(shop, **fields):
+    return audience_get(advertiser_id=shop.pk, shopper_key="ann", **fields)
+
+
+# --- append-only
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda row: row.save(),
+        lambda row: row.delete(),
+        lambda row: ConsentRecord.objects.update(text_version="2"),
+        lambda row: ConsentRecord.objects.filter(pk=row.pk).delete(),
+        lambda row: ConsentRecord.objects.bulk_update([row], ["source"]),
+    ],
+    ids=["save", "delete", "update", "filter-delete", "bulk-update"],
+)
+def test_the_orm_changes_no_line(shop, change):
+    row = agree(shop)
+    with pytest.raises(AppendOnlyError):
+        change(row)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE profiles_consentrecord SET personalisation = NOT personalisation",
+        "UPDATE profiles_consentrecord SET text_version = 'other'",
+        "UPDATE profiles_consentrecord SET shopper_id = NULL, text_version = 'other'",
+        "UPDATE profiles_consentrecord SET tombstone = 'x'",
+        "DELETE FROM profiles_consentrecord",
+    ],
+)
+def test_the_database_changes_no_line(shop, statement):
+    agree(shop)
+    before = list(ConsentRecord.objects.values())
+    with (
+        pytest.raises(DatabaseError, match="append-only"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement)
+    assert list(ConsentRecord.objects.values()) == before
+
+
+def test_erasure_takes_the_shopper_off_and_only_then_may_a_line_go(shop):
+    row = agree(shop)
+    assert ConsentRecord.objects.purge() == 0
+    assert ConsentRecord.objects.reduce(shopper_ids=[row.shopper_id], tombstone="t" * 64) == 1
+    row.refresh_from_db()
+    assert (row.shopper_id, row.tombstone, row.text_version, row.purposes) == (None, "t" * 64, "1", ALL)
+    assert ConsentRecord.objects.purge() == 1
+
+
+# --- purposes
+def test_a_purpose_that_is_missing_closes_its_use_and_no_other(shop):
+    agree(shop, personalisation=None, purposes={"storage", "ads_profile", "ads_selection"})
+    assert audience(shop) == Audience("", (), True)
+    agree(shop, personalisation=None, purposes={"storage", "measurement"})
+    assert audience(shop).pseudonym == pseudonym_of(shop.pk, "ann")
+    assert not audience(shop).personalisation_allowed
+    assert like(shop).rejected[0].code == "no_consent"
+    agree(shop, personalisation=None, purposes={"ads_profile", "ads_selection", "measurement"})
+    assert audience(shop) == Audience("")
+
+
+def test_an_objection_stands_whatever_is_agreed_to_until_it_is_taken_back(shop):
+    agree(shop)
+    like(shop)
+    agree(shop, objection=True)
+    assert not InterestProfile.objects.exists()
+    assert not Behaviour.objects.exists()
+    agree(shop)
+    assert audience(shop) == Audience("")
+    assert like(shop, "2").rejected[0].code == "objection"
+    agree(shop, objection=False)
+    assert audience(shop).personalisation_allowed
+    assert [r.objection for r in ConsentRecord.objects.order_by("id")] == [None, True, None, False]
+
+
+def test_a_minor_is_never_profiled_whatever_they_agree_to(shop):
+    agree(shop)
+    like(shop)
+    agree(shop, is_minor=True)
+    assert not InterestProfile.objects.exists()
+    assert not Behaviour.objects.exists()
+    assert like(shop, "2").rejected[0].code == "minor"
+    assert audience(shop) == Audience("")
+    agree(shop)  # consent says nothing of age, so the flag stands
+    assert Shopper.objects.get().is_minor
+    assert not audience(shop).personalisation_allowed
+
+
+def test_global_privacy_control_beside_the_answer_grants_nothing(shop, api):
+    body = {"shopper": "ann", "personalisation": True, "text_version": "1"}
+    answer = api.post("/api/v1/consents", body, headers={"Sec-GPC": "1"})
+    assert answer.status_code == 201
+    assert (answer.json()["was_opted_out"], answer.json()["purposes"]) == (True, [])
+    assert not audience(shop).personalisation_allowed
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({}, "invalid"),
+        ({"personalisation": True, "purposes": ["storage"]}, "invalid"),
+        ({"purposes": ["everything"]}, "invalid"),
+        ({"purposes": ["storage"], "text_version": None}, "invalid"),
+        ({"tc_string": "CPX"}, "tcf_off"),
+    ],
+)
+def test_an_unclear_answer_is_refused_and_grants_nothing(shop, api, fields, code):
+    body = {"shopper": "ann", "text_version": "1"} | fields
+    answer = api.post("/api/v1/consents", {name: value for name, value in body.items() if value is not None})
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+    assert not ConsentRecord.objects.exists()
+
+
+# --- a withdrawal is heard by the next request
+@pytest.mark.django_db(transaction=True)
+def test_a_withdrawal_is_effective_in_the_next_decision_of_a_warm_process(settings):
+    settings.PROFILES_SEGMENT_MIN_SHOPPERS = 1
+    shop = factories.make_advertiser("shop")
+    key = factories.make_key(shop, ApiKey.Kind.PUBLISHABLE)
+    factories.make_placement(shop, "hero")
+    agree(shop)
+    like(shop)
+    services.segment_create(
+        advertiser=shop, name="Hikers", rule={"any": [{"interest": "outdoor_hiking", "min_weight": 0.1}]}
+    )
+    store.snapshots.clear()
+    client = Client(headers={"Authorization": f"Bearer {key}"})
+
+    def decide():
+        body = json.dumps({"placements": ["hero"], "shopper": "ann"})
+        assert client.post("/api/v1/decisions", body, content_type="application/json").status_code == 200
+        return audience(shop)
+
+    assert decide().segment_ids
+    for _ in range(3):  # nothing in the process remembers an answer, so there is nothing to wait for
+        body = json.dumps({"shopper": "ann", "personalisation": False, "text_version": "1"})
+        assert client.post("/api/v1/consents", body, content_type="application/json").status_code == 201
+        assert decide() == Audience("")
+        agree(shop)
+        like(shop, str(Behaviour.objects.count() + 10))
+        assert decide().segment_ids
