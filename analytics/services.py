@@ -127,7 +127,7 @@ def _event_of(event: IncomingEvent, person: Person | None) -> IncomingEvent:
 def _people(events: Sequence[IncomingEvent]) -> dict[tuple[UUID, str], Person]:
     asked = sorted({event.shopper_pseudonym for event in events if event.shopper_pseudonym})
     advertisers = {event.advertiser_id for event in events}
-    people = {}
+    people: dict[tuple[UUID, str], Person] = {}
     for start in range(0, len(asked), PEOPLE_ASKED):
         found = Shopper.objects.filter(
             advertiser_id__in=advertisers, pseudonym__in=asked[start : start + PEOPLE_ASKED]

@@ -28,9 +28,7 @@ class AppendOnlyQuerySet(models.QuerySet[Row]):
 
 
 class AppendOnlyModel(models.Model):
-    """Base of a table whose rows are written once."""
-
-    objects = AppendOnlyQuerySet.as_manager()
+    """Base of a table whose rows are written once; its manager is made of an ``AppendOnlyQuerySet``."""
 
     class Meta:
         abstract = True
