@@ -35,6 +35,16 @@ urlpatterns = [
         name="api-experiment-decide",
     ),
     path(
+        "experiments/<uuid:experiment_id>/ask",
+        experiments_api.ExperimentAskApi.as_view(),
+        name="api-experiment-ask",
+    ),
+    path(
+        "experiments/<uuid:experiment_id>/decline",
+        experiments_api.ExperimentDeclineApi.as_view(),
+        name="api-experiment-decline",
+    ),
+    path(
         "experiments/<uuid:experiment_id>/report",
         experiments_api.ExperimentReportApi.as_view(),
         name="api-experiment-report",

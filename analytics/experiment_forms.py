@@ -29,9 +29,12 @@ DESIGNS = {
 NO_GUARDRAIL = ""
 
 
-def _percent(label: str, help_text: str, low: float, high: float, initial: float) -> forms.FloatField:
+def _percent(
+    label: str, help_text: str, low: float, high: float, initial: float, *, is_required: bool = True
+) -> forms.FloatField:
     return forms.FloatField(
         label=label,
+        required=is_required,
         min_value=low,
         max_value=high,
         initial=initial,
@@ -76,6 +79,15 @@ class ExperimentForm(forms.Form):
         help_text="A metric that must not fall.",
     )
     margin_percent = _percent("Guardrail may fall by, %", "Beyond this margin nothing ships.", 0.1, 50, 5)
+    guardrail_2 = forms.ChoiceField(
+        label="Second guardrail", choices=[(NO_GUARDRAIL, "None"), *Experiment.Metric.choices], required=False
+    )
+    margin_percent_2 = _percent("It may fall by, %", "", 0.1, 50, 5, is_required=False)
+    layer = forms.SlugField(
+        max_length=40,
+        required=False,
+        help_text="Experiments of one layer never share a shopper. Empty: on its own.",
+    )
     planned_shoppers = forms.IntegerField(label="Planned shoppers", min_value=1, max_value=1_000_000_000)
     planned_days = forms.IntegerField(
         label="Planned days", min_value=1, max_value=365, initial=14, help_text="Full weeks; 7 at the least."
@@ -98,9 +110,15 @@ class ExperimentForm(forms.Form):
     def plan(self) -> dict[str, Any]:
         """Arguments of ``experiment_create``."""
         data = self.cleaned_data
-        guardrails = []
-        if data["guardrail"] and data["guardrail"] != data["primary_metric"]:
-            guardrails = [Guardrail(data["guardrail"], data["margin_percent"] / 100)]
+        margins = {
+            data["guardrail"]: data["margin_percent"],
+            data["guardrail_2"]: data["margin_percent_2"] or data["margin_percent"],
+        }
+        guardrails = [
+            Guardrail(metric, margin / 100)
+            for metric, margin in margins.items()
+            if metric and metric != data["primary_metric"]
+        ]
         return {
             "campaign_id": data["campaign"].pk,
             "name": data["name"],
@@ -112,6 +130,7 @@ class ExperimentForm(forms.Form):
             "planned_shoppers": data["planned_shoppers"],
             "planned_days": data["planned_days"],
             "traffic_rate": data["traffic_percent"] / 100,
+            "layer": data["layer"],
         }
 
 

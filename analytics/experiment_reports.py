@@ -29,7 +29,7 @@ from analytics.models import ExperimentReport
 from analytics.stats.sequential import compare_always_valid
 from analytics.verdict import Facts, Verdict, judge
 from campaigns.experiment_services import experiments_finish
-from campaigns.models import Experiment, ExperimentArm
+from campaigns.models import AllocationPeriod, Experiment, ExperimentArm
 
 log = structlog.get_logger(__name__)
 
@@ -187,7 +187,14 @@ class _Computation:
             health.enough(counts, [sums.y for sums in successes]),
             health.weeks(self._days_run),
             health.invalid({_label(arm): invalid.get(arm.key, (0, 0)) for arm in self.arms}),
-            health.unchanged(pictures_changed(self.experiment, start=self.start, end=self.end)),
+            health.unchanged(
+                pictures_changed(self.experiment, start=self.start, end=self.end),
+                AllocationPeriod.objects.filter(
+                    campaign_id=self.experiment.campaign_id,
+                    started_at__gt=self.start,
+                    started_at__lt=self.end,
+                ).count(),
+            ),
         ]
 
     @property

@@ -19,6 +19,7 @@ from analytics.experiment_forms import DESIGNS, ExperimentForm, PlanForm
 from analytics.experiment_metrics import metric_unit
 from analytics.simulated import has_simulated_traffic
 from campaigns import experiment_services as campaigns_services
+from campaigns.experiment_approval import may_approve
 from campaigns.experiment_selectors import experiment_get, experiment_list
 from campaigns.models import Experiment, ExperimentArm
 
@@ -171,6 +172,44 @@ def experiment_decide(request: MemberRequest, experiment_id: UUID) -> HttpRespon
     )
 
 
+@member_required(roles=WRITING_ROLES)
+@require_POST
+def experiment_ask(request: MemberRequest, experiment_id: UUID) -> HttpResponse:
+    """Ask another person; ``choice`` is ``start`` or ``ship:<arm>``."""
+    action, _, arm = request.POST.get("choice", "").partition(":")
+    return _act(
+        request,
+        experiment_id,
+        "Asked. Another person of the shop can approve or decline it here.",
+        lambda: campaigns_services.experiment_ask(
+            advertiser=request.advertiser,
+            experiment_id=experiment_id,
+            action=action,
+            arm=arm,
+            comment=request.POST.get("comment", ""),
+            now=timezone.now(),
+            user=request.user,
+        ),
+    )
+
+
+@member_required(roles=WRITING_ROLES)
+@require_POST
+def experiment_decline(request: MemberRequest, experiment_id: UUID) -> HttpResponse:
+    """Do not do what was asked for."""
+    return _act(
+        request,
+        experiment_id,
+        "Declined.",
+        lambda: campaigns_services.experiment_decline(
+            advertiser=request.advertiser,
+            experiment_id=experiment_id,
+            comment=request.POST.get("comment", ""),
+            user=request.user,
+        ),
+    )
+
+
 @member_required()
 @require_POST
 def experiment_refresh(request: MemberRequest, experiment_id: UUID) -> HttpResponse:
@@ -239,6 +278,7 @@ def _detail_context(request: MemberRequest, experiment_id: UUID) -> dict[str, An
             (Experiment.Metric(rail["metric"]).label, rail["margin_rate"]) for rail in experiment.guardrails
         ],
         "may_write": _may_write(request),
+        "may_approve": may_approve(experiment, request.user),
         "shippable": [arm for arm in arms if arm.rule != ExperimentArm.Rule.OTHER_SEGMENT],
         "coverage": (
             campaigns_services.experiment_coverage(experiment)

@@ -17,6 +17,7 @@ from accounts.models import Advertiser, User
 from adplatform.lib.errors import DomainError
 from analytics import experiment_services
 from campaigns import experiment_services as campaigns_services
+from campaigns.experiment_approval import approval_check
 from campaigns.experiment_selectors import experiment_get, experiment_list
 from campaigns.experiment_services import ArmPlan, Guardrail
 from campaigns.models import Experiment, ExperimentArm
@@ -45,6 +46,9 @@ class ExperimentInput(serializers.Serializer[Any]):
     planned_shoppers = serializers.IntegerField()
     planned_days = serializers.IntegerField()
     traffic_rate = serializers.FloatField(default=1.0)
+    layer = serializers.CharField(
+        max_length=40, default="", allow_blank=True, help_text="Experiments of one layer share no shopper."
+    )
 
 
 class ExperimentArmOutput(serializers.ModelSerializer[ExperimentArm]):
@@ -73,6 +77,11 @@ class ExperimentOutput(serializers.ModelSerializer[Experiment]):
             "planned_shoppers",
             "planned_days",
             "traffic_rate",
+            "layer",
+            "asked_action",
+            "asked_arm",
+            "asked_comment",
+            "asked_at",
             "started_at",
             "planned_end_at",
             "stopped_at",
@@ -90,6 +99,16 @@ class StopInput(serializers.Serializer[Any]):
 class DecisionInput(serializers.Serializer[Any]):
     outcome = serializers.ChoiceField(choices=Experiment.Outcome.choices)
     arm = serializers.CharField(max_length=20, default="", allow_blank=True, help_text="What to ship.")
+    comment = serializers.CharField(max_length=1000)
+
+
+class AskInput(serializers.Serializer[Any]):
+    action = serializers.ChoiceField(choices=("start", "ship"))
+    arm = serializers.CharField(max_length=20, default="", allow_blank=True, help_text="What to ship.")
+    comment = serializers.CharField(max_length=1000)
+
+
+class DeclineInput(serializers.Serializer[Any]):
     comment = serializers.CharField(max_length=1000)
 
 
@@ -195,6 +214,10 @@ class ExperimentStartApi(TenantApi):
     )
     @idempotent
     def post(self, request: Request, experiment_id: UUID) -> Response:
+        if self.person is None:  # a key is nobody, and approves nothing
+            approval_check(
+                experiment_get(advertiser_id=self.advertiser.pk, experiment_id=experiment_id), None
+            )
         campaigns_services.experiment_start(
             advertiser=self.advertiser, experiment_id=experiment_id, now=timezone.now(), user=self.person
         )
@@ -235,12 +258,58 @@ class ExperimentDecideApi(TenantApi):
     )
     @idempotent
     def post(self, request: Request, experiment_id: UUID) -> Response:
+        given = self.checked(DecisionInput)
+        if self.person is None and given["outcome"] == Experiment.Outcome.SHIP:
+            approval_check(
+                experiment_get(advertiser_id=self.advertiser.pk, experiment_id=experiment_id), None
+            )
         experiment_services.experiment_decide(
             advertiser=self.advertiser,
             experiment_id=experiment_id,
             now=timezone.now(),
             user=self.person,
-            **self.checked(DecisionInput),
+            **given,
+        )
+        return self.answer(experiment_id)
+
+
+class ExperimentAskApi(TenantApi):
+    """Ask another person."""
+
+    @extend_schema(
+        operation_id="ask_for_experiment",
+        summary="Ask another person to start the experiment or to ship an arm",
+        request=AskInput,
+        responses=ExperimentOutput,
+        tags=["experiments"],
+    )
+    def post(self, request: Request, experiment_id: UUID) -> Response:
+        campaigns_services.experiment_ask(
+            advertiser=self.advertiser,
+            experiment_id=experiment_id,
+            now=timezone.now(),
+            user=self.person,
+            **self.checked(AskInput),
+        )
+        return self.answer(experiment_id)
+
+
+class ExperimentDeclineApi(TenantApi):
+    """Decline what was asked for."""
+
+    @extend_schema(
+        operation_id="decline_experiment",
+        summary="Decline what was asked for, and say why",
+        request=DeclineInput,
+        responses=ExperimentOutput,
+        tags=["experiments"],
+    )
+    def post(self, request: Request, experiment_id: UUID) -> Response:
+        campaigns_services.experiment_decline(
+            advertiser=self.advertiser,
+            experiment_id=experiment_id,
+            user=self.person,
+            **self.checked(DeclineInput),
         )
         return self.answer(experiment_id)
 

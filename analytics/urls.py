@@ -34,6 +34,12 @@ urlpatterns = [
         experiment_views.experiment_decide,
         name="experiment-decide",
     ),
+    path("experiments/<uuid:experiment_id>/ask/", experiment_views.experiment_ask, name="experiment-ask"),
+    path(
+        "experiments/<uuid:experiment_id>/decline/",
+        experiment_views.experiment_decline,
+        name="experiment-decline",
+    ),
     path(
         "experiments/<uuid:experiment_id>/refresh/",
         experiment_views.experiment_refresh,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,6 +13,18 @@ from django.db import IntegrityError, transaction
 from accounts.models import Advertiser, User, WebhookEndpoint
 from accounts.webhooks import webhook_emit
 from adplatform.lib.errors import DomainError
+from campaigns.experiment_approval import approval_check
+from campaigns.experiment_checks import (
+    ArmPlan,
+    Guardrail,
+    arm_problems,
+    decision_problems,
+    layer_problems,
+    metric_problems,
+    number_problems,
+    text_problems,
+)
+from campaigns.experiment_layers import layer_place
 from campaigns.experiment_selectors import experiment_get
 from campaigns.models import Campaign, Experiment, ExperimentArm, ExperimentRecord
 from campaigns.selectors import campaign_get
@@ -22,25 +32,9 @@ from campaigns.serving.experiments import coverage
 from campaigns.serving.loading import snapshot_load
 from campaigns.serving_version import serving_version_bump
 
+__all__ = ["ArmPlan", "Guardrail"]
+
 Status = Experiment.Status
-Rule = ExperimentArm.Rule
-MAX_SHOPPERS = 1_000_000_000
-
-
-@dataclass(frozen=True)
-class ArmPlan:
-    """An arm as it is asked for; the first one of a plan is the control."""
-
-    rule: str
-    weight: float = 1.0
-
-
-@dataclass(frozen=True)
-class Guardrail:
-    """A metric that must not fall by more than ``margin_rate`` of the control's."""
-
-    metric: str
-    margin_rate: float
 
 
 @transaction.atomic
@@ -57,15 +51,17 @@ def experiment_create(
     primary_metric: str = Experiment.Metric.CLICK_RATE,
     guardrails: Sequence[Guardrail] = (),
     traffic_rate: float = 1.0,
+    layer: str = "",
     user: User | None = None,
 ) -> Experiment:
     """A draft. Raises DomainError ``invalid`` with a sentence a field, 404 for a foreign campaign."""
     campaign = campaign_get(advertiser_id=advertiser.pk, campaign_id=campaign_id)
     problems = {
-        **_text_problems(name, hypothesis),
-        **_arm_problems(arms),
-        **_metric_problems(primary_metric, guardrails),
-        **_number_problems(min_effect_rate, planned_shoppers, planned_days, traffic_rate),
+        **text_problems(name, hypothesis),
+        **arm_problems(arms),
+        **metric_problems(primary_metric, guardrails),
+        **number_problems(min_effect_rate, planned_shoppers, planned_days, traffic_rate),
+        **layer_problems(layer),
     }
     if problems:
         raise DomainError("invalid", "The experiment has invalid fields.", errors=problems)
@@ -81,6 +77,7 @@ def experiment_create(
         planned_days=planned_days,
         traffic_rate=traffic_rate,
         salt=secrets.token_hex(8),
+        layer=layer,
         created_by=user,
     )
     ExperimentArm.objects.bulk_create(
@@ -102,7 +99,11 @@ def experiment_create(
 def experiment_start(
     *, advertiser: Advertiser, experiment_id: UUID, now: datetime, user: User | None = None
 ) -> Experiment:
-    """From now on shoppers are split, for the planned days. One experiment a campaign at a time."""
+    """From now on shoppers are split, for the planned days. One experiment a campaign at a time.
+
+    Raises DomainError ``approval_needed`` (403) for the author where another person could approve,
+    ``layer_full`` where the experiments of its layer leave too few shoppers, and the codes below.
+    """
     experiment = _locked(advertiser, experiment_id)
     if experiment.status != Status.DRAFT:
         raise DomainError("experiment_not_draft", "Only a draft can be started.", status=409)
@@ -114,7 +115,12 @@ def experiment_start(
         raise DomainError(
             "nothing_to_compare", "No product has an approved creative for every arm yet.", status=409
         )
+    if user is not None:  # a command of the operator's needs nobody
+        approval_check(experiment, user)
     experiments_finish(now=now, advertiser_id=advertiser.pk)
+    if experiment.layer:
+        experiment.layer_start = layer_place(experiment)
+    _asked_clear(experiment)
     experiment.status = Status.RUNNING
     experiment.started_at = now
     experiment.planned_end_at = now + timedelta(days=experiment.planned_days)
@@ -179,11 +185,14 @@ def experiment_decide(
     if experiment.status not in (Status.RUNNING, Status.STOPPED):
         raise DomainError("experiment_not_decidable", "Only a started experiment can be decided.", status=409)
     arms = list(experiment.arms.all())
-    problems = _decision_problems(arms, outcome, arm, comment)
+    problems = decision_problems(arms, outcome, arm, comment)
     if problems:
         raise DomainError("invalid", "The decision has invalid fields.", errors=problems)
+    if outcome == Experiment.Outcome.SHIP and user is not None:
+        approval_check(experiment, user)
     if experiment.status == Status.RUNNING:
         _stop(experiment, now)
+    _asked_clear(experiment)
     control = arms[0].key
     experiment.outcome = outcome
     experiment.decided_arm = {"ship": arm, "roll_back": control}.get(outcome, "")
@@ -226,6 +235,64 @@ def experiments_finish(*, now: datetime, advertiser_id: UUID | None = None) -> i
     return finished
 
 
+@transaction.atomic
+def experiment_ask(
+    *,
+    advertiser: Advertiser,
+    experiment_id: UUID,
+    action: str,
+    comment: str,
+    now: datetime,
+    arm: str = "",
+    user: User | None = None,
+) -> Experiment:
+    """Ask another person to ``start`` the experiment or to ``ship`` an arm; they do so, or decline."""
+    experiment = _locked(advertiser, experiment_id)
+    needed = {"start": (Status.DRAFT,), "ship": (Status.RUNNING, Status.STOPPED)}
+    if action not in needed:
+        raise DomainError(
+            "invalid", "Only starting and shipping are asked for.", errors={"action": ["start or ship."]}
+        )
+    if experiment.status not in needed[action]:
+        raise DomainError(
+            "experiment_status", f"An experiment that is {experiment.status} cannot {action}.", status=409
+        )
+    arms = list(experiment.arms.all())
+    problems = decision_problems(arms, "ship", arm if action == "ship" else arms[-1].key, comment)
+    if action == "start":
+        problems.pop("arm", None)
+    if problems:
+        raise DomainError("invalid", "The request has invalid fields.", errors=problems)
+    experiment.asked_action, experiment.asked_arm = action, arm if action == "ship" else ""
+    experiment.asked_comment, experiment.asked_by, experiment.asked_at = comment.strip(), user, now
+    experiment.save()
+    _record(experiment, f"asked to {action}", user, comment)
+    return experiment
+
+
+@transaction.atomic
+def experiment_decline(
+    *, advertiser: Advertiser, experiment_id: UUID, comment: str, user: User | None = None
+) -> Experiment:
+    """What was asked for is not done; says why."""
+    experiment = _locked(advertiser, experiment_id)
+    if not experiment.asked_action:
+        raise DomainError("nothing_asked", "Nobody asked for anything.", status=409)
+    if not comment.strip() or "\x00" in comment:
+        raise DomainError(
+            "invalid", "Say why.", errors={"comment": ["Say why, in 1,000 characters at the most."]}
+        )
+    _record(experiment, f"declined to {experiment.asked_action}", user, comment)
+    _asked_clear(experiment)
+    experiment.save()
+    return experiment
+
+
+def _asked_clear(experiment: Experiment) -> None:
+    experiment.asked_action = experiment.asked_arm = experiment.asked_comment = ""
+    experiment.asked_by = experiment.asked_at = None
+
+
 def _locked(advertiser: Advertiser, experiment_id: UUID) -> Experiment:
     experiment_get(advertiser_id=advertiser.pk, experiment_id=experiment_id)
     return Experiment.objects.select_for_update().get(advertiser=advertiser, pk=experiment_id)
@@ -245,65 +312,3 @@ def _record(experiment: Experiment, action: str, user: User | None, comment: str
         comment=comment.strip()[:1000],
         user=user,
     )
-
-
-# --- what is wrong with a plan, a sentence a field
-def _text_problems(name: str, hypothesis: str) -> dict[str, list[str]]:
-    found = {}
-    for field, text, limit in (("name", name, 120), ("hypothesis", hypothesis, 1000)):
-        if not text.strip() or len(text) > limit or "\x00" in text:
-            found[field] = [f"Between 1 and {limit} characters are needed."]
-    return found
-
-
-def _arm_problems(arms: Sequence[ArmPlan]) -> dict[str, list[str]]:
-    rules = [arm.rule for arm in arms]
-    if not 2 <= len(arms) <= len(Rule) or len(set(rules)) != len(rules) or not set(rules) <= set(Rule):
-        return {"arms": [f"Two or three different arms are needed, of: {', '.join(Rule.values)}."]}
-    if Rule.OWN_SEGMENT not in rules:
-        return {"arms": ["One arm has to be own_segment: it is what shoppers see without an experiment."]}
-    total = sum(arm.weight for arm in arms)
-    if not all(math.isfinite(arm.weight) and 0 < arm.weight <= 1e6 for arm in arms):
-        return {"arms": ["Each weight is a positive number."]}
-    if min(arm.weight for arm in arms) / total < 0.01:
-        return {"arms": ["An arm of less than one shopper in a hundred learns nothing."]}
-    return {}
-
-
-def _metric_problems(primary: str, guardrails: Sequence[Guardrail]) -> dict[str, list[str]]:
-    metrics = set(Experiment.Metric.values)
-    if primary not in metrics:
-        return {"primary_metric": [f"One of: {', '.join(sorted(metrics))}."]}
-    names = [guardrail.metric for guardrail in guardrails]
-    if len(set(names)) != len(names) or not set(names) <= metrics - {primary}:
-        return {"guardrails": ["Each guardrail is another metric than the primary one, named once."]}
-    if not all(0 < guardrail.margin_rate <= 0.5 for guardrail in guardrails):
-        return {"guardrails": ["A margin lies above 0 and at 0.5 (half of the control's value) at the most."]}
-    return {}
-
-
-def _number_problems(effect: float, shoppers: int, days: int, traffic: float) -> dict[str, list[str]]:
-    found = {}
-    if not 0.001 <= effect <= 10:
-        found["min_effect_rate"] = ["Between 0.001 (a lift of 0.1 %) and 10."]
-    if not 1 <= shoppers <= MAX_SHOPPERS:
-        found["planned_shoppers"] = [f"Between 1 and {MAX_SHOPPERS:,}."]
-    if not 1 <= days <= 365:
-        found["planned_days"] = ["Between 1 and 365 days."]
-    if not 0.01 <= traffic <= 1:
-        found["traffic_rate"] = ["Between 0.01 and 1."]
-    return found
-
-
-def _decision_problems(
-    arms: Sequence[ExperimentArm], outcome: str, arm: str, comment: str
-) -> dict[str, list[str]]:
-    found = {}
-    if outcome not in Experiment.Outcome.values:
-        found["outcome"] = [f"One of: {', '.join(Experiment.Outcome.values)}."]
-    shippable = [a.key for a in arms if a.rule != Rule.OTHER_SEGMENT]
-    if outcome == Experiment.Outcome.SHIP and arm not in shippable:
-        found["arm"] = [f"One of: {', '.join(shippable)}."]
-    if not comment.strip() or len(comment) > 1000 or "\x00" in comment:
-        found["comment"] = ["Say why, in 1,000 characters at the most."]
-    return found

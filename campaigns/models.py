@@ -7,6 +7,9 @@ from django.core.validators import MinValueValidator
 from django.db import models
 
 from accounts.models import TenantModel
+from campaigns.learning_models import AllocationPeriod
+
+__all__ = ["AllocationPeriod"]
 
 DEVICES = ("desktop", "mobile", "tablet", "other")  # what a storefront may say of the page's device
 
@@ -169,6 +172,12 @@ class Campaign(TenantModel):
     )
     is_paced = models.BooleanField(default=True)  # a day's budget is spread over the day
 
+    # Off by default, both. A share of the draws stays by the weights that people set, to compare with.
+    learns = models.BooleanField(default=False)
+    learning_holdout_rate = models.FloatField(default=0.1)
+    # The standing split: so many of its shoppers see own, other and generic pictures in equal parts.
+    dividend_rate = models.FloatField(default=0.0)
+
     products = models.ManyToManyField(Product, related_name="campaigns")
     segments = models.ManyToManyField("profiles.Segment", related_name="campaigns", blank=True)
     placements = models.ManyToManyField(Placement, related_name="campaigns")
@@ -304,6 +313,17 @@ class Experiment(TenantModel):
     planned_days = models.PositiveSmallIntegerField()
     traffic_rate = models.FloatField(default=1.0)  # share of shoppers who take part; the rest is held out
     salt = models.CharField(max_length=32)
+    # Experiments of one layer never share a shopper: each has a range of the layer's hash, from its start on.
+    layer = models.SlugField(max_length=40, blank=True)
+    layer_start = models.FloatField(null=True, blank=True)
+    # What somebody asked another person to approve.
+    asked_action = models.CharField(max_length=10, blank=True)  # start, ship
+    asked_arm = models.CharField(max_length=20, blank=True)
+    asked_comment = models.CharField(max_length=1000, blank=True)
+    asked_at = models.DateTimeField(null=True, blank=True)
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     started_at = models.DateTimeField(null=True, blank=True)
     planned_end_at = models.DateTimeField(null=True, blank=True)
     stopped_at = models.DateTimeField(null=True, blank=True)

@@ -77,6 +77,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "api-render-batch-retry": {"code": "internal_error"},
     "segment-edit": {"name": "Taken over"},
     "api-experiment-decide": {"outcome": "ship", "decided_arm": "generic", "comment": "Mine now."},
+    "api-experiment-ask": {"action": "start", "comment": "Mine now."},
+    "api-experiment-decline": {"comment": "Mine now."},
     "api-campaign-weights": {"weights": []},
     "creative-review-decide": {"verb": "approve", "decision": "approve"},
 }

@@ -38,6 +38,7 @@ class SlotDecision:
     reason: Reason | None = None
     experiment: RunningExperiment | None = None  # it had a say in this answer
     arm: Arm | None = None  # the shopper takes part: exposure is recorded with the events
+    is_holdout: bool = False  # of learning, and no experiment had a say
     products_before: frozenset[UUID] = frozenset()  # on the page when this placement was decided
 
     @property
@@ -140,6 +141,7 @@ def _slot_decide(
         candidate=pick.candidate,
         creative=pick.candidate.creatives[slot.size],
         propensity=pick.propensity,
+        is_holdout=pick.is_holdout,
         products_before=before,
     )
 

@@ -46,6 +46,8 @@ class RunningExperiment:
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     is_shipped: bool = False
+    layer_salt: str = ""  # experiments of one layer exclude each other's shoppers
+    layer_start: float = 0.0
 
     def is_on(self, now: datetime) -> bool:
         return (self.starts_at is None or self.starts_at <= now) and (
@@ -65,7 +67,14 @@ class Outcome:
 
 def arm_of(experiment: RunningExperiment, pseudonym: str) -> Arm | None:
     """The shopper's arm, the same on every visit and machine; None for those held out."""
-    point = bucket(experiment.salt, pseudonym)
+    if experiment.layer_salt:
+        place = bucket(experiment.layer_salt, pseudonym) - experiment.layer_start
+        if not 0 <= place < experiment.traffic_rate:
+            return None
+        # A hash of its own: the place in the layer must not tell the arm.
+        point = bucket(experiment.salt, pseudonym) * experiment.traffic_rate
+    else:
+        point = bucket(experiment.salt, pseudonym)
     if point >= experiment.traffic_rate:
         return None
     reached = 0.0
@@ -134,6 +143,18 @@ def _chances(
         for shown in choices[arm.key]:
             chances[shown.variant_id] = chances.get(shown.variant_id, 0.0) + each
     return chances
+
+
+def standing_split(campaign_id: UUID, rate: float) -> RunningExperiment:
+    """The campaign's split into own, other and generic pictures, without an end; its id is the campaign's."""
+    arms = tuple(Arm(rule, rule, 1 / 3) for rule in (GENERIC, OWN_SEGMENT, OTHER_SEGMENT))
+    return RunningExperiment(
+        id=campaign_id,
+        campaign_id=campaign_id,
+        salt=f"dividend:{campaign_id.hex}",
+        arms=arms,
+        traffic_rate=rate,
+    )
 
 
 def coverage(snapshot: Snapshot, campaign_id: UUID, rules: Collection[str]) -> tuple[int, int]:

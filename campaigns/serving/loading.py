@@ -18,6 +18,7 @@ from django.urls import reverse
 
 from accounts.models import Advertiser
 from campaigns.models import (
+    AllocationPeriod,
     Campaign,
     CampaignDelivery,
     CappedShopper,
@@ -27,7 +28,8 @@ from campaigns.models import (
     ServingVersion,
     Variant,
 )
-from campaigns.serving.experiments import Arm, RunningExperiment
+from campaigns.serving.allocations import NO_ALLOCATIONS, Allocation, Allocations
+from campaigns.serving.experiments import OWN_SEGMENT, Arm, RunningExperiment, standing_split
 from campaigns.serving.limits import ALL_HOURS, NO_DELIVERY, NOTHING, Delivered, Delivery, Limits, hours_of
 from campaigns.serving.reasons import Reason
 from campaigns.serving.snapshot import (
@@ -143,8 +145,24 @@ def snapshot_load(advertiser_id: UUID) -> Snapshot:
             for row in variants
             if row["campaign_id"] in campaigns  # created between the two queries: in the next snapshot
         ],
-        _experiments(advertiser_id),
+        _experiments(advertiser_id, campaigns),
         delivery_load(advertiser_id) if any(limits.values()) else NO_DELIVERY,
+        _allocations(advertiser_id) if any(c.learns for c in campaigns.values()) else NO_ALLOCATIONS,
+    )
+
+
+def _allocations(advertiser_id: UUID) -> Allocations:
+    """The shares in force of campaigns that learn."""
+    rows = AllocationPeriod.objects.filter(
+        advertiser_id=advertiser_id, campaign__learns=True, ended_at__isnull=True
+    ).values_list("campaign_id", "placement_id", "segment_id", "shares", "holdout_rate")
+    return Allocations(
+        {
+            (campaign, placement, segment): Allocation(
+                {UUID(pk): share for pk, share in shares.items()}, held
+            )
+            for campaign, placement, segment, shares, held in rows
+        }
     )
 
 
@@ -209,7 +227,7 @@ def _delivered(row: CampaignDelivery, capped: Mapping[str, tuple[datetime, Reaso
     )
 
 
-def _experiments(advertiser_id: UUID) -> list[RunningExperiment]:
+def _experiments(advertiser_id: UUID, campaigns: Mapping[UUID, Campaign]) -> list[RunningExperiment]:
     """Running ones; for a campaign without one, the newest decided one, if an arm of it was shipped."""
     found: dict[UUID, RunningExperiment] = {}
     is_running = Q(status=Experiment.Status.RUNNING)
@@ -236,8 +254,22 @@ def _experiments(advertiser_id: UUID) -> list[RunningExperiment]:
             starts_at=row.decided_at if is_shipped else row.started_at,
             ends_at=None if is_shipped else row.planned_end_at,
             is_shipped=is_shipped,
+            layer_salt=layer_salt(advertiser_id, row.layer) if row.layer and not is_shipped else "",
+            layer_start=row.layer_start or 0.0,
         )
+    for campaign in campaigns.values():
+        other = found.get(campaign.pk)
+        # Where everybody gets one arm for good, or an experiment is running, the standing split rests.
+        if campaign.dividend_rate > 0 and (
+            other is None or (other.is_shipped and other.arms[0].rule == OWN_SEGMENT)
+        ):
+            found[campaign.pk] = standing_split(campaign.pk, campaign.dividend_rate)
     return list(found.values())
+
+
+def layer_salt(advertiser_id: UUID, layer: str) -> str:
+    """One hash space a layer, apart from those of all experiments."""
+    return f"layer:{advertiser_id.hex}:{layer}"
 
 
 def _creatives(

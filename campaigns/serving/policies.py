@@ -25,6 +25,7 @@ class Pick:
 
     candidate: Candidate
     propensity: float
+    is_holdout: bool = False  # drawn by the weights that people set, not by what was learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,11 @@ class Draw:
         if position == len(self.bounds):
             # Rounding left a gap below 1.0: it belongs to the last candidate that has a share at all.
             position = max(index for index, share in enumerate(self.shares) if share > 0)
-        return Pick(self.candidates[position], self.shares[position])
+        found, share = self.candidates[position], self.shares[position]
+        if not found.is_learned:
+            return Pick(found, share)
+        start = self.bounds[position - 1] if position else 0.0
+        return Pick(found, share, point - start < found.holdout_share * share)
 
 
 def draw_make(eligible: Sequence[Candidate]) -> Draw:

@@ -13,6 +13,7 @@ from itertools import chain
 from types import MappingProxyType
 from uuid import UUID
 
+from campaigns.serving.allocations import NO_ALLOCATIONS, Allocations
 from campaigns.serving.eligibility import LIVE, static_reason
 from campaigns.serving.experiments import RunningExperiment
 from campaigns.serving.limits import NO_DELIVERY, Delivery, Limits
@@ -62,6 +63,8 @@ class Candidate:
     is_house: bool = False  # its segment_id is None
     job_id: UUID | None = None  # the render job that its creatives are of
     limits: Limits | None = None
+    is_learned: bool = False  # the weight was learned
+    holdout_share: float = 0.0  # of its share of the draws: those by the weights that people set
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,7 @@ def snapshot_make(
     candidates: Iterable[Candidate],
     experiments: Iterable[RunningExperiment] = (),
     delivery: Delivery = NO_DELIVERY,
+    allocations: Allocations = NO_ALLOCATIONS,
 ) -> Snapshot:
     """Sort candidates into placements; the order is the variants' own, equal in every process."""
     ordered = sorted(candidates, key=lambda candidate: candidate.variant_id)
@@ -131,7 +135,7 @@ def snapshot_make(
             products[creative.id] = candidate.product_id
     return Snapshot(
         advertiser_id=advertiser_id,
-        slots=MappingProxyType({facts.code: _slot_make(facts, ordered) for facts in placements}),
+        slots=MappingProxyType({facts.code: _slot_make(facts, ordered, allocations) for facts in placements}),
         creatives=MappingProxyType(creatives),
         product_of_creative=MappingProxyType(products),
         product_of_external_id=MappingProxyType({c.product_external_id: c.product_id for c in ordered}),
@@ -141,20 +145,23 @@ def snapshot_make(
     )
 
 
-def _slot_make(facts: SlotFacts, candidates: list[Candidate]) -> Slot:
+def _slot_make(facts: SlotFacts, candidates: list[Candidate], allocations: Allocations) -> Slot:
     size = (facts.width, facts.height)
     by_segment: dict[UUID | None, list[Candidate]] = {}
     by_product: dict[tuple[UUID, UUID], list[Candidate]] = {}
-    refused, house = [], []
+    shown, refused, house = [], [], []
     for candidate in candidates:
         reason = static_reason(candidate, facts.placement_id, size)
-        if reason is None and candidate.is_house:
-            house.append(candidate)
-        elif reason is None:
-            by_segment.setdefault(candidate.segment_id, []).append(candidate)
-            by_product.setdefault((candidate.campaign_id, candidate.product_id), []).append(candidate)
+        if reason is None:
+            shown.append(candidate)
         else:
             refused.append((candidate, reason))
+    for candidate in allocations.apply(facts.placement_id, shown):
+        if candidate.is_house:
+            house.append(candidate)
+        else:
+            by_segment.setdefault(candidate.segment_id, []).append(candidate)
+            by_product.setdefault((candidate.campaign_id, candidate.product_id), []).append(candidate)
     return Slot(
         placement_id=facts.placement_id,
         code=facts.code,

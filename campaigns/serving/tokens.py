@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from adplatform.lib.tokens import tokens_sign
+from campaigns.serving.allocations import HOLDOUT
 from campaigns.serving.context import ServeContext
 from campaigns.serving.engine import SlotDecision
 
@@ -43,6 +44,7 @@ def token_make(decision_id: UUID, context: ServeContext, answer: SlotDecision) -
     if answer.slot is None or answer.candidate is None or answer.creative is None:
         raise ValueError("an empty placement has no token")
     experiment, arm = answer.experiment, answer.arm
+    unexposed = HOLDOUT if answer.is_holdout else ""
     return DecisionToken(
         decision_id=decision_id,
         advertiser_id=context.advertiser_id,
@@ -55,7 +57,7 @@ def token_make(decision_id: UUID, context: ServeContext, answer: SlotDecision) -
         shopper_pseudonym=context.pseudonym,
         is_simulated=context.is_simulated,
         experiment_id=experiment.id if experiment is not None and arm is not None else None,
-        arm=arm.key if experiment is not None and arm is not None else "",
+        arm=arm.key if experiment is not None and arm is not None else unexposed,
     )
 
 

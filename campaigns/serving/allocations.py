@@ -1,0 +1,77 @@
+"""Learned shares put into a placement's candidates before any draw is worked out; pure.
+
+A decision pays nothing for it: the mixture of learned shares and holdout is one weighted draw. Which part of
+a variant's share is the holdout's is a point inside it, so the same random number tells both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from campaigns.serving.snapshot import Candidate
+
+HOLDOUT = "holdout"  # the arm in the events of a draw by the weights that people set
+Context = tuple[UUID, UUID, UUID | None]  # campaign, placement, segment
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """What was learned for one campaign, placement and segment."""
+
+    shares: Mapping[UUID, float]  # by variant
+    holdout_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Allocations:
+    """All of an advertiser that are in force."""
+
+    by_context: Mapping[Context, Allocation] = field(default_factory=dict)
+
+    def apply(self, placement_id: UUID, candidates: Iterable[Candidate]) -> list[Candidate]:
+        """The placement's candidates with their weights; those of other contexts as they are."""
+        found = list(candidates)
+        if not self.by_context:
+            return found
+        groups: dict[Context, list[Candidate]] = {}
+        for candidate in found:
+            context = (candidate.campaign_id, placement_id, candidate.segment_id)
+            if context in self.by_context and not candidate.is_house:
+                groups.setdefault(context, []).append(candidate)
+        changed = {
+            new.variant_id: new
+            for context, group in groups.items()
+            for new in _weighted(self.by_context[context], group)
+        }
+        return [changed.get(candidate.variant_id, candidate) for candidate in found]
+
+
+NO_ALLOCATIONS = Allocations()
+
+
+def _weighted(allocation: Allocation, group: list[Candidate]) -> list[Candidate]:
+    """The group keeps its whole weight, so other campaigns of the draw keep their chance."""
+    total = sum(candidate.weight for candidate in group)
+    if len(group) < 2 or total <= 0:
+        return group
+    own = [candidate.weight / total for candidate in group]
+    # A variant newer than what was learned gets the share that people gave it.
+    learned = [allocation.shares.get(c.variant_id, share) for c, share in zip(group, own, strict=True)]
+    scale = sum(learned)
+    if scale <= 0:
+        return group
+    held = allocation.holdout_rate
+    shares = [(1 - held) * new / scale + held * old for new, old in zip(learned, own, strict=True)]
+    return [
+        replace(
+            candidate,
+            weight=total * share,
+            holdout_share=held * old / share if share > 0 else 0.0,
+            is_learned=True,
+        )
+        for candidate, share, old in zip(group, shares, own, strict=True)
+    ]

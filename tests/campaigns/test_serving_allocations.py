@@ -1,0 +1,136 @@
+"""Learned shares in a decision: exact propensities, a marked holdout, other campaigns undisturbed."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campaigns.serving.allocations import HOLDOUT, Allocation, Allocations
+from campaigns.serving.engine import decide
+from campaigns.serving.experiments import RunningExperiment, arm_of, standing_split
+from campaigns.serving.snapshot import SlotFacts, snapshot_make
+from campaigns.serving.tokens import token_make
+from tests.campaigns.serving_cast import HERO, SHOP, SIDE, SIZE, candidate_of, context_of
+
+CAMPAIGN = uuid.UUID(int=500)
+HIKERS, TEA = uuid.UUID(int=7), uuid.UUID(int=8)
+ONE, TWO = candidate_of(1), candidate_of(2)
+
+
+def snapshot_of(*candidates, shares=None, held=0.2, experiments=()):
+    allocation = Allocation(shares or {ONE.variant_id: 0.9, TWO.variant_id: 0.1}, held)
+    places = [SlotFacts(HERO, "hero", *SIZE, True), SlotFacts(SIDE, "side", *SIZE, True)]
+    return snapshot_make(
+        SHOP,
+        places,
+        candidates,
+        experiments,
+        allocations=Allocations({(CAMPAIGN, HERO, None): allocation}),
+    )
+
+
+def answers_of(snapshot, count=6000, code="hero"):
+    rng = random.Random(4)
+    return [decide(context_of(code), snapshot, rng).slots[0] for _ in range(count)]
+
+
+def test_shown_as_often_as_the_propensity_says_and_the_holdout_is_marked():
+    answers = answers_of(snapshot_of(ONE, TWO))
+    assert {round(a.propensity, 6) for a in answers if a.candidate.variant_id == ONE.variant_id} == {0.82}
+    assert {round(a.propensity, 6) for a in answers if a.candidate.variant_id == TWO.variant_id} == {0.18}
+    shown = Counter(a.candidate.variant_id for a in answers)
+    assert shown[ONE.variant_id] == pytest.approx(0.82 * 6000, rel=0.04)
+    held = Counter(a.candidate.variant_id for a in answers if a.is_holdout)
+    assert held.total() == pytest.approx(0.2 * 6000, rel=0.1)
+    assert held[ONE.variant_id] == pytest.approx(held[TWO.variant_id], rel=0.2)
+    learned = Counter(a.candidate.variant_id for a in answers if not a.is_holdout)
+    assert learned[ONE.variant_id] / learned.total() == pytest.approx(0.9, abs=0.02)
+
+
+def test_the_token_of_a_holdout_draw_says_so_and_names_no_experiment():
+    answers = answers_of(snapshot_of(ONE, TWO), 100)
+    for answer in answers:
+        token = token_make(uuid.uuid4(), context_of("hero"), answer)
+        assert (token.experiment_id, token.arm) == (None, HOLDOUT if answer.is_holdout else "")
+
+
+def test_another_placement_and_another_campaign_draw_as_before():
+    foreign = replace(candidate_of(3), campaign_id=uuid.UUID(int=501), weight=2.0)
+    snapshot = snapshot_of(ONE, TWO, foreign)
+    hero = {c.variant_id: share for c, share in zip(*_draw_of(snapshot, "hero"), strict=True)}
+    side = {c.variant_id: share for c, share in zip(*_draw_of(snapshot, "side"), strict=True)}
+    assert hero[foreign.variant_id] == side[foreign.variant_id] == pytest.approx(0.5)
+    assert hero[ONE.variant_id] == pytest.approx(0.41)
+    assert side[ONE.variant_id] == pytest.approx(0.25)
+    assert not any(answer.is_holdout for answer in answers_of(snapshot, 50, "side"))
+
+
+def _draw_of(snapshot, code):
+    draw = snapshot.slots[code].by_segment[None].draw_of_all
+    return draw.candidates, draw.shares
+
+
+@given(
+    st.lists(st.floats(0, 1), min_size=2, max_size=6),
+    st.lists(st.floats(0.01, 100), min_size=6, max_size=6),
+    st.floats(0.05, 0.5),
+)
+def test_shares_are_shares_whatever_was_learned(learned, weights, held):
+    candidates = [replace(candidate_of(n), weight=weights[n]) for n in range(len(learned))]
+    shares = {c.variant_id: share for c, share in zip(candidates, learned, strict=True)}
+    found, chances = _draw_of(snapshot_of(*candidates, shares=shares, held=held), "hero")
+    assert sum(chances) == pytest.approx(1)
+    assert all(
+        chance > 0 and 0 <= c.holdout_share <= 1 + 1e-9 for c, chance in zip(found, chances, strict=True)
+    )
+
+
+def test_a_variant_newer_than_what_was_learned_is_shown_too():
+    _, chances = _draw_of(snapshot_of(ONE, TWO, candidate_of(3)), "hero")
+    assert min(chances) > 0.05
+    assert sum(chances) == pytest.approx(1)
+
+
+# --- the standing split
+OWN = replace(ONE, segment_id=HIKERS)
+GENERIC = replace(TWO, product_id=ONE.product_id)
+OTHER = replace(candidate_of(3), product_id=ONE.product_id, segment_id=TEA)
+
+
+def test_the_standing_split_shows_a_small_share_three_pictures_with_the_right_propensity():
+    snapshot = snapshot_of(OWN, GENERIC, OTHER, experiments=[standing_split(CAMPAIGN, 0.3)])
+    shown, chances = Counter(), {}
+    for n in range(6000):
+        context = context_of("hero", pseudonym=f"s{n}", segment_ids=(HIKERS,))
+        answer = decide(context, snapshot, random.Random(1)).slots[0]
+        shown[answer.arm.key if answer.arm else ""] += 1
+        chances.setdefault(answer.candidate.variant_id, set()).add(round(answer.propensity, 9))
+        if answer.arm:
+            assert token_make(uuid.uuid4(), context, answer).experiment_id == CAMPAIGN
+    assert shown[""] == pytest.approx(4200, rel=0.05)
+    for rule in ("generic", "own_segment", "other_segment"):
+        assert shown[rule] == pytest.approx(600, rel=0.15), rule
+    assert chances == {OWN.variant_id: {0.8}, GENERIC.variant_id: {0.1}, OTHER.variant_id: {0.1}}
+
+
+# --- layers
+def test_experiments_of_a_layer_share_no_shopper_and_split_evenly():
+    base = RunningExperiment(
+        id=uuid.UUID(int=1), campaign_id=CAMPAIGN, salt="a", arms=standing_split(CAMPAIGN, 1).arms,
+        traffic_rate=0.4, layer_salt="layer",
+    )  # fmt: skip
+    second = replace(base, salt="b", layer_start=0.4, traffic_rate=0.6)
+    people = [f"s{n}" for n in range(9000)]
+    first_in = {p: arm_of(base, p) for p in people if arm_of(base, p)}
+    second_in = {p for p in people if arm_of(second, p)}
+    assert not first_in.keys() & second_in
+    assert len(first_in) + len(second_in) == len(people)
+    assert len(first_in) == pytest.approx(3600, rel=0.05)
+    for count in Counter(arm.key for arm in first_in.values()).values():
+        assert count == pytest.approx(1200, rel=0.1)
