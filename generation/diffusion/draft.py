@@ -2,7 +2,8 @@
 
 The GAN knows what a thing looks like, roughly, after an hour of one core; a denoiser of the same size and
 hour knows light, ground and shadow but draws things as blobs. So the GAN's motif enters the denoiser beside
-the noise, on 64 x 64 premultiplied RGBA, and the denoiser paints the scene, the light and the finer form.
+the noise, on 64 x 64 premultiplied RGBA, and the denoiser paints the scene, the light and the shadow. Its
+latent cells of 16 pixels smear what is fine, so the GAN's own detail, enlarged, goes over it last.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ DRAFT_SIDE = 64
 FACTOR = PICTURE_SIDE // DRAFT_SIDE
 # A cell of the denoiser covers 4 x 4 draft pixels: 64 channels.
 DRAFT_CHANNELS = 4 * (DRAFT_SIDE // 16) ** 2
+DETAIL_SIGMA = 12.0  # pixels, three quarters of a latent cell
 # The line on which things stand, as a share of the height, by scene.
 STAND = {
     "gradient": (0.78, 0.84),
@@ -78,6 +80,14 @@ def trimmed(image: Image.Image) -> Image.Image:
     return image.crop(box) if box else image
 
 
+@dataclass(frozen=True)
+class Draft:
+    """The motifs of one picture at their places."""
+
+    canvas: Tensor  # (4, 64, 64), premultiplied: what the denoiser reads
+    detail: Tensor  # (4, 256, 256), straight alpha: what lies over its picture
+
+
 class Drafter:
     """Drafts of captions by the built-in GAN."""
 
@@ -90,16 +100,24 @@ class Drafter:
         known = motif.lower() in self._gan.anchors.names
         return [motif] if known or len(parts) < 2 else parts[:2]
 
-    def canvas(self, caption: Caption, vectors: Sequence[Tensor], seed: int) -> Tensor:
-        """The draft (4, 64, 64) in [0, 1]; ``vectors`` are those of ``names(caption.motif)``, each (384,)."""
+    def draw(self, caption: Caption, vectors: Sequence[Tensor], seed: int) -> Draft:
+        """The draft of a caption; ``vectors`` are those of ``names(caption.motif)``, each (384,)."""
         source = random.Random(seed)
         line = source.uniform(*STAND[caption.scene])
-        motifs = [
-            trimmed(Image.fromarray(straight_rgba(self._gan.draw(vector, caption.style, seed)[0]), "RGBA"))
-            for vector in vectors
-        ]
+        motifs, enlarged = [], []
+        for vector in vectors:
+            made = self._gan.draw(vector, caption.style, seed)
+            small = Image.fromarray(straight_rgba(made[0]), "RGBA")
+            large = Image.fromarray(straight_rgba(self._gan.enlarge(made, caption.style)[0]), "RGBA")
+            left, top, right, bottom = small.getchannel("A").getbbox() or (0, 0, *small.size)
+            scale = large.width // small.width
+            motifs.append(small.crop((left, top, right, bottom)))
+            enlarged.append(large.crop((left * scale, top * scale, right * scale, bottom * scale)))
         places = places_of(caption.arrangement, line, [motif.size for motif in motifs], source)
-        return torch.from_numpy(draft_canvas(motifs, places)).float() / 255.0
+        return Draft(
+            torch.from_numpy(draft_canvas(motifs, places)).float() / 255.0,
+            torch.from_numpy(detail_canvas(enlarged, places)).float() / 255.0,
+        )
 
 
 def draft_canvas(motifs: Sequence[Image.Image], places: Sequence[Place]) -> np.ndarray:
@@ -114,9 +132,46 @@ def draft_canvas(motifs: Sequence[Image.Image], places: Sequence[Place]) -> np.n
     return np.array(canvas, dtype=np.uint8).transpose(2, 0, 1)  # a copy: torch wants it writable
 
 
+def detail_canvas(motifs: Sequence[Image.Image], places: Sequence[Place]) -> np.ndarray:
+    """uint8 (4, 256, 256), straight alpha: the same motifs, enlarged, at the same places."""
+    canvas = Image.new("RGBA", (PICTURE_SIDE, PICTURE_SIDE))
+    for motif, place in zip(motifs, places, strict=True):
+        fitted = motif.resize((place.width, place.height), Image.Resampling.LANCZOS)
+        if place.mirrored:
+            fitted = fitted.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        layer = Image.new("RGBA", canvas.size)
+        layer.paste(fitted, (place.left, place.top))
+        canvas.alpha_composite(layer)
+    return np.array(canvas, dtype=np.uint8).transpose(2, 0, 1)
+
+
 def draft_cells(canvases: Tensor) -> Tensor:
     """Canvases (B, 4, 64, 64) in [0, 1] as the denoiser reads them: (B, 64, 16, 16)."""
     return F.pixel_unshuffle(canvases, DRAFT_SIDE // 16)
+
+
+def with_detail(pictures: Tensor, details: Tensor) -> Tensor:
+    """Decoded pictures (B, 3, H, W) in [-1, 1] with the fine detail of their motifs (B, 4, h, w) in [0, 1].
+
+    What is finer than ``DETAIL_SIGMA`` pixels inside a motif comes from the motif, everything coarser, its
+    light and colour too, from the picture: pasted + blur(picture - pasted).
+    """
+    fitted = F.interpolate(details, pictures.shape[2:], mode="bilinear", align_corners=False)
+    colour, alpha = fitted[:, :3] * 2.0 - 1.0, fitted[:, 3:]
+    pasted = pictures + (colour - pictures) * alpha
+    return (pasted + _blur(pictures - pasted, DETAIL_SIGMA)).clamp(-1.0, 1.0)
+
+
+def _blur(images: Tensor, sigma: float) -> Tensor:
+    """Gaussian blur of (B, C, H, W), edges repeated."""
+    reach = round(3 * sigma)
+    line = torch.arange(-reach, reach + 1, dtype=images.dtype, device=images.device)
+    weights = torch.exp(-0.5 * (line / sigma) ** 2)
+    weights = weights / weights.sum()
+    batch, channels = images.shape[:2]
+    flat = F.pad(images.flatten(0, 1)[:, None], (reach,) * 4, mode="replicate")
+    flat = F.conv2d(F.conv2d(flat, weights.view(1, 1, 1, -1)), weights.view(1, 1, -1, 1))
+    return flat.unflatten(0, (batch, channels)).squeeze(2)
 
 
 def with_draft(latents: Tensor, cells: Tensor) -> Tensor:

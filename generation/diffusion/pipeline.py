@@ -23,7 +23,7 @@ from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
 from generation.diffusion.conditioning import MOTIF_GAIN, PromptEncoder, no_text
-from generation.diffusion.draft import Drafter, draft_cells, with_draft
+from generation.diffusion.draft import Draft, Drafter, draft_cells, with_detail, with_draft
 from generation.diffusion.packing import PACK, unpack
 from generation.diffusion.wording import Caption, caption_of
 from generation.gan.pipeline import MotifGanPipeline
@@ -78,13 +78,14 @@ class SceneDiffusionPipeline(DiffusionPipeline):
         states, mask = self.prompt_encoder.token_states(prompts)
         return states, mask, self.prompt_encoder.vectors(motifs) * MOTIF_GAIN
 
-    def draft(self, captions: Sequence[Caption], seeds: Sequence[int]) -> Tensor:
-        """The drafts of the captions as the denoiser reads them, (B, 64, 16, 16)."""
-        canvases = []
-        for caption, seed in zip(captions, seeds, strict=True):
-            vectors = self.prompt_encoder.vectors(self.drafter.names(caption.motif))
-            canvases.append(self.drafter.canvas(caption, list(vectors), seed))
-        return draft_cells(torch.stack(canvases))
+    def draft(self, captions: Sequence[Caption], seeds: Sequence[int]) -> list[Draft]:
+        """The GAN's motifs where the captions want them."""
+        return [
+            self.drafter.draw(
+                caption, list(self.prompt_encoder.vectors(self.drafter.names(caption.motif))), seed
+            )
+            for caption, seed in zip(captions, seeds, strict=True)
+        ]
 
     @torch.inference_mode()
     def __call__(
@@ -117,7 +118,8 @@ class SceneDiffusionPipeline(DiffusionPipeline):
             conditions = _with_no_text(*conditions)
         states, mask, vectors = (part.to(device) for part in conditions)
         states, vectors = states.to(dtype), vectors.to(dtype)
-        cells = self.draft(captions, _seeds(generator, len(prompts))).to(device, dtype)
+        drafts = self.draft(captions, _seeds(generator, len(prompts)))
+        cells = draft_cells(torch.stack([draft.canvas for draft in drafts])).to(device, dtype)
         if guided:
             cells = torch.cat((cells, cells))
         side = self.unet.config.sample_size
@@ -143,7 +145,9 @@ class SceneDiffusionPipeline(DiffusionPipeline):
                 callback_on_step_end(self, index, timestep, {"latents": latents})
         if output_type == "latent":
             return ImagePipelineOutput(images=latents)
-        pictures = self.vae.decode(unpack(latents) / self.vae.config.scaling_factor).sample
+        decoded = self.vae.decode(unpack(latents) / self.vae.config.scaling_factor).sample
+        details = torch.stack([draft.detail for draft in drafts]).to(decoded)
+        pictures = with_detail(decoded, details)
         return ImagePipelineOutput(images=self.image_processor.postprocess(pictures, output_type=output_type))
 
 
