@@ -33,6 +33,7 @@ from campaigns.variant_services import (
 from generation.composition.sizes import SIZES
 from generation.composition.templates import templates_read
 from generation.composition.typography import undrawable
+from generation.renderers import can_inpaint
 from generation.styles import DEFAULT_STYLE, STYLES
 from profiles.models import Segment
 
@@ -148,6 +149,9 @@ def _field_errors(campaign: Campaign) -> dict[str, list[str]]:
         errors["template"] = [f"There is no template {campaign.template!r}."]
     if campaign.model and campaign.model not in settings.GENERATION_MODELS:
         errors["model"] = [f"There is no image model {campaign.model!r}."]
+    model = campaign.model or settings.GENERATION_DEFAULT_MODEL
+    if campaign.keeps_product and model in settings.GENERATION_MODELS and not can_inpaint(model):
+        errors["keeps_product"] = [f"{model} cannot paint around a product; choose a model that can inpaint."]
     if campaign.starts_at and campaign.ends_at and campaign.ends_at <= campaign.starts_at:
         errors["ends_at"] = ["The end lies before the start."]
     return {**limit_errors(campaign, DEVICES), **errors}

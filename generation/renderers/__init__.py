@@ -75,6 +75,16 @@ def renderer_load(name: str, location: str) -> Renderer:
     )
 
 
+def can_inpaint(name: str) -> bool:
+    """Whether a model may paint around a product. The built-in ones cannot; of others only loading tells."""
+    index = Path(settings.GENERATION_MODELS[name]).expanduser() / "model_index.json"
+    try:
+        kind = json.loads(index.read_text(encoding="utf-8"))["_class_name"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
+    return kind not in (GAN_CLASS, *OWN_PIPELINES)
+
+
 def model_check(folder: Path) -> str:
     """The pipeline class that a model folder names, once the folder is known to be harmless.
 

@@ -83,6 +83,8 @@ def test_a_shop_in_china_starts_in_chinese(db):
         ({"name": "x" * 121}, "name"),
         ({"style": "nonsense"}, "style"),
         ({"model": "nonsense"}, "model"),
+        ({"keeps_product": True}, "keeps_product"),
+        ({"keeps_product": True, "model": "scene-diffusion"}, "keeps_product"),
         ({"language": "fr"}, "language"),
         ({"priority": 0}, "priority"),
         ({"headline": "x" * 61}, "headline"),
@@ -94,6 +96,12 @@ def test_a_wrong_field_is_refused_by_name(shop, campaign, changes, field):
         services.campaign_update(advertiser=shop, campaign_id=campaign.pk, **changes)
     assert (refusal.value.code, list(refusal.value.errors)) == ("campaign_invalid", [field])
     assert Campaign.objects.get(pk=campaign.pk).style == "soft_3d"
+
+
+def test_a_model_that_may_inpaint_paints_around_the_product(shop, campaign, settings, tmp_path):
+    settings.GENERATION_MODELS = {**settings.GENERATION_MODELS, "sdxl": str(tmp_path)}
+    services.campaign_update(advertiser=shop, campaign_id=campaign.pk, keeps_product=True, model="sdxl")
+    assert Campaign.objects.get(pk=campaign.pk).keeps_product
 
 
 @pytest.mark.parametrize("noun", ["products", "segments", "placements"])
