@@ -120,6 +120,16 @@ class FreshnessSerializer(serializers.Serializer[Any]):
     is_stale = serializers.BooleanField()
 
 
+class SpendSerializer(serializers.Serializer[Any]):
+    cost_cents = serializers.IntegerField()
+    day_cents = serializers.ListField(child=serializers.IntegerField())
+    revenue_cents = serializers.IntegerField(help_text="Of the campaigns that have a rate.")
+    unpriced_impressions = serializers.IntegerField()
+    return_rate = serializers.FloatField(allow_null=True)
+    click_cents = serializers.FloatField(allow_null=True)
+    order_cents = serializers.FloatField(allow_null=True)
+
+
 class ChangeSerializer(serializers.Serializer[Any]):
     value = serializers.FloatField()
     low = serializers.FloatField(allow_null=True)
@@ -152,7 +162,12 @@ class ReportSerializer(serializers.Serializer[Any]):
     hours = HourSerializer(many=True, help_text="For periods of at most two days.")
     leaders = LeaderSerializer(many=True)
     matrix = MatrixSerializer()
-    funnel = StageSerializer(many=True)
+    funnel = StageSerializer(
+        many=True,
+        source="funnel.stages",
+        help_text="From the decision on where the filters allow: decisions are counted by placement.",
+    )
+    spend = SpendSerializer(allow_null=True, help_text="Null: no campaign with a rate was shown.")
     traffic = TrafficSerializer(many=True)
     freshness = FreshnessSerializer()
 

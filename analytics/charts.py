@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from adplatform.lib.money import exponent_of
 from analytics.reports import Leader, Matrix, Report
 from analytics.selectors import DayPoint
 
@@ -25,6 +26,7 @@ def charts_make(report: Report) -> dict[str, dict[str, Any]]:
         "chart-volume": volume_figure(report),
         "chart-rate": rate_figure(report),
         "chart-orders": orders_figure(report),
+        "chart-money": money_figure(report),
     }
     if report.hours:
         charts["chart-hours"] = hours_figure(report)
@@ -71,6 +73,10 @@ def _has_before(report: Report) -> bool:
     return any(point.impressions for point in report.series_before)
 
 
+def _before(report: Report) -> str:
+    return "last year" if report.query.compare == "year" else "period before"
+
+
 def _days(points: list[DayPoint]) -> list[str]:
     return [point.day.isoformat() for point in points]
 
@@ -83,7 +89,7 @@ def volume_figure(report: Report) -> Figure:
     _line(figure, days, [p.viewables for p in report.series], "Viewable", "var(--chart-3)")
     if _has_before(report):
         _line(
-            figure, days, [p.impressions for p in report.series_before], "Impressions, period before",
+            figure, days, [p.impressions for p in report.series_before], f"Impressions, {_before(report)}",
             MUTED, mode="lines", line={"dash": "dot", "width": 1.5},
         )  # fmt: skip
     return figure
@@ -120,7 +126,7 @@ def rate_figure(report: Report) -> Figure:
     _line(figure, days, [rate.value for rate in rates], "Click rate", "var(--chart-1)")
     if _has_before(report):
         _line(
-            figure, days, [p.click_rate.value for p in report.series_before], "Period before",
+            figure, days, [p.click_rate.value for p in report.series_before], _before(report).capitalize(),
             MUTED, mode="lines", line={"dash": "dot", "width": 1.5},
         )  # fmt: skip
     return figure
@@ -129,10 +135,36 @@ def rate_figure(report: Report) -> Figure:
 def orders_figure(report: Report) -> Figure:
     """Attributed orders by day."""
     figure = _figure(bargap=0.35)
+    days = _days(report.series)
     figure.add_bar(
-        x=_days(report.series), y=[p.conversions for p in report.series], name="Conversions",
-        marker={"color": "var(--chart-2)"},
+        x=days, y=[p.conversions for p in report.series], name="Conversions",
+        marker={"color": "var(--chart-2)"}, showlegend=True,
     )  # fmt: skip
+    if _has_before(report):
+        _line(
+            figure, days, [p.conversions for p in report.series_before], _before(report).capitalize(),
+            MUTED, mode="lines", line={"dash": "dot", "width": 1.5},
+        )  # fmt: skip
+    return figure
+
+
+def money_figure(report: Report) -> Figure:
+    """Revenue by day beside what the traffic cost, both in the advertiser's currency."""
+    unit = 10 ** exponent_of(report.totals.currency)
+    figure = _figure(bargap=0.35, yaxis={"tickformat": "~s", "title": {"text": report.totals.currency}})
+    days = _days(report.series)
+    figure.add_bar(
+        x=days, y=[p.revenue_cents / unit for p in report.series], name="Revenue",
+        marker={"color": "var(--chart-1)"}, showlegend=True,
+    )  # fmt: skip
+    if report.spend:
+        costs = [cents / unit for cents in report.spend.day_cents]
+        _line(figure, days, costs, "Cost", "var(--chart-2)")
+    if _has_before(report):
+        _line(
+            figure, days, [p.revenue_cents / unit for p in report.series_before],
+            f"Revenue, {_before(report)}", MUTED, mode="lines", line={"dash": "dot", "width": 1.5},
+        )  # fmt: skip
     return figure
 
 

@@ -14,6 +14,7 @@ from accounts.models import Advertiser
 from analytics import selectors
 from analytics.selectors import Counts, DayPoint, Totals
 from analytics.stats.intervals import relative_change
+from analytics.tiles import sparkline
 from campaigns.models import Campaign, Placement, Product, Variant
 from generation.models import Creative, RenderJob
 from profiles.models import Segment
@@ -222,17 +223,6 @@ def _tiles(before: list[DayPoint], now: list[DayPoint]) -> list[Tile]:
 
 def _sum(points: list[DayPoint]) -> Counts:
     return Counts(**{name: sum(getattr(point, name) for point in points) for name in selectors.COUNTS})
-
-
-def sparkline(values: list[float], width: int = 100, height: int = 30) -> str:
-    """The points of an SVG polyline; a flat line at the foot for nothing at all."""
-    if not values:
-        return ""
-    top = max(values)
-    step = width / max(1, len(values) - 1)
-    floor, span = height - 2, height - 4
-    heights = (floor - (value / top * span if top > 0 else 0) for value in values)
-    return " ".join(f"{n * step:.1f},{y:.1f}" for n, y in enumerate(heights))
 
 
 def _running(advertiser_id: UUID, start: date, end: date) -> list[RunningCampaign]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from uuid import UUID
 
 from django.utils import timezone
 
 from accounts.models import Advertiser
 from analytics import labels, selectors
-from analytics.funnel import Stage, funnel_make
+from analytics.funnel import Funnel, decisions_get, funnel_make
 from analytics.models import Event
 from analytics.reach import Reach
 from analytics.report_query import ReportQuery
@@ -26,13 +27,15 @@ from analytics.selectors import (
     PairLine,
     Totals,
 )
+from analytics.spend import Spend, days_make, spend_make
 from analytics.stats.changes import Change, count_change, rate_change, sum_change
 from analytics.stats.shrinkage import Posterior, posterior, prior_estimate
+from campaigns.selectors import campaign_rates_get
 
 LEADERBOARD_LINES = 12
 MATRIX_SIDE = 10
 # Rate -> its successes and its trials.
-_RATES = {
+RATES = {
     "viewable_rate": ("viewables", "impressions"),
     "click_rate": ("clicks", "impressions"),
     "conversion_rate": ("conversions", "clicks"),
@@ -95,7 +98,9 @@ class Report:
     hours: list[HourPoint]
     leaders: list[Leader]
     matrix: Matrix
-    funnel: list[Stage]
+    funnel: Funnel
+    spend: Spend | None
+    spend_before: Spend | None
     traffic: list[Traffic]
     freshness: Freshness
     computed_at: datetime
@@ -104,7 +109,7 @@ class Report:
         """A figure's change against the comparison period; None where that says nothing."""
         if self.before is None:
             return None
-        if name in _RATES:
+        if name in RATES:
             return rate_change(*([_pair(point, name) for point in days] for days in self._periods))
         method = sum_change if name == "revenue_cents" else count_change
         return method(*([getattr(point, name) for point in days] for days in self._periods))
@@ -112,7 +117,13 @@ class Report:
     @property
     def changes(self) -> dict[str, Change | None]:
         """The change of every figure."""
-        return {name: self.change(name) for name in (*COUNTS, *_RATES)}
+        return {name: self.change(name) for name in (*COUNTS, *RATES)}
+
+    @property
+    def series_rows(self) -> list[tuple[DayPoint, DayPoint | None, int | None]]:
+        """Each day beside the day it is compared with and what it cost."""
+        costs = self.spend.day_cents if self.spend else []
+        return list(zip_longest(self.series, self.series_before, costs))
 
     @property
     def _periods(self) -> tuple[list[DayPoint], list[DayPoint]]:
@@ -120,7 +131,7 @@ class Report:
 
 
 def _pair(point: Counts, name: str) -> tuple[int, int]:
-    successes, trials = _RATES[name]
+    successes, trials = RATES[name]
     return getattr(point, successes), getattr(point, trials)
 
 
@@ -130,11 +141,15 @@ def report_get(
     """Reads roll-ups and names only, never the events."""
     pk, start, end, filters = advertiser.pk, query.start, query.end, query.filters
     totals = selectors.totals_get(advertiser_id=pk, start=start, end=end, **filters)
-    before, series_before = None, []
+    rates = campaign_rates_get(advertiser_id=pk)
+    courses = selectors.courses_get(advertiser_id=pk, start=start, end=end, **filters)
+    before, series_before, spend_before = None, [], None
     if query.comparison:
         first, last = query.comparison
         before = selectors.totals_get(advertiser_id=pk, start=first, end=last, **filters)
-        series_before = selectors.series_get(advertiser_id=pk, start=first, end=last, **filters)
+        courses_before = selectors.courses_get(advertiser_id=pk, start=first, end=last, **filters)
+        series_before = days_make(courses_before, first, last)
+        spend_before = spend_make(courses_before, rates, first, last)
     leaders = selectors.leaderboard_get(
         advertiser_id=pk, start=start, end=end, sort=query.sort, limit=leader_limit, **filters
     )
@@ -145,14 +160,18 @@ def report_get(
         totals=totals,
         before=before,
         reach=selectors.reach_get(advertiser_id=pk, start=start, end=end, **filters),
-        series=selectors.series_get(advertiser_id=pk, start=start, end=end, **filters),
+        series=days_make(courses, start, end),
         series_before=series_before,
         hours=selectors.hours_get(advertiser_id=pk, start=start, end=end, **filters)
         if query.day_count <= HOURLY_DAYS
         else [],
         leaders=_leaders(pk, leaders),
         matrix=_matrix(pk, pairs),
-        funnel=funnel_make(decisions=None, counts=totals).stages,
+        funnel=funnel_make(
+            decisions=decisions_get(advertiser_id=pk, start=start, end=end, **filters) or None, counts=totals
+        ),
+        spend=spend_make(courses, rates, start, end),
+        spend_before=spend_before,
         traffic=_traffic(totals, invalid),
         freshness=selectors.freshness_get(advertiser_id=pk),
         computed_at=timezone.now(),

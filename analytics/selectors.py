@@ -181,6 +181,18 @@ def series_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack
     return [DayPoint(day=day, **{name: by_day.get(day, {}).get(name, 0) for name in COUNTS}) for day in days]
 
 
+def courses_get(
+    *, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]
+) -> dict[UUID | None, dict[date, Counts]]:
+    """Each campaign's days, those with something only; under None what no campaign's creative led to."""
+    rows = _rollups(advertiser_id, start, end, filters).values("campaign_id", "day")
+    found: dict[UUID | None, dict[date, Counts]] = defaultdict(dict)
+    for row in rows.annotate(**_sums_in(_currency(advertiser_id))):
+        campaign_id, day = row.pop("campaign_id"), row.pop("day")
+        found[campaign_id][day] = Counts(**row)
+    return dict(found)
+
+
 def hours_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]) -> list[HourPoint]:
     """One point an hour (UTC), hours without anything included; attributed orders only."""
     rows: Any = HourlyRollup.objects.filter(advertiser_id=advertiser_id, **_hours(start, end))

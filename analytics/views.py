@@ -17,6 +17,7 @@ from analytics.overview import overview_get
 from analytics.report_query import CUSTOM, DEFAULT_PERIOD, PERIODS, ReportQuery, query_parse
 from analytics.report_tables import creatives_csv, days_csv
 from analytics.reports import report_get
+from analytics.tiles import figures_make
 from analytics.windows import today
 from generation.creative_selectors import creative_get
 
@@ -43,6 +44,7 @@ def performance(request: HttpRequest) -> HttpResponse:
         "query": query,
         "problems": problems,
         "has_data": not report.totals.is_empty or selectors.has_data(advertiser_id=advertiser.pk),
+        "figures": figures_make(report),
         "charts": charts_make(report) if not report.totals.is_empty else {},
         "click_days": settings.ATTRIBUTION_CLICK_DAYS,
         "view_days": settings.ATTRIBUTION_VIEW_DAYS,

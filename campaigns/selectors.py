@@ -45,6 +45,23 @@ def campaign_get(*, advertiser_id: UUID, campaign_id: UUID) -> Campaign:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class CampaignRate:
+    """What a campaign's traffic costs, in hundredths of the advertiser's currency."""
+
+    impression_cents: float
+    click_cents: float
+
+
+def campaign_rates_get(*, advertiser_id: UUID) -> dict[UUID, CampaignRate]:
+    """The campaigns that have a rate; the others' traffic has no price."""
+    rows = Campaign.objects.filter(advertiser_id=advertiser_id, rate_cents__isnull=False).order_by()
+    return {
+        pk: CampaignRate(0.0, rate) if unit == Campaign.RateUnit.CLICK else CampaignRate(rate / 1000, 0.0)
+        for pk, unit, rate in rows.values_list("pk", "rate_unit", "rate_cents")
+    }
+
+
 def placement_list(*, advertiser_id: UUID, only_active: bool = False) -> QuerySet[Placement]:
     """By name."""
     found = Placement.objects.filter(advertiser_id=advertiser_id).order_by("name", "code")

@@ -6,10 +6,11 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from adplatform.lib.money import money_text
 from analytics.report_query import ReportQuery
-from analytics.reports import Report
 from analytics.stats.intervals import Rate
 from analytics.stats.shrinkage import Posterior
+from analytics.tiles import Figure
 from analytics.tracking import NotCounted
 from analytics.words import lift_words
 
@@ -62,19 +63,47 @@ def signed_percent(change: float | None) -> SafeString | str:
 
 
 @register.simple_tag
-def change(report: Report, name: str) -> SafeString | str:
-    """``{% change report "clicks" %}``: against the comparison period; in colour only where it is certain."""
-    found = report.change(name)
-    if found is None:
+def figure_value(found: Figure, currency: str) -> str:
+    """A key figure as its kind is written."""
+    if found.value is None:
+        return "–"
+    if found.kind == "rate":
+        return f"{found.value * 100:.2f} %"
+    if found.kind == "money":
+        return money_text(round(found.value), currency)
+    return f"{found.value:.2f}" if found.kind == "ratio" else figure(found.value)
+
+
+@register.simple_tag
+def figure_interval(found: Figure) -> SafeString | str:
+    """Where the true value lies with 95 %; nothing for what was counted."""
+    if found.low is None or found.high is None or found.low == found.high:
         return ""
-    tone = "" if not found.is_certain else "up" if found.value > 0 else "down"
+    if found.kind == "rate":
+        return format_html("<div>{}–{} %</div>", f"{found.low * 100:.2f}", f"{found.high * 100:.2f}")
+    return format_html("<div>{}–{}</div>", figure(found.low), figure(found.high))
+
+
+@register.simple_tag
+def figure_change(found: Figure, query: ReportQuery) -> SafeString | str:
+    """Against the comparison period; in colour only where it is certain, and never for a cost."""
+    change = found.change
+    if change is None:
+        return ""
+    is_toned = change.is_certain and found.kind != "ratio" and found.name != "cost_cents"
     return format_html(
         '<div><span class="{}">{}</span>{} vs {}</div>',
-        tone,
-        lift_words(found.value),
-        "" if found.low is None else f" ({lift_words(found.low)} to {lift_words(found.high)})",
-        report.query.comparison_words,
+        "" if not is_toned else "up" if change.value > 0 else "down",
+        lift_words(change.value),
+        "" if change.low is None else f" ({lift_words(change.low)} to {lift_words(change.high)})",
+        query.comparison_words,
     )
+
+
+@register.filter
+def money_part(cents: float | None, currency: str) -> str:
+    """A mean amount of money, rounded to what the currency has."""
+    return "–" if cents is None else money_text(round(cents), currency)
 
 
 @register.simple_tag

@@ -51,7 +51,7 @@ def test_every_chart_draws_in_both_themes_and_fits_a_phone(transactional_db, liv
     sign_in(browser, live_server, client, alice)
     browser.get(f"{live_server.url}/performance/")
     count = browser.execute_script("return document.querySelectorAll('[data-chart]').length")
-    assert count == 5
+    assert count == 6
     WebDriverWait(browser, 30).until(lambda b: drawn(b) >= count)
 
     light = browser.execute_script(COLOURS)

@@ -116,7 +116,7 @@ def test_the_charts_are_data_and_no_script_runs_inline(alice_client, world):
     assert (
         names
         == set(figures)
-        == {"chart-volume", "chart-rate", "chart-orders", "chart-leaders", "chart-matrix"}
+        == {"chart-volume", "chart-rate", "chart-orders", "chart-money", "chart-leaders", "chart-matrix"}
     )
     assert page.content.decode().count("<details>") >= 4
 
@@ -258,7 +258,7 @@ def test_stale_figures_are_said_to_be_stale(alice_client, world):
 
 
 def test_the_page_never_reads_the_events(alice_client, world, django_assert_max_num_queries):
-    with django_assert_max_num_queries(30) as captured:
+    with django_assert_max_num_queries(36) as captured:
         alice_client.get(PAGE)
     assert not any("analytics_event" in query["sql"] for query in captured.captured_queries)
 
