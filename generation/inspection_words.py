@@ -8,6 +8,7 @@ INSPECTION_WORDS = {
     "contrast_low": "Text is hard to read on its ground (contrast below 4.5)",
     "text_overflow": "Text leaves its box",
     "text_over_product": "Text touches the product",
+    "text_over_subject": "Text lies over what the scene shows",
     "text_overlap": "Two texts touch each other",
     "text_truncated": "A text was too long and was cut",
     "product_too_small": "The product is very small",

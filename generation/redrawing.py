@@ -36,6 +36,7 @@ SCENE_CODES = frozenset(
         Code.BLANK_SCENE,
         Code.INDISTINCT_PRODUCT,
         Code.SPACE_MISMATCH,
+        Code.TEXT_OVER_SUBJECT,
         Code.FORBIDDEN_COLOUR,
         Code.NEAR_DUPLICATE,
     }

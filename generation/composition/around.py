@@ -6,8 +6,7 @@ scaled and moved until its product lies exactly under the layout's, whose own pi
 
 from __future__ import annotations
 
-import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from generation.briefs import Brief
 from generation.composition import paint
@@ -15,7 +14,6 @@ from generation.composition.product import Placed
 
 KEPT_SIDE = 0.5  # the product's longer side, of the square's: there is scene on all sides of it
 KEPT_FLOOR = 0.82  # where the product stands, from the top
-BLENDED = 0.08  # of the square's side: the strip within its edges that goes out of focus
 
 Fractions = tuple[float, float, float, float]  # left, top, right, bottom, of the square's side
 
@@ -46,17 +44,5 @@ def scene_around(size: tuple[int, int], picture: Image.Image, kept: Fractions, p
     """The painted square moved under the placed product; beyond its edges they go on, out of focus."""
     scale = placed.picture.width / ((kept[2] - kept[0]) * picture.width)
     width, height = (max(1, round(side * scale)) for side in picture.size)
-    left, top = placed.left - round(kept[0] * width), placed.top - round(kept[1] * height)
-    scaled = np.asarray(picture.convert("RGB").resize((width, height), Image.Resampling.LANCZOS))
-    x, y = np.arange(size[0]) - left, np.arange(size[1]) - top
-    rows, columns = np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)
-    scene = Image.fromarray(scaled[rows][:, columns], "RGB")
-    # How far a pixel lies outside the square; negative inside.
-    outside = np.maximum(np.maximum(-x, x - width + 1)[None, :], np.maximum(-y, y - height + 1)[:, None])
-    reach = max(2.0, BLENDED * max(width, height))
-    share = np.clip(1 + outside / reach, 0, 1)
-    if not share.any():
-        return scene
-    return Image.composite(
-        scene.filter(ImageFilter.GaussianBlur(reach)), scene, paint.field_image(share, size)
-    )
+    corner = placed.left - round(kept[0] * width), placed.top - round(kept[1] * height)
+    return paint.extended(picture.convert("RGB"), corner, scale, size)

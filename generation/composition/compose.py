@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from adplatform.lib.errors import DomainError
@@ -25,6 +26,7 @@ from generation.composition.palette import Palette, palettes_make
 from generation.composition.pictures import picture_read
 from generation.composition.price import PriceText, price_text, saving_rate
 from generation.composition.product import Placed, mask_of, product_draw, product_place_with_seal, shadow_draw
+from generation.composition.saliency import GRID, saliency_map
 from generation.composition.scene import scene_build
 from generation.composition.sizes import SIZES, Size
 from generation.composition.stacks import Texts, stack_solve
@@ -63,6 +65,7 @@ class Canvas:
     placed: Placed
     lettering: Lettering
     motif_visible: float
+    subject_under_words: float
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class _Sources:
     palettes: dict[str, Palette]
     words: Words
     price: PriceText
+    saliency: np.ndarray  # of a whole scene; zeros for a motif, which is placed by its outline
 
     @property
     def has_motif(self) -> bool:
@@ -172,6 +176,7 @@ def _sources(brief: Brief, picture: Image.Image) -> _Sources:
         palettes=palettes,
         words=words_make(brief, price),
         price=price,
+        saliency=saliency_map(picture) if picture.mode == "RGB" else np.zeros((GRID, GRID)),
     )
 
 
@@ -195,6 +200,7 @@ def _finish(sources: _Sources, placement: Size, extension: str) -> ComposedCreat
         brand=brief.brand,
         motif=sources.drawn if sources.has_motif else None,
         motif_visible=canvas.motif_visible,
+        subject_under_words=canvas.subject_under_words,
         label_needed=provenance.label_height(placement.size),
         byte_count=len(file.content),
         quality=file.quality,
@@ -238,11 +244,20 @@ def _compose(sources: _Sources, placement: Size) -> Canvas:
     ]
     seed = brief.scene_seed
     kept = kept_box(sources.cutout) if sources.is_painted_around else None
-    scene, visible = scene_build(
-        layout, sources.palettes, placed, sources.picture, sources.ground, seed, kept=kept
+    boxes = [setting.box for setting, _ in settings if not setting.panel]
+    built = scene_build(
+        layout,
+        sources.palettes,
+        placed,
+        sources.picture,
+        sources.ground,
+        seed,
+        words=boxes,
+        saliency=sources.saliency,
+        kept=kept,
     )
+    scene = built.picture
     if not sources.has_motif:
-        boxes = [setting.box for setting, _ in settings if not setting.panel]
         contrast.scrim_add(scene, boxes, sources.palettes[""].wall, SCRIM_STRENGTH)
     decor_draw(scene, layout, sources.palettes, [setting.box for setting, _ in settings], placed, seed)
     canvas = scene.copy()
@@ -259,7 +274,7 @@ def _compose(sources: _Sources, placement: Size) -> Canvas:
     lettering.finish()
     product_draw(canvas, placed)
     canvas = watermark_embed(canvas, watermark_id(brief), mask_of(placed, canvas.size))
-    return Canvas(canvas, scene, layout, placed, lettering, visible)
+    return Canvas(canvas, scene, layout, placed, lettering, built.motif_visible, built.subject_under_words)
 
 
 def _logo_for(sources: _Sources, panel: str) -> Image.Image | None:

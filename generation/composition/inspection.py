@@ -28,6 +28,7 @@ FORBIDDEN_DISTANCE = 0.06  # in OKLab: the eye calls it the same colour
 FORBIDDEN_SHARE = 0.04  # of the picture without the product
 BLANK_DEVIATION = 3.0  # of 255: a scene flatter than this shows nothing
 MOTIF_OPAQUE_LOW = 0.02
+SUBJECT_COVERED_HIGH = 0.1  # of a whole scene's subject under the words
 INDISTINCT_DISTANCE = 14.0  # mean channel distance between the product's rim and what lies around it
 ENLARGEMENT_HIGH = 2.2
 _TO_CONES = np.array(
@@ -52,6 +53,7 @@ class Code(StrEnum):
     CONTRAST_LOW = "contrast_low"
     TEXT_OVERFLOW = "text_overflow"
     TEXT_OVER_PRODUCT = "text_over_product"
+    TEXT_OVER_SUBJECT = "text_over_subject"
     TEXT_OVERLAP = "text_overlap"
     TEXT_TRUNCATED = "text_truncated"
     PRODUCT_TOO_SMALL = "product_too_small"
@@ -190,6 +192,7 @@ def inspection_make(
     brand: BriefBrand,
     motif: Image.Image | None,
     motif_visible: float,
+    subject_under_words: float,
     label_needed: int,
     byte_count: int,
     quality: int,
@@ -209,6 +212,7 @@ def inspection_make(
         Code.CONTRAST_LOW: contrast < MINIMUM,
         Code.TEXT_OVERFLOW: not all(text.fits for text in texts),
         Code.TEXT_OVER_PRODUCT: any(_overlap(text.ink, placed.box) for text in texts),
+        Code.TEXT_OVER_SUBJECT: subject_under_words > SUBJECT_COVERED_HIGH,
         Code.TEXT_OVERLAP: any(_overlap(one.ink, other.ink) for one, other in combinations(texts, 2)),
         Code.TEXT_TRUNCATED: any(text.is_truncated for text in texts if text.role != "subline"),
         Code.PRODUCT_TOO_SMALL: coverage < COVERAGE_LOW,
@@ -243,6 +247,7 @@ def inspection_make(
         "forbidden_colour_share": round(forbidden, 3),
         "scene_deviation": round(deviation, 1),
         "motif_visible": round(motif_visible, 2),
+        "subject_under_words": round(subject_under_words, 3),
         "label_height": label_height,
         "label_needed": label_needed,
         "kilobytes": round(byte_count / 1000, 1),

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from generation.composition.colour import RGB
 
+BLENDED = 0.08  # of a picture's longer side: the strip within its edges that goes out of focus
 SMOOTH = 3  # shapes are drawn this much larger and averaged down
 Size = tuple[int, int]
 Rect = tuple[float, float, float, float]  # left, top, right, bottom
@@ -113,16 +114,19 @@ def burst(size: Size, box: Rect, points: int = 18) -> Image.Image:
     return mask
 
 
-def blurred(mask: Image.Image, radius: float) -> Image.Image:
-    """Gaussian blur; a wide one is done on a smaller copy, which looks the same and costs a tenth."""
+def blurred(picture: Image.Image, radius: float) -> Image.Image:
+    """Gaussian blur of a mask or picture; a wide one is done on a smaller copy, which looks the same and
+    costs a tenth."""
     if radius <= 0.3:
-        return mask
+        return picture
     shrink = max(1, int(radius / 4))
     if shrink == 1:
-        return mask.filter(ImageFilter.GaussianBlur(radius))
-    small = mask.resize((max(1, mask.width // shrink), max(1, mask.height // shrink)), Image.Resampling.BOX)
+        return picture.filter(ImageFilter.GaussianBlur(radius))
+    small = picture.resize(
+        (max(1, picture.width // shrink), max(1, picture.height // shrink)), Image.Resampling.BOX
+    )
     return small.filter(ImageFilter.GaussianBlur(radius / shrink)).resize(
-        mask.size, Image.Resampling.BILINEAR
+        picture.size, Image.Resampling.BILINEAR
     )
 
 
@@ -148,6 +152,23 @@ def resized(picture: Image.Image, size: Size) -> Image.Image:
     if picture.mode != "RGBA":
         return picture.resize(size, Image.Resampling.LANCZOS)
     return picture.convert("RGBa").resize(size, Image.Resampling.LANCZOS).convert("RGBA")
+
+
+def extended(picture: Image.Image, corner: tuple[float, float], scale: float, size: Size) -> Image.Image:
+    """The RGB picture scaled, with its top left at ``corner``; beyond its edges they go on, out of focus."""
+    width, height = (max(1, round(side * scale)) for side in picture.size)
+    left, top = round(corner[0]), round(corner[1])
+    scaled = np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))
+    x, y = np.arange(size[0]) - left, np.arange(size[1]) - top
+    rows, columns = np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)
+    scene = Image.fromarray(scaled[rows][:, columns], "RGB")
+    # How far a pixel lies outside the picture; negative inside.
+    outside = np.maximum(np.maximum(-x, x - width + 1)[None, :], np.maximum(-y, y - height + 1)[:, None])
+    if outside.max() <= 0:
+        return scene
+    reach = max(2.0, BLENDED * max(width, height))
+    share = np.clip(1 + outside / reach, 0, 1)
+    return Image.composite(blurred(scene, reach), scene, field_image(share, size))
 
 
 def trimmed(picture: Image.Image, threshold: int = 24) -> Image.Image:

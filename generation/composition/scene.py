@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageFilter
 
 from generation.composition import paint
 from generation.composition.around import Fractions, scene_around
 from generation.composition.grounds import GROUNDS, SOFTNESS, opening
-from generation.composition.layouts import Layout
+from generation.composition.layouts import Box, Layout
 from generation.composition.palette import Palette
 from generation.composition.product import Placed
+from generation.composition.saliency import frame_choose, scene_framed
 
 WANTED_VISIBLE = 0.6  # share of the motif that should not hide behind the product
 TALL = 1.2  # a stage this much taller than wide has room above the product: there the motif shows whole
@@ -37,6 +38,15 @@ class Prop:
         return self.left, self.top, self.left + self.picture.width, self.top + self.picture.height
 
 
+@dataclass(frozen=True)
+class Scene:
+    """What stands behind product and words."""
+
+    picture: Image.Image
+    motif_visible: float  # share of a motif that the product does not hide; 1 without one
+    subject_under_words: float  # share of a whole scene's subject that words will cover
+
+
 def scene_build(
     layout: Layout,
     palettes: dict[str, Palette],
@@ -45,17 +55,21 @@ def scene_build(
     ground: str,
     seed: int,
     *,
+    words: list[Box],
+    saliency: np.ndarray,
     kept: Fractions | None = None,
-) -> tuple[Image.Image, float]:
-    """What stands behind product and words; also says how much of a motif is to be seen.
+) -> Scene:
+    """What stands behind product and words.
 
     An RGBA picture is a motif for the template's ground; an RGB picture is a scene of its own, which fills
-    the placement or the stage. ``kept`` says where the product stands in a scene painted around it.
+    the placement or the stage. ``words`` are the boxes that will be written in and
+    ``saliency`` says where a whole scene draws the eye: it is framed so that its subject keeps out of them.
+    ``kept`` says where the product stands in a scene painted around it.
     """
     palette = palettes[layout.stage_panel]
-    visible = 1.0
+    visible, under_words = 1.0, 0.0
     if picture.mode != "RGBA":
-        canvas = _scene_paste(layout, palette, placed, picture, kept)
+        canvas, under_words = _scene_paste(layout, palette, placed, picture, kept, words, saliency)
     else:
         prop = motif_place(picture, layout, placed) if layout.template.motif == "beside" else None
         group = _union(placed.box, prop.box) if prop else placed.box
@@ -72,25 +86,34 @@ def scene_build(
         canvas = paint.grain(canvas, seed & 0xFFFF)
     for (left, top, width, height), name in layout.panels:
         canvas.paste(palettes[name].wall, (left, top, left + width, top + height))
-    return canvas, visible
+    return Scene(canvas, visible, under_words)
 
 
 def _scene_paste(
-    layout: Layout, palette: Palette, placed: Placed, picture: Image.Image, kept: Fractions | None
-) -> Image.Image:
-    """A whole picture in the placement or its stage: under the product it was painted around, or cropped."""
+    layout: Layout,
+    palette: Palette,
+    placed: Placed,
+    picture: Image.Image,
+    kept: Fractions | None,
+    words: list[Box],
+    saliency: np.ndarray,
+) -> tuple[Image.Image, float]:
+    """A whole picture in the placement or its stage: under the product it was painted around, or framed; and
+    how much of its subject words will cover."""
+    under_words = 0.0
     is_cover = layout.template.picture == "cover"
     left, top, width, height = (0, 0, *layout.size) if is_cover else layout.stage
     if kept is not None:
         scene = scene_around(layout.size, picture, kept, placed)
         scene = scene.crop((left, top, left + width, top + height))
     else:
-        scene = ImageOps.fit(
-            picture.convert("RGB"), (width, height), Image.Resampling.LANCZOS, centering=(0.5, 0.45)
-        )
+        moved = [(x - left, y - top, wide, tall) for x, y, wide, tall in words]
+        product = (placed.left - left, placed.top - top, *placed.picture.size)
+        frame = frame_choose(picture.size, saliency, (width, height), moved, product)
+        scene, under_words = scene_framed(picture, frame, (width, height)), frame.under_words
     canvas = Image.new("RGB", layout.size, palette.wall)
     canvas.paste(scene, (left, top))
-    return canvas
+    return canvas, under_words
 
 
 def _union(one: Corners, other: Corners) -> Corners:

@@ -45,6 +45,7 @@ def inspect(shop):
             "brand": brand,
             "motif": motif(),
             "motif_visible": 0.9,
+            "subject_under_words": 0.0,
             "label_needed": provenance.label_height(SIZE),
             "byte_count": 20_000,
             "quality": 92,
@@ -73,6 +74,7 @@ def test_texts(inspect):
     assert Code.TEXT_OVERLAP in inspect(texts=changed(texts, "action", ink=headline.ink))
     box = inspect.canvas.placed.box
     assert Code.TEXT_OVER_PRODUCT in inspect(texts=changed(texts, "headline", ink=box))
+    assert Code.TEXT_OVER_SUBJECT in inspect(subject_under_words=0.11)
 
 
 def test_the_label(inspect):
