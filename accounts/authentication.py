@@ -25,8 +25,9 @@ def api_key_of(request: HttpRequest | Request) -> ApiKey | None:
     if scheme.lower() != "bearer" or not key:
         return None
     found = (
-        ApiKey.objects.select_related("advertiser")
-        .filter(digest=ApiKey.digest_of(key.strip()), revoked_at=None)
+        ApiKey.objects.live()
+        .select_related("advertiser")
+        .filter(digest=ApiKey.digest_of(key.strip()))
         .first()
     )
     if found is None:
@@ -37,8 +38,8 @@ def api_key_of(request: HttpRequest | Request) -> ApiKey | None:
 
 def live_keys_touch(*, key_ids: Collection[UUID]) -> dict[UUID, list[str]]:
     """Which of the keys in use are still live, with their scopes; their last use is noted."""
-    rows = ApiKey.objects.filter(pk__in=key_ids, revoked_at=None).values_list("pk", "scopes", "last_used_at")
-    found = list(rows)
+    rows = ApiKey.objects.live().filter(pk__in=key_ids)
+    found = list(rows.values_list("pk", "scopes", "last_used_at"))
     _touch({pk: last_used_at for pk, _, last_used_at in found})
     return {pk: scopes for pk, scopes, _ in found}
 

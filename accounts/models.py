@@ -7,6 +7,7 @@ import secrets
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils import timezone
 
 from adplatform.lib.ids import uuid7
 
@@ -70,6 +71,14 @@ class Membership(TenantModel):
         return f"{self.user} · {self.role}"
 
 
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def live(self) -> ApiKeyQuerySet:
+        """Those that are neither revoked nor past the end of their grace."""
+        return self.filter(
+            models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now()), revoked_at=None
+        )
+
+
 class ApiKey(TenantModel):
     """A hashed key. The publishable one sits in the storefront's page, the secret one on its server."""
 
@@ -97,10 +106,17 @@ class ApiKey(TenantModel):
     digest = models.CharField(max_length=64, unique=True, editable=False)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     last_used_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)  # once another has taken its place
     revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApiKeyQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def is_live(self) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())
 
     @staticmethod
     def digest_of(key: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
+from datetime import timedelta
 from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
@@ -12,6 +14,8 @@ from django.utils.text import slugify
 
 from accounts.models import Advertiser, ApiKey, Membership, User
 from adplatform.lib.errors import DomainError, NotFound
+
+GRACE_LIMIT = timedelta(days=30)  # in which a key and the one in its place both work
 
 
 @transaction.atomic
@@ -103,28 +107,58 @@ def _require_another_admin(advertiser: Advertiser, user: User) -> None:
 
 
 def api_key_create(
-    *, advertiser: Advertiser, name: str, kind: str, created_by: User | None = None
+    *,
+    advertiser: Advertiser,
+    name: str,
+    kind: str,
+    scopes: Sequence[str] = (),
+    created_by: User | None = None,
 ) -> tuple[ApiKey, str]:
-    """A new key and its text, which is shown once and stored nowhere.
+    """A new key and its text, which is shown once and stored nowhere; no ``scopes``: all of its kind.
 
-    Raises DomainError ``name_missing``, ``kind_unknown``.
+    Raises DomainError ``name_missing``, ``kind_unknown``, ``scope_unknown``.
     """
     name = name.strip()[:80]
     if not name:
         raise DomainError("name_missing", "Say what the key is for.")
     if kind not in ApiKey.Kind.values:
         raise DomainError("kind_unknown", "Choose a publishable or a secret key.")
+    allowed = ApiKey.SCOPES_BY_KIND[ApiKey.Kind(kind)]
+    if not set(scopes) <= set(allowed):
+        raise DomainError("scope_unknown", f"A {kind} key may have {', '.join(allowed)}.")
     text = ApiKey.mint(kind)
     key = ApiKey.objects.create(
         advertiser=advertiser,
         name=name,
         kind=kind,
-        scopes=ApiKey.SCOPES_BY_KIND[ApiKey.Kind(kind)],
+        scopes=[scope for scope in allowed if not scopes or scope in scopes],
         prefix=text[:11],
         digest=ApiKey.digest_of(text),
         created_by=created_by,
     )
     return key, text
+
+
+@transaction.atomic
+def api_key_rotate(
+    *, advertiser: Advertiser, key_id: str, grace: timedelta, rotated_by: User | None = None
+) -> tuple[ApiKey, str]:
+    """A key like this one and its text; the old one ends after ``grace``, in which both work.
+
+    Raises NotFound, DomainError ``key_ended``, ``grace_out_of_range``.
+    """
+    old = ApiKey.objects.select_for_update().filter(advertiser=advertiser, pk=key_id).first()
+    if old is None:
+        raise NotFound("key")
+    if not timedelta(0) <= grace <= GRACE_LIMIT:
+        raise DomainError("grace_out_of_range", f"At most {GRACE_LIMIT.days} days.")
+    if not old.is_live or old.expires_at is not None:
+        raise DomainError("key_ended", "This key has been replaced or revoked already.", status=409)
+    old.expires_at = timezone.now() + grace
+    old.save(update_fields=["expires_at"])
+    return api_key_create(
+        advertiser=advertiser, name=old.name, kind=old.kind, scopes=old.scopes, created_by=rotated_by
+    )
 
 
 def api_key_revoke(*, advertiser: Advertiser, key_id: str) -> None:

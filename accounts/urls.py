@@ -22,6 +22,7 @@ urlpatterns = [
     path("advertiser/", views.advertiser_switch, name="advertiser-switch"),
     path("advertiser/clock/", views.advertiser_clock, name="advertiser-clock"),
     path("keys/", views.api_key_list, name="api-key-list"),
+    path("keys/<uuid:key_id>/rotate/", views.api_key_rotate, name="api-key-rotate"),
     path("keys/<uuid:key_id>/revoke/", views.api_key_revoke, name="api-key-revoke"),
     path("webhooks/", webhook_views.webhook_list, name="webhook-list"),
     path("webhooks/<uuid:endpoint_id>/", webhook_views.webhook_detail, name="webhook-detail"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from zoneinfo import available_timezones
 
 from django.contrib import messages
@@ -16,6 +17,7 @@ from accounts.permissions import MemberRequest, Role, member_required
 from adplatform.lib.errors import DomainError, NotFound
 
 ADMIN_ONLY = frozenset({Role.ADMIN})
+GRACE_HOURS = {"24": "a day", "168": "a week", "720": "30 days", "1": "an hour", "0": "not at all"}
 
 
 @require_POST
@@ -38,15 +40,46 @@ def api_key_list(request: MemberRequest) -> HttpResponse:
                 advertiser=request.advertiser,
                 name=request.POST.get("name", ""),
                 kind=request.POST.get("kind", ""),
+                scopes=request.POST.getlist("scopes"),
                 created_by=request.user,
             )
         except DomainError as error:
             messages.error(request, error.message)
+    return _keys_page(request, new_key)
+
+
+@require_POST
+@member_required(roles=ADMIN_ONLY)
+def api_key_rotate(request: MemberRequest, key_id: str) -> HttpResponse:
+    """Answers with the new key's text; the old one goes on for the hours that were chosen."""
+    new_key, hours = "", request.POST.get("hours", "")
+    try:
+        _, new_key = services.api_key_rotate(
+            advertiser=request.advertiser,
+            key_id=key_id,
+            grace=timedelta(hours=int(hours) if hours in GRACE_HOURS else -1),
+            rotated_by=request.user,
+        )
+    except NotFound:
+        raise Http404 from None
+    except DomainError as error:
+        messages.error(request, error.message)
+    return _keys_page(request, new_key)
+
+
+def _keys_page(request: MemberRequest, new_key: str) -> HttpResponse:
     keys = ApiKey.objects.filter(advertiser=request.advertiser).order_by("revoked_at", "-created_at")
     return render(
         request,
         "accounts/api_key_list.html",
-        {"keys": keys, "kinds": ApiKey.Kind.choices, "new_key": new_key},
+        {
+            "keys": keys,
+            "kinds": ApiKey.Kind.choices,
+            "scopes": ApiKey.Scope.choices,
+            "publishable": ApiKey.SCOPES_BY_KIND[ApiKey.Kind.PUBLISHABLE],
+            "graces": GRACE_HOURS.items(),
+            "new_key": new_key,
+        },
     )
 
 

@@ -367,6 +367,9 @@ PROFILES_TCF_VENDOR_ID = env.int("PROFILES_TCF_VENDOR_ID", default=0)
 # --- serving
 SERVING_TOKEN_DAYS = env.int("SERVING_TOKEN_DAYS", default=7)
 SERVING_SNAPSHOT_SECONDS = env.float("SERVING_SNAPSHOT_SECONDS", default=1.0)
+# Decisions and batches of events a second that one key may ask of one process; 0: any number. A process
+# answers some 2,000, so half of it is left to everybody else.
+SERVING_KEY_RATE = env.float("SERVING_KEY_RATE", default=1000.0)
 SERVING_THREAD = True  # refreshes snapshots beside the requests (campaigns.serving.background)
 ATTRIBUTION_CLICK_DAYS = env.int("ATTRIBUTION_CLICK_DAYS", default=7)
 ATTRIBUTION_VIEW_DAYS = env.int("ATTRIBUTION_VIEW_DAYS", default=1)

@@ -45,7 +45,11 @@ def events(request: HttpRequest) -> HttpResponse:
         caller = caller_of(request, scope=ApiKey.Scope.TRACK) if "Authorization" in request.headers else None
     except DomainError as error:
         answer = problem_response(error.code, error.message, error.status)
-        headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}
+        headers = {
+            401: {"WWW-Authenticate": "Bearer"},
+            429: {"Retry-After": "1"},
+            503: {"Retry-After": "2"},
+        }
         for name, value in headers.get(error.status, {}).items():
             answer[name] = value
         return answer

@@ -75,7 +75,11 @@ def decisions_decide(request: HttpRequest) -> HttpResponse:
         context = _context_make(caller, asked, is_opted_out)
     except DomainError as error:
         response = problem_response(error.code, error.message, error.status, error.errors)
-        headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}
+        headers = {
+            401: {"WWW-Authenticate": "Bearer"},
+            429: {"Retry-After": "1"},
+            503: {"Retry-After": "2"},
+        }
         return _with_headers(response, headers.get(error.status, {}))
     decision = decide(context, snapshot, _rng)
     counters.add(decision)

@@ -68,6 +68,7 @@ REVIEWING = {
 ALWAYS_ERASED = {("api-shopper-detail", "DELETE")}
 # A body that gets past validation, where an empty one does not.
 BODIES: dict[str, dict[str, Any]] = {
+    "api-key-rotate": {"hours": "24"},
     "api-creative-reject": {"reason": "other", "comment": "no"},
     "api-creative-comment": {"comment": "no"},
     "creative-comment": {"comment": "no"},

@@ -53,11 +53,13 @@ class ServingThread:
         counts_flush()
 
     def _run(self) -> None:
-        flushed_at = time.monotonic()
-        while not self._stop.wait(settings.SERVING_SNAPSHOT_SECONDS):
+        flushed_at = refreshed_at = time.monotonic()
+        while not self._stop.wait(min(keys.FRESH_SECONDS, settings.SERVING_SNAPSHOT_SECONDS)):
             try:
-                snapshots.refresh()
                 keys.callers_refresh()
+                if time.monotonic() - refreshed_at >= settings.SERVING_SNAPSHOT_SECONDS * 0.95:
+                    refreshed_at = time.monotonic()
+                    snapshots.refresh()
                 if time.monotonic() - flushed_at >= FLUSH_SECONDS:
                     flushed_at = time.monotonic()
                     counts_flush()
