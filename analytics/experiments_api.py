@@ -283,6 +283,7 @@ class ExperimentAskApi(TenantApi):
         responses=ExperimentOutput,
         tags=["experiments"],
     )
+    @idempotent
     def post(self, request: Request, experiment_id: UUID) -> Response:
         campaigns_services.experiment_ask(
             advertiser=self.advertiser,
@@ -304,6 +305,7 @@ class ExperimentDeclineApi(TenantApi):
         responses=ExperimentOutput,
         tags=["experiments"],
     )
+    @idempotent
     def post(self, request: Request, experiment_id: UUID) -> Response:
         campaigns_services.experiment_decline(
             advertiser=self.advertiser,
