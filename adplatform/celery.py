@@ -17,6 +17,8 @@ app.conf.beat_schedule = {
     "rollups_refresh": {"task": "analytics.tasks.rollups_refresh", "schedule": 10.0},
     "webhooks_send": {"task": "accounts.tasks.webhooks_send", "schedule": 10.0},
     "accounts_purge": {"task": "accounts.tasks.accounts_purge", "schedule": 3600.0},
+    "learning_refresh": {"task": "analytics.tasks.learning_refresh", "schedule": 1800.0},
+    "stored_reports_refresh": {"task": "analytics.tasks.stored_reports_refresh", "schedule": 60.0},
     "experiment_reports_refresh": {
         "task": "analytics.tasks.experiment_reports_refresh",
         "schedule": 300.0,

@@ -73,6 +73,7 @@ NAVIGATION = (
         (
             Entry("Performance", "performance"),
             Entry("Experiments", "experiment-list", ("experiment-create", "experiment-detail")),
+            Entry("Learning", "learning-list", ("learning-detail", "what-if", "dividend", "fatigue")),
         ),
     ),
     Group(

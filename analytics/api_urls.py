@@ -2,11 +2,21 @@
 
 from django.urls import path
 
-from analytics import exchange_rates_api, experiments_api, orders_api
+from analytics import exchange_rates_api, experiments_api, learning_api, orders_api
 from analytics.api import PerformanceReportApi
 from analytics.events_api import events
 
 urlpatterns = [
+    path(
+        "campaigns/<uuid:campaign_id>/learning",
+        learning_api.LearningApi.as_view(),
+        name="api-campaign-learning",
+    ),
+    path(
+        "campaigns/<uuid:campaign_id>/reports/<slug:kind>",
+        learning_api.StoredReportApi.as_view(),
+        name="api-stored-report",
+    ),
     path("events", events, name="api-events"),
     path("conversions", orders_api.ConversionApi.as_view(), name="api-conversion"),
     path("refunds", orders_api.RefundApi.as_view(), name="api-refund"),

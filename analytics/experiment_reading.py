@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Count, Q
 from django.db.models.functions import TruncDate
 
+from accounts.models import Advertiser
 from analytics import orders
 from analytics.experiment_metrics import COLUMNS, Column
 from analytics.experiment_table import Order, Table, Touch, table_make
@@ -26,36 +29,52 @@ KINDS = {
 GONE = "deleted since"
 
 
-def table_read(experiment: Experiment, *, start: datetime, end: datetime) -> Table:
+@dataclass(frozen=True)
+class Split:
+    """What the events of a split are found by: an experiment's, or a campaign's standing one."""
+
+    pk: UUID
+    advertiser: Advertiser
+    campaign_id: UUID
+    arms: tuple[str, ...]
+
+    @property
+    def advertiser_id(self) -> UUID:
+        return self.advertiser.pk
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> Split:
+        """An experiment's."""
+        arms = tuple(arm.key for arm in experiment.arms.all())
+        return cls(experiment.pk, experiment.advertiser, experiment.campaign_id, arms)
+
+
+def table_read(split: Split, *, start: datetime, end: datetime) -> Table:
     """The shoppers exposed between ``start`` and ``end``, with what they did before."""
     last = max(start, end - timedelta(microseconds=1))
     table = table_make(
-        [arm.key for arm in experiment.arms.all()],
-        _touches(experiment, start, end),
-        _orders(experiment, start, end),
+        list(split.arms),
+        _touches(split, start, end),
+        _orders(split, start, end),
         first=start.astimezone(UTC).date(),
         last=last.astimezone(UTC).date(),
     )
-    table.before_fill(_before(experiment, start, table.names))
+    table.before_fill(_before(split, start, table.names))
     return table
 
 
-def _events(experiment: Experiment, start: datetime, end: datetime) -> Any:
+def _events(split: Split, start: datetime, end: datetime) -> Any:
     return Event.objects.filter(
-        advertiser_id=experiment.advertiser_id, occurred_at__gte=start, occurred_at__lt=end
+        advertiser_id=split.advertiser_id, occurred_at__gte=start, occurred_at__lt=end
     )
 
 
-def _touches(experiment: Experiment, start: datetime, end: datetime) -> Iterator[Touch]:
-    placements = dict(
-        Placement.objects.filter(advertiser_id=experiment.advertiser_id).values_list("pk", "name")
-    )
-    products = dict(
-        Variant.objects.filter(campaign_id=experiment.campaign_id).values_list("pk", "product__title")
-    )
+def _touches(split: Split, start: datetime, end: datetime) -> Iterator[Touch]:
+    placements = dict(Placement.objects.filter(advertiser_id=split.advertiser_id).values_list("pk", "name"))
+    products = dict(Variant.objects.filter(campaign_id=split.campaign_id).values_list("pk", "product__title"))
     rows = (
-        _events(experiment, start, end)
-        .filter(experiment_id=experiment.pk, validity=Event.Validity.VALID, kind__in=KINDS)
+        _events(split, start, end)
+        .filter(experiment_id=split.pk, validity=Event.Validity.VALID, kind__in=KINDS)
         .exclude(shopper_pseudonym="")
         .order_by("occurred_at", "id")
         .values_list(
@@ -74,11 +93,11 @@ def _touches(experiment: Experiment, start: datetime, end: datetime) -> Iterator
         )
 
 
-def _orders(experiment: Experiment, start: datetime, end: datetime) -> Iterator[Order]:
+def _orders(split: Split, start: datetime, end: datetime) -> Iterator[Order]:
     """At what was kept of them; None where no exchange rate is stored."""
-    advertiser = experiment.advertiser
+    advertiser = split.advertiser
     rows = (
-        _events(experiment, start, end)
+        _events(split, start, end)
         .filter(kind=Event.Kind.CONVERSION, validity=Event.Validity.VALID)
         .exclude(shopper_pseudonym="")
         .values_list("shopper_pseudonym", "order_id", "occurred_at", "value_cents", "currency")
@@ -96,12 +115,12 @@ def _orders(experiment: Experiment, start: datetime, end: datetime) -> Iterator[
             yield Order(shopper, at, value.net_cents if is_known else None)
 
 
-def _before(experiment: Experiment, start: datetime, names: frozenset[str]) -> dict[str, list[float]]:
+def _before(split: Split, start: datetime, names: frozenset[str]) -> dict[str, list[float]]:
     """What the shoppers of the experiment did in the two weeks before it, by ``Column``."""
     since = start - PRE_PERIOD
     day = TruncDate("occurred_at", tzinfo=UTC)
     rows = (
-        _events(experiment, since, start)
+        _events(split, since, start)
         .filter(validity=Event.Validity.VALID, kind__in=KINDS)
         .exclude(shopper_pseudonym="")
         .order_by()
@@ -117,7 +136,7 @@ def _before(experiment: Experiment, start: datetime, names: frozenset[str]) -> d
     for shopper, impressions, viewables, clicks, days in rows.iterator(chunk_size=5000):
         if shopper in names:
             seen[shopper] = [impressions, viewables, clicks, 0.0, 0.0, days]
-    for order in _orders(experiment, since, start):
+    for order in _orders(split, since, start):
         if order.shopper in names:
             found = seen.setdefault(order.shopper, [0.0] * COLUMNS)
             found[Column.ORDERS] += 1
@@ -125,11 +144,11 @@ def _before(experiment: Experiment, start: datetime, names: frozenset[str]) -> d
     return seen
 
 
-def invalid_counts(experiment: Experiment, *, start: datetime, end: datetime) -> dict[str, tuple[int, int]]:
+def invalid_counts(split: Split, *, start: datetime, end: datetime) -> dict[str, tuple[int, int]]:
     """By arm: events that were kept but not counted, and all."""
     rows = (
-        _events(experiment, start, end)
-        .filter(experiment_id=experiment.pk)
+        _events(split, start, end)
+        .filter(experiment_id=split.pk)
         .order_by()
         .values_list("arm")
         .annotate(bad=Count("pk", filter=Q(validity=Event.Validity.INVALID)), total=Count("pk"))
@@ -137,11 +156,11 @@ def invalid_counts(experiment: Experiment, *, start: datetime, end: datetime) ->
     return {arm: (bad, total) for arm, bad, total in rows}
 
 
-def pictures_changed(experiment: Experiment, *, start: datetime, end: datetime) -> int:
+def pictures_changed(split: Split, *, start: datetime, end: datetime) -> int:
     """Variants whose picture was exchanged in the middle: more than one creative in one place."""
     rows = (
-        _events(experiment, start, end)
-        .filter(experiment_id=experiment.pk, kind=Event.Kind.IMPRESSION, validity=Event.Validity.VALID)
+        _events(split, start, end)
+        .filter(experiment_id=split.pk, kind=Event.Kind.IMPRESSION, validity=Event.Validity.VALID)
         .order_by()
         .values("variant_id", "placement_id")
         .annotate(creatives=Count("creative_id", distinct=True))

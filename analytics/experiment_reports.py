@@ -23,7 +23,7 @@ from analytics.experiment_figures import (
     treatments_make,
 )
 from analytics.experiment_metrics import METRICS, Column, metric_label
-from analytics.experiment_reading import invalid_counts, pictures_changed, table_read
+from analytics.experiment_reading import Split, invalid_counts, pictures_changed, table_read
 from analytics.experiment_services import experiments_due
 from analytics.models import ExperimentReport
 from analytics.stats.sequential import compare_always_valid
@@ -107,7 +107,7 @@ class _Computation:
             planned_shoppers=experiment.planned_shoppers,
             is_complete=self.is_complete,
         )
-        self.table = table_read(experiment, start=self.start, end=self.end)
+        self.table = table_read(Split.of(experiment), start=self.start, end=self.end)
         self.stored = StoredSums(
             metrics={name: self.table.paired(name) for name in METRICS},
             slices=[
@@ -171,7 +171,7 @@ class _Computation:
         name = self.experiment.primary_metric
         successes = self.table.sums(Metric.CONVERSION_RATE if name == Metric.REVENUE_CENTS else name)
         is_running = self.end >= self.now
-        invalid = invalid_counts(self.experiment, start=self.start, end=self.end)
+        invalid = invalid_counts(Split.of(self.experiment), start=self.start, end=self.end)
         slices = {part: self.table.counts_of(*part) for part in self.table.slices(limit=SLICES)}
         return [
             health.split(counts, weights, slices),
@@ -188,7 +188,7 @@ class _Computation:
             health.weeks(self._days_run),
             health.invalid({_label(arm): invalid.get(arm.key, (0, 0)) for arm in self.arms}),
             health.unchanged(
-                pictures_changed(self.experiment, start=self.start, end=self.end),
+                pictures_changed(Split.of(self.experiment), start=self.start, end=self.end),
                 AllocationPeriod.objects.filter(
                     campaign_id=self.experiment.campaign_id,
                     started_at__gt=self.start,

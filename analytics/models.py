@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 
 from accounts.models import TenantModel
+from adplatform.lib.ids import uuid7
 
 
 class Event(TenantModel):
@@ -230,3 +232,86 @@ class CampaignBaseline(TenantModel):
     campaign = models.OneToOneField("campaigns.Campaign", on_delete=models.CASCADE, related_name="baseline")
     content = models.JSONField()
     computed_at = models.DateTimeField()
+
+
+class StoredReport(TenantModel):
+    """Figures that read events, computed in a worker and kept for the pages; one row a kind and campaign."""
+
+    class Kind(models.TextChoices):
+        LEARNING = "learning", "Learning"
+        DIVIDEND = "dividend", "Personalisation dividend"
+        FATIGUE = "fatigue", "Fatigue"
+        WHAT_IF = "what_if", "What if"
+
+    kind = models.CharField(max_length=10, choices=Kind)
+    campaign = models.ForeignKey("campaigns.Campaign", on_delete=models.CASCADE, related_name="+")
+    parameters = models.JSONField(default=dict)  # of the newest request
+    content = models.JSONField(default=dict)
+    computed_at = models.DateTimeField(null=True, blank=True)
+    requested_at = models.DateTimeField(null=True, blank=True)  # somebody waits for a newer one
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "kind"], name="stored_report_once_a_campaign")
+        ]
+
+
+class SelfCheckRun(models.Model):
+    """One run of ``manage.py statistics_selfcheck``: the installation's own, of no advertiser."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    ran_at = models.DateTimeField()
+    seconds = models.FloatField()
+    seed = models.BigIntegerField()
+    outcomes = models.JSONField()  # [{"name", "measured", "low", "high", "simulations", "note", "is_passed"}]
+    is_passed = models.BooleanField()
+
+    class Meta:
+        ordering = ["-ran_at"]
+
+
+class PastTestImport(TenantModel):
+    """A CSV of experiments that ran elsewhere, and how its columns are read."""
+
+    class Status(models.TextChoices):
+        MAPPING = "mapping", "Columns to be named"
+        DONE = "done", "Read"
+
+    class Shape(models.TextChoices):
+        SUMS = "sums", "A row an arm: shoppers and sums"
+        EVENTS = "events", "A row an event: test, shopper, arm, kind"
+
+    source_name = models.CharField(max_length=255)
+    shape = models.CharField(max_length=6, choices=Shape, default=Shape.SUMS)
+    status = models.CharField(max_length=7, choices=Status, default=Status.MAPPING)
+    text = models.TextField(blank=True)  # the file, until it was read
+    columns = models.JSONField(default=list)
+    mapping = models.JSONField(default=dict)  # field -> column
+    test_count = models.PositiveIntegerField(default=0)
+    problems = models.JSONField(default=list)  # [{"line", "test", "code", "message"}], the first 1,000
+    problem_count = models.PositiveIntegerField(default=0)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["-created_at"]
+
+
+class PastTest(TenantModel):
+    """An experiment that ran elsewhere, judged by the same code as our own."""
+
+    test_import = models.ForeignKey(PastTestImport, on_delete=models.CASCADE, related_name="tests")
+    name = models.CharField(max_length=200)
+    started_on = models.DateField(null=True, blank=True)
+    ended_on = models.DateField(null=True, blank=True)
+    metric = models.CharField(max_length=40)
+    shoppers = models.PositiveBigIntegerField(default=0)
+    lift = models.FloatField(null=True, blank=True)  # of the best arm by its lift
+    verdict = models.CharField(max_length=12)
+    sums = models.JSONField()
+    content = models.JSONField()
+
+    class Meta:
+        ordering = ["-started_on", "name", "id"]
+        indexes = [models.Index(fields=["advertiser", "verdict"], name="past_test_by_verdict")]

@@ -37,3 +37,31 @@ def experiment_report_refresh(experiment_id: str) -> None:
     from analytics import experiment_reports
 
     experiment_reports.report_refresh(experiment_id=UUID(experiment_id))
+
+
+@shared_task(ignore_result=True)
+def learning_refresh() -> None:
+    """Every half hour: new shares for the campaigns that learn."""
+    from analytics import learning
+    from campaigns.models import Campaign
+
+    if Campaign.objects.filter(learns=True).exists():
+        learning.learning_refresh()
+
+
+@shared_task(ignore_result=True)
+def stored_report_refresh(report_id: str) -> None:
+    """Somebody asked for it on a page. A lost message is caught up by the sweep below."""
+    from uuid import UUID
+
+    from analytics import stored_reports
+
+    stored_reports.stored_report_compute(UUID(report_id))
+
+
+@shared_task(ignore_result=True)
+def stored_reports_refresh() -> None:
+    """Every minute: what somebody still waits for."""
+    from analytics import stored_reports
+
+    stored_reports.stored_reports_refresh()

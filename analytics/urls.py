@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from analytics import beacons, exchange_rate_views, experiment_views, funnel_views, views
+from analytics import beacons, exchange_rate_views, experiment_views, funnel_views, learning_views, views
 
 urlpatterns = [
     path("", views.overview, name="overview"),
@@ -49,6 +49,22 @@ urlpatterns = [
         "experiments/<uuid:experiment_id>/waiting/",
         experiment_views.experiment_waiting,
         name="experiment-waiting",
+    ),
+    path("learning/", learning_views.learning_list, name="learning-list"),
+    path("learning/<uuid:campaign_id>/", learning_views.learning_detail, name="learning-detail"),
+    path("learning/<uuid:campaign_id>/settings/", learning_views.learning_settings, name="learning-settings"),
+    path("learning/<uuid:campaign_id>/what-if/", learning_views.what_if, name="what-if"),
+    path("learning/<uuid:campaign_id>/dividend/", learning_views.dividend, name="dividend"),
+    path("learning/<uuid:campaign_id>/fatigue/", learning_views.fatigue, name="fatigue"),
+    path(
+        "learning/<uuid:campaign_id>/<slug:kind>/refresh/",
+        learning_views.stored_report_refresh,
+        name="stored-report-refresh",
+    ),
+    path(
+        "learning/<uuid:campaign_id>/<slug:kind>/waiting/",
+        learning_views.stored_report_waiting,
+        name="stored-report-waiting",
     ),
     path("c/<str:token>", beacons.click, name="click"),
 ]

@@ -149,7 +149,7 @@ def rows_make(shop: Any, person: Any, mark: str) -> dict[str, Any]:
     }
 
 
-FIXED = {"verb": "withdraw"}  # parameters that name no record
+FIXED = {"verb": "withdraw", "kind": "fatigue"}  # parameters that name no record
 
 
 def random_ids() -> dict[str, Any]:

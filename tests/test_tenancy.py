@@ -49,7 +49,7 @@ READING_POSTS = {
     "password-change": "one's own password",
 }
 # POSTs of every role that compute anew what is shown, and change nothing that a person decided.
-REFRESHING_POSTS = {"experiment-refresh"}
+REFRESHING_POSTS = {"experiment-refresh", "stored-report-refresh"}
 # What a reviewer may change besides: approving and rejecting is the role.
 REVIEWING = {
     "creatives-decide",

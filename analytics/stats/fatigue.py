@@ -1,0 +1,95 @@
+"""Is a creative worn out? Its click rate of late against its own early life, at equal exposure frequency;
+pure.
+
+A shopper who sees a picture for the fifth time clicks less, whatever the picture's age, and a campaign's
+later impressions are more often fifth ones. So early and late are compared inside strata of the exposure's
+number and put together as in ``stratified``; the unit is the shopper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from analytics.stats.statistics import Sums
+from analytics.stats.stratified import stratified_compare
+
+BOUNDS = (1, 2, 3, 5, 9)  # exposures 1, 2, 3-4, 5-8, 9 and more
+MIN_IMPRESSIONS = 200  # early, and of late
+MIN_CLICKS = 10
+WORN = -0.25  # a fall of a quarter
+OFTEN = 5.0  # mean exposure number
+
+
+class State(StrEnum):
+    """What a manager reads."""
+
+    HEALTHY = "healthy"
+    LIMITED = "limited"
+    FATIGUED = "fatigued"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """A creative's early and late impressions by stratum of the exposure number, and their mean number."""
+
+    early: Sequence[Sums]  # y clicks, x impressions of a shopper
+    late: Sequence[Sums]
+    early_frequency: float
+    late_frequency: float
+    is_old_enough: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fatigue:
+    """The state with its reason; ``change`` is at equal frequency, ``plain_change`` is not."""
+
+    state: State
+    reason: str
+    change: float | None = None
+    low: float | None = None
+    high: float | None = None
+    plain_change: float | None = None
+
+
+def stratum_of(number: int) -> int:
+    """Which stratum a shopper's ``number``-th exposure belongs to."""
+    return sum(number >= bound for bound in BOUNDS) - 1
+
+
+def fatigue_judge(life: Life) -> Fatigue:
+    """The first rule that applies."""
+    early, late = sum(life.early, Sums()), sum(life.late, Sums())
+    if not life.is_old_enough:
+        return Fatigue(State.UNKNOWN, "Younger than two weeks: there is no early life to compare with.")
+    if min(early.x, late.x) < MIN_IMPRESSIONS or early.y < MIN_CLICKS:
+        return Fatigue(
+            State.UNKNOWN,
+            f"Too little was seen: {MIN_IMPRESSIONS} impressions in each part and {MIN_CLICKS} clicks.",
+        )
+    found = stratified_compare(list(zip(life.early, life.late, strict=True)))
+    plain = late.value / early.value - 1 if early.value and late.value is not None else None
+    parts = (found.lift, found.lift_low, found.lift_high, plain)
+    if found.lift is None or found.lift_high is None:
+        return Fatigue(State.UNKNOWN, "Early and late share no exposure number to compare at.", *parts)
+    often = life.late_frequency >= OFTEN and life.late_frequency > 1.5 * life.early_frequency
+    if found.lift_high < 0 and found.lift <= WORN:
+        return Fatigue(
+            State.FATIGUED,
+            "Clicked less than in its early life at the same exposure number: worn out.",
+            *parts,
+        )
+    if found.lift_high < 0:
+        return Fatigue(
+            State.LIMITED, "Clicked a little less than in its early life at the same exposure number.", *parts
+        )
+    if often and plain is not None and plain <= WORN:
+        return Fatigue(
+            State.LIMITED,
+            f"The picture holds, but shoppers have seen it {life.late_frequency:.1f} times on average: "
+            "cap how often one sees it, or widen the segment.",
+            *parts,
+        )
+    return Fatigue(State.HEALTHY, "No fall against its early life at the same exposure number.", *parts)

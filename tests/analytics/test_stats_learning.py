@@ -1,0 +1,196 @@
+"""The pure parts of learning: shares, the visual prior, strata, off-policy estimates, fatigue."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+
+from analytics.stats.fatigue import Life, State, fatigue_judge, stratum_of
+from analytics.stats.off_policy import Log, evaluate, on_policy
+from analytics.stats.statistics import Sums
+from analytics.stats.stratified import stratified_compare
+from analytics.stats.thompson import FLOOR, ArmFacts, shares_make
+from analytics.stats.visual_prior import Seen, VisualPrior, visual_prior_fit
+
+
+# --- shares
+@effort(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)), min_size=1, max_size=12))
+def test_shares_are_a_distribution_with_a_floor(counts):
+    found = shares_make([ArmFacts(n, min(x, n), 0.01, 200) for n, x in counts])
+    assert sum(found.shares) == pytest.approx(1)
+    assert min(found.shares) >= min(FLOOR, 0.5 / len(counts)) - 1e-12
+
+
+def test_the_better_arm_gets_the_traffic_and_too_little_data_decides_nothing():
+    found = shares_make([ArmFacts(5000, 100, 0.02, 200), ArmFacts(5000, 160, 0.02, 200)])
+    assert found.has_enough
+    assert found.shares[1] > 0.9
+    few = shares_make([ArmFacts(99, 0, 0.02, 200), ArmFacts(5000, 160, 0.02, 200)])
+    assert not few.has_enough
+    assert few.shares == pytest.approx([0.5, 0.5], abs=0.02)
+
+
+def test_a_month_of_batches_earns_more_than_equal_shares():
+    rng, rates = np.random.default_rng(3), np.array([0.02, 0.03, 0.04, 0.05])
+    shown, clicked, shares = np.zeros(4, int), np.zeros(4, int), np.full(4, 0.25)
+    for _ in range(30):
+        counts = rng.multinomial(2000, shares)
+        shown, clicked = shown + counts, clicked + rng.binomial(counts, rates)
+        facts = [ArmFacts(int(n), int(x), 0.03, 200) for n, x in zip(shown, clicked, strict=True)]
+        shares = np.array(shares_make(facts).shares)
+    assert clicked.sum() > 1.2 * 60_000 * rates.mean()
+    assert shares.argmax() == 3
+
+
+# --- the visual prior
+def test_without_history_every_picture_is_believed_alike():
+    prior = visual_prior_fit([])
+    assert prior.rate(0.9, "flat") == prior.rate(None, "photo") == pytest.approx(VisualPrior().base_rate)
+
+
+def test_a_score_that_foretold_clicks_and_a_style_that_earned_them_move_the_belief():
+    rng = np.random.default_rng(5)
+    seen = []
+    for _ in range(60):
+        score = float(rng.normal(0.3, 0.1))
+        style = "flat" if rng.random() < 0.5 else "photo"
+        rate = 0.02 * np.exp(3 * (score - 0.3)) * (1.3 if style == "photo" else 1)
+        seen.append(Seen(5000, int(rng.binomial(5000, rate)), score, style))
+    prior = visual_prior_fit(seen)
+    assert prior.rate(0.4, "flat") > 1.15 * prior.rate(0.2, "flat")
+    assert prior.rate(0.3, "photo") > 1.1 * prior.rate(0.3, "flat")
+    assert prior.rate(99.0, "photo") < 1.6 * prior.base_rate  # bounded, whatever the score
+    assert prior.rate(None, "unknown") == pytest.approx(prior.base_rate)
+
+
+def test_a_score_without_meaning_moves_little():
+    rng = np.random.default_rng(6)
+    seen = [Seen(500, int(rng.binomial(500, 0.02)), float(rng.normal()), "flat") for _ in range(30)]
+    prior = visual_prior_fit(seen)
+    assert prior.rate(1.0, "flat") == pytest.approx(prior.rate(-1.0, "flat"), rel=0.35)
+
+
+# --- strata
+def test_pooled_rates_of_changing_shares_mislead_and_strata_do_not():
+    """The treatment is 20 % better in both periods, and was shown most in the poor one: Simpson's paradox."""
+    good = (Sums.of_counts(900, 9000), Sums.of_counts(120, 1000))
+    poor = (Sums.of_counts(20, 1000), Sums.of_counts(216, 9000))
+    pooled = [good[side] + poor[side] for side in (0, 1)]
+    assert pooled[1].value < pooled[0].value
+    found = stratified_compare([good, poor])
+    assert found.lift == pytest.approx(0.2, abs=0.01)
+    assert found.lift_low < 0.2 < found.lift_high
+
+
+def test_a_stratum_of_one_side_tells_nothing():
+    assert stratified_compare([(Sums.of_counts(5, 50), Sums())]).lift is None
+    assert stratified_compare([]).p is None
+
+
+# --- what if
+RATES = np.array([[0.02, 0.05, 0.08], [0.08, 0.05, 0.02]])
+
+
+def log_make(rng, n, logging):
+    context = rng.integers(0, 2, n)
+    chance = logging[context]
+    action = (rng.random((n, 1)) > chance.cumsum(axis=1)).sum(axis=1)
+    reward = (rng.random(n) < RATES[context, action]).astype(float)
+    return Log(context, action, reward, chance[np.arange(n), action], rng.permutation(n))
+
+
+def test_intervals_cover_a_known_truth():
+    rng = np.random.default_rng(8)
+    logging = np.array([[0.6, 0.3, 0.1], [0.1, 0.3, 0.6]])
+    target = np.array([[0.1, 0.2, 0.7], [0.8, 0.1, 0.1]])
+    truth = float((RATES * target).sum(axis=1).mean())
+    covered = {"ips": 0, "snips": 0, "doubly_robust": 0}
+    values = []
+    for _ in range(300):
+        found = evaluate(log_make(rng, 4000, logging), target)
+        assert found.refusal == ""
+        for name in covered:
+            value = getattr(found, name)
+            covered[name] += value.low <= truth <= value.high
+        values.append(found.doubly_robust.value)
+    assert {name: round(count / 300, 2) for name, count in covered.items() if count / 300 < 0.92} == {}
+    assert np.mean(values) == pytest.approx(truth, rel=0.02)
+
+
+def test_the_logging_policy_itself_is_what_was_seen():
+    log = log_make(np.random.default_rng(9), 5000, np.full((2, 3), 1 / 3))
+    found = evaluate(log, np.full((2, 3), 1 / 3))
+    assert found.ips.value == pytest.approx(on_policy(log).value)
+    assert found.effective_sample == pytest.approx(5000)
+    assert found.mean_weight == pytest.approx(1)
+
+
+def test_a_constant_factor_in_the_propensities_spoils_only_ips():
+    log = log_make(np.random.default_rng(9), 5000, np.full((2, 3), 1 / 3))
+    half = Log(log.context, log.action, log.reward, log.propensity / 2, log.unit)
+    target = np.array([[0, 0, 1.0], [1.0, 0, 0]])
+    right, wrong = evaluate(log, target), evaluate(half, target)
+    assert wrong.ips.value is None
+    assert wrong.snips == right.snips
+    assert wrong.doubly_robust.value == pytest.approx(right.doubly_robust.value)
+
+
+def test_questions_that_the_log_cannot_answer_are_refused():
+    rng = np.random.default_rng(10)
+    log = log_make(rng, 4000, np.array([[0.7, 0.3, 0.0], [0.7, 0.3, 0.0]]))
+    assert evaluate(log, np.array([[0, 0, 1.0]] * 2)).refusal == "no_support"
+    assert evaluate(log_make(rng, 80, np.full((2, 3), 1 / 3)), np.full((2, 3), 1 / 3)).refusal == "too_little"
+    empty = Log(*(np.zeros(0, int) for _ in range(2)), np.zeros(0), np.zeros(0), np.zeros(0, int))
+    assert evaluate(empty, np.ones((1, 1))).refusal == "no_data"
+    with pytest.raises(ValueError, match="distribution"):
+        evaluate(log, np.full((2, 3), 0.5))
+    bad = Log(log.context, log.action, log.reward, np.zeros(len(log)), log.unit)
+    with pytest.raises(ValueError, match="propensity"):
+        evaluate(bad, np.full((2, 3), 1 / 3))
+
+
+# --- fatigue
+def part(rates, n=600):
+    return [Sums.of_counts(round(rate * n), n) for rate in rates]
+
+
+def life(early, late, **changes):
+    fields = {"early_frequency": 1.5, "late_frequency": 1.6, "is_old_enough": True, **changes}
+    return Life(part(early), part(late), **fields)
+
+
+FRESH = (0.10, 0.08, 0.06, 0.04, 0.03)
+
+
+@pytest.mark.parametrize(
+    ("found", "state", "word"),
+    [
+        (life(FRESH, FRESH), State.HEALTHY, "No fall"),
+        (life(FRESH, [r / 2 for r in FRESH]), State.FATIGUED, "worn out"),
+        (life([r * 3 for r in FRESH], [r * 3 * 0.85 for r in FRESH]), State.LIMITED, "a little less"),
+        (life(FRESH, FRESH, is_old_enough=False), State.UNKNOWN, "two weeks"),
+        (Life(part(FRESH, 20), part(FRESH, 20), 1, 1, is_old_enough=True), State.UNKNOWN, "Too little"),
+    ],
+)
+def test_each_state_has_its_reason(found, state, word):
+    judged = fatigue_judge(found)
+    assert (judged.state, word in judged.reason) == (state, True), judged
+
+
+def test_a_fall_that_is_only_repeated_looks_is_not_the_pictures_fault():
+    """Late impressions are mostly fifth looks; at the same number of looks nothing fell."""
+    early = [Sums.of_counts(120, 1200), *part(FRESH[1:], 300)]
+    late = [*part(FRESH[:1], 200), *part(FRESH[1:4], 300), Sums.of_counts(54, 1800)]
+    judged = fatigue_judge(Life(early, late, 1.4, 7.5, is_old_enough=True))
+    assert judged.state == State.LIMITED
+    assert "7.5 times" in judged.reason
+    assert judged.plain_change < -0.25
+    assert judged.low < 0 < judged.high
+
+
+def test_exposure_numbers_fall_into_strata():
+    assert [stratum_of(n) for n in (1, 2, 3, 4, 5, 8, 9, 100)] == [0, 1, 2, 2, 3, 3, 4, 4]
