@@ -31,6 +31,9 @@ PURPOSES = {"impression": "impression", "viewable": "impression", "click": "clic
 MAX_VALUE_CENTS = 10**12
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _CURRENCY = re.compile(r"[A-Z]{3}")
+# A text to its end, closed or not, so that no byte is looked at twice; a bracket.
+_JSON_PART = re.compile(r'"(?:[^"\\]|\\.)*+"?|[][{}]', re.DOTALL)
+ITEM_DEPTH, DEEPEST = 3, 32  # an item is in a list in the body's object; no item of ours holds another level
 _FIELD = re.compile(r"at `\$\.(\w+)`")
 _REFUSAL_BY_FIELD = {
     "event_id": Refusal.BAD_EVENT_ID,
@@ -118,7 +121,11 @@ def batch_parse(body: bytes) -> Batch:
 
 def _forgiving_parse(body: bytes) -> Batch:
     try:
-        value = json.loads(body.decode())
+        text = body.decode()
+        try:
+            value = json.loads(text)
+        except RecursionError:
+            value = json.loads(_without_deep(text))
     except (ValueError, RecursionError) as error:
         raise BadBody("The body is not JSON in UTF-8.") from error
     if not isinstance(value, dict) or not isinstance(value.get("events", []), list):
@@ -127,6 +134,24 @@ def _forgiving_parse(body: bytes) -> Batch:
     if sent_at is not None and not isinstance(sent_at, str):
         raise BadBody("sent_at is not a time.")
     return Batch([_decode(item) for item in value.get("events", [value])], time_parse(sent_at))
+
+
+def _without_deep(text: str) -> str:
+    """The body with 0 in place of each item that is nested deeper than any parser here goes."""
+    kept, depth, deepest, start, copied = [], 0, 0, 0, 0
+    for found in _JSON_PART.finditer(text):
+        mark = found[0]
+        if mark in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+            if depth == ITEM_DEPTH:
+                start, deepest = found.start(), depth
+        elif mark in "]}":
+            depth -= 1
+            if depth == ITEM_DEPTH - 1 and deepest > DEEPEST:
+                kept += [text[copied:start], "0"]
+                copied = found.end()
+    return "".join([*kept, text[copied:]])
 
 
 def _decode(item: Any) -> EventItem | Refusal:

@@ -320,6 +320,29 @@ def test_a_lone_surrogate_or_nan_costs_its_item_and_not_the_batch(shop, secret):
     assert [item["code"] for item in answer["rejected"]] == ["bad_event_id", "bad_value"]
 
 
+HOSTILE_ITEMS = {
+    "nested": b'{"event_id":' + b"[" * 20000 + b"]" * 20000 + b"}",
+    "nested in what is ignored": b'{"a\\"]":' + b'{"a":' * 3000 + b'"}"' + b"}" * 3000 + b"}",
+    "surrogate": b'{"event_id":"\\ud800","kind":"click"}',
+    "NUL": b'{"event_id":"\\u0000","kind":"click"}',
+    "no UTF-8": b'{"event_id":"\xc3\x28","kind":"click"}',
+    "NaN": b'{"event_id":"x","kind":"conversion","value_cents":NaN}',
+    "beyond a double": b'{"event_id":"x","kind":"conversion","value_cents":1e400}',
+    "5,000 digits": b'{"event_id":"x","kind":"conversion","value_cents":' + b"9" * 5000 + b"}",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_ITEMS)
+def test_a_hostile_item_costs_itself_and_its_neighbours_nothing(shop, secret, name):
+    goods = [json.dumps(event_of(decision_payload(shop))).encode() for _ in range(2)]
+    body = b'{"events":[' + b",".join([goods[0], HOSTILE_ITEMS[name], goods[1]]) + b"]}"
+    for content_type in ("application/json", "text/plain;charset=UTF-8"):
+        answer = post(body, secret, content_type=content_type)
+        assert answer.status_code == 202, answer.content
+        assert [item["index"] for item in answer.json()["rejected"]] == [1]
+    assert Event.objects.count() == 2
+
+
 def test_a_single_event_needs_no_batch(shop):
     assert post(json.dumps(event_of(decision_payload(shop))).encode()).json()["accepted"] == 1
 

@@ -50,8 +50,13 @@ def host_page(request: HttpRequest) -> HttpResponse:
     return response
 
 
+def elsewhere(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("<!doctype html><title>Elsewhere</title>")
+
+
 urlpatterns = [
     path("api/v1/events", events),
+    path("elsewhere", elsewhere),
     path("host", host_page),
     path("", include("adplatform.urls")),
 ]
@@ -67,6 +72,7 @@ def browser():
     options.binary_location = CHROMIUM
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1000,800"):
         options.add_argument(argument)
+    options.add_experimental_option("excludeSwitches", ["disable-back-forward-cache"])  # as people have it
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
     yield driver
@@ -342,6 +348,55 @@ def test_back_from_the_cache_what_is_unsent_is_sent_and_nothing_counts_twice(tag
     )
     wait(lambda: "viewable" in kinds())
     wait(lambda: any(batch["status"] == 202 for batch in received))
+    assert len(counted()) == 2
+
+
+def away_and_back(browser, live_server, seconds=0.3):
+    """Follows a link and goes back; says whether the page came out of the browser's cache."""
+    browser.execute_script(
+        "window.stayed = true; window.addEventListener('pageshow', e => window.cached = e.persisted);"
+        "document.querySelector('[data-placement]').scrollIntoView({block: 'center'});"
+        "setTimeout(() => { location.href = arguments[0] }, 500)",  # in view, but not for a second
+        f"{live_server.url}/elsewhere",
+    )
+    wait(lambda: browser.current_url.endswith("/elsewhere") and browser.title == "Elsewhere")
+    time.sleep(seconds)
+    browser.execute_script("history.back()")
+    wait(lambda: browser.current_url.endswith("/host"))
+    return wait(lambda: browser.execute_script("return [window.stayed === true, window.cached === true]"))
+
+
+def test_away_and_back_by_the_browsers_cache_counts_nothing_twice(tag, browser, live_server):
+    tag()
+    wait(lambda: "viewable" in kinds())
+    assert away_and_back(browser, live_server) == [True, True]
+    assert (
+        browser.execute_script("return document.querySelector('[data-placement]').dataset.adplatform")
+        == "filled"
+    )
+    time.sleep(1.8)
+    assert len(counted()) == len(sent()) == 2
+
+
+def test_a_second_in_view_is_not_joined_across_the_cache(tag, browser, live_server):
+    tag(above=1500)
+    browser.execute_script("window.scrollTo(0, 300)")  # near enough to load, not in view
+    wait(lambda: "impression" in kinds())
+    assert away_and_back(browser, live_server, seconds=1.2) == [True, True]
+    back = browser.execute_script("return new Date().toISOString()")
+    wait(lambda: "viewable" in kinds())
+    moments = {event["kind"]: event["occurred_at"] for batch in received for event in batch["events"]}
+    assert moments["viewable"] > back, "seen only after the page was back"
+    assert len(counted()) == 2
+
+
+def test_what_was_unsent_when_the_reader_left_is_sent_once_they_are_back(tag, browser, live_server):
+    answers.extend([503, 503, 503])
+    tag()
+    wait(lambda: received)
+    assert away_and_back(browser, live_server) == [True, True]
+    wait(lambda: any(batch["status"] == 202 for batch in received))
+    wait(lambda: "viewable" in kinds())
     assert len(counted()) == 2
 
 
