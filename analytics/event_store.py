@@ -7,17 +7,18 @@ index.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Q
 
 from analytics.dirty_hours import hour_of, hours_mark
 from analytics.models import Event
+from analytics.orders import MONEY_KINDS, events_of_orders
 from analytics.tracking import IncomingEvent, NotCounted
 
 ROWS_A_STATEMENT = 500  # 29 columns each; SQLite takes 32,766 parameters
@@ -84,12 +85,16 @@ def _orders_lock(orders: set[tuple[UUID, str]]) -> None:
 def _hours_of_orders(orders: set[tuple[UUID, str]]) -> set[tuple[UUID, datetime]]:
     """The hours of everything about these orders: a refund changes its order's hour, and an order the
     hour of a refund that came first."""
-    rows = Event.objects.filter(
-        advertiser_id__in={pk for pk, _ in orders},
-        order_id__in={order_id for _, order_id in orders},
-        kind__in=(Event.Kind.CONVERSION, Event.Kind.REFUND),
-    ).values_list("advertiser_id", "order_id", "occurred_at")
-    return {(pk, hour_of(at)) for pk, order_id, at in rows if (pk, order_id) in orders}
+    hours = set()
+    for advertiser_id, order_ids in _by_advertiser(orders):
+        rows = events_of_orders(advertiser_id, order_ids).filter(kind__in=MONEY_KINDS)
+        hours |= {(advertiser_id, hour_of(at)) for at in rows.values_list("occurred_at", flat=True)}
+    return hours
+
+
+def _by_advertiser(orders: Iterable[tuple[UUID, str]]) -> Iterator[tuple[UUID, list[str]]]:
+    for advertiser_id, group in groupby(sorted(orders), key=lambda pair: pair[0]):
+        yield advertiser_id, [order_id for _, order_id in group]
 
 
 # --- repeats
@@ -128,13 +133,15 @@ def _slot(event: IncomingEvent | Event) -> tuple[Any, ...]:
 
 
 def _holders_get(repeats: list[NewEvent]) -> dict[tuple[Any, ...], Event]:
-    orders = [row.event.order_id for row in repeats if row.event.kind == Event.Kind.CONVERSION]
-    decisions = [row.event.decision_id for row in repeats if row.event.decision_id]
-    found = Event.objects.filter(
-        Q(order_id__in=orders, kind=Event.Kind.CONVERSION) | Q(decision_id__in=decisions),
-        advertiser_id__in={row.event.advertiser_id for row in repeats},
-        validity=Event.Validity.VALID,
-    ).only("pk", "advertiser_id", "kind", "order_id", "decision_id", "occurred_at", "event_id")
+    """Asked apart, decisions without their advertiser: each then goes by the unique index that refused it."""
+    orders = {_slot(row.event) for row in repeats if row.event.kind == Event.Kind.CONVERSION}
+    decisions = {row.event.decision_id for row in repeats if row.event.decision_id}
+    valid = Event.objects.filter(validity=Event.Validity.VALID).only(
+        "pk", "advertiser_id", "kind", "order_id", "decision_id", "occurred_at", "event_id"
+    )
+    found = list(valid.filter(decision_id__in=decisions)) if decisions else []
+    for advertiser_id, order_ids in _by_advertiser(orders):
+        found += valid.filter(advertiser_id=advertiser_id, order_id__in=order_ids, kind=Event.Kind.CONVERSION)
     return {_slot(event): event for event in found}
 
 

@@ -17,7 +17,7 @@ from analytics import reach
 from analytics.attribution import Touch, Windows, attribute
 from analytics.dirty_hours import hour_of
 from analytics.models import Event
-from analytics.orders import Order, chunks, order_values, refund_problems
+from analytics.orders import MONEY_KINDS, Order, chunks, order_values, refund_problems
 
 KEY = ("campaign_id", "variant_id", "creative_id", "placement_id", "segment_id", "device", "is_simulated")
 _SHOWN_IN = tuple(name for name in KEY if name not in ("variant_id", "creative_id"))
@@ -26,7 +26,6 @@ REASON_KEY = ("kind", "reason", *_SHOWN_IN)  # of the roll-ups
 TOUCH_KINDS = (Event.Kind.CLICK, Event.Kind.VIEWABLE)
 # Between the making of a row and its commit; nothing waits longer for the database than its time-out.
 COMMIT_DELAY = timedelta(minutes=2)
-MONEY_KINDS = (Event.Kind.CONVERSION, Event.Kind.REFUND)
 
 
 @dataclass

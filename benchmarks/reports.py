@@ -193,8 +193,9 @@ def main() -> None:
         shop = shop_make()
         advertiser = shop.advertiser
         loaded, _ = timed(lambda: events_load(shop, options.events))
-        counted, hours = timed(rollups.rollups_refresh)
-        print(f"loaded in {loaded:.0f} s, {hours} hours counted in {counted:.0f} s", flush=True)
+        print(f"loaded in {loaded:.0f} s", flush=True)
+    counted, hours = timed(rollups.rollups_refresh)
+    print(f"{hours} hours counted in {counted:.0f} s", flush=True)
     rows = Event.objects.filter(advertiser=advertiser).count()
     print(f"database     {connection.vendor}")
     print(f"Event        {rows:10,}   rows")
