@@ -373,6 +373,7 @@ SERVING_KEY_RATE = env.float("SERVING_KEY_RATE", default=1000.0)
 SERVING_THREAD = True  # refreshes snapshots beside the requests (campaigns.serving.background)
 ATTRIBUTION_CLICK_DAYS = env.int("ATTRIBUTION_CLICK_DAYS", default=7)
 ATTRIBUTION_VIEW_DAYS = env.int("ATTRIBUTION_VIEW_DAYS", default=1)
+REPORTS_MIN_SHOPPERS = env.int("REPORTS_MIN_SHOPPERS", default=50)  # tables by segment hide smaller groups
 
 # --- operations
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # what Prometheus shows at /metrics; empty: no such page

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from adplatform.lib.errors import DomainError
-from analytics.report_query import COMPARISONS, DEVICES, PERIODS, SORTS, query_parse
+from analytics.report_query import ACROSS, COMPARISONS, DEVICES, PERIODS, SORTS, query_parse
 from analytics.reports import Report, report_get
 from analytics.windows import today
 
@@ -88,12 +88,17 @@ class CellSerializer(serializers.Serializer[Any]):
     impressions = serializers.IntegerField(source="counts.impressions")
     clicks = serializers.IntegerField(source="counts.clicks")
     shrunk = PosteriorSerializer(allow_null=True)
+    is_hidden = serializers.BooleanField(help_text="Too few shoppers, or it would tell of another such cell.")
 
 
 class MatrixSerializer(serializers.Serializer[Any]):
     segments = serializers.ListField(child=serializers.CharField())
-    products = serializers.ListField(child=serializers.CharField())
+    columns = serializers.ListField(child=serializers.CharField())
     cells = serializers.ListField(child=CellSerializer(many=True))
+    segment_totals = CellSerializer(many=True)
+    column_totals = CellSerializer(many=True)
+    minimum = serializers.IntegerField(help_text="Cells of fewer shoppers are hidden.")
+    is_uncounted = serializers.BooleanField(help_text="A filter is in force that no shoppers are counted by.")
 
 
 class StageSerializer(serializers.Serializer[Any]):
@@ -202,6 +207,7 @@ class PerformanceReportApi(APIView):
             _parameter(
                 "simulated", "Simulated traffic: with it, only it, without it.", enum=["all", "yes", "no"]
             ),
+            _parameter("across", "The columns of the table by segment.", enum=list(ACROSS)),
             _parameter("sort", "Order of the leaderboard.", enum=list(SORTS)),
         ],
         responses=ReportSerializer,

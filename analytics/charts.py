@@ -10,7 +10,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from adplatform.lib.money import exponent_of
-from analytics.reports import Leader, Matrix, Report
+from analytics.matrix import Matrix
+from analytics.reports import Leader, Report
 from analytics.selectors import DayPoint
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ def leaders_figure(leaders: list[Leader]) -> Figure:
 
 
 def matrix_figure(matrix: Matrix) -> Figure:
-    """Shrunk click rate of each segment for each product."""
+    """Shrunk click rate of each segment for each column; hidden cells stay empty and say so."""
     figure = _figure(
         height=130 + 34 * len(matrix.segments),
         hovermode="closest",
@@ -213,7 +214,7 @@ def matrix_figure(matrix: Matrix) -> Figure:
         yaxis={"autorange": "reversed", "showgrid": False, "type": "category"},
     )
     figure.add_heatmap(
-        x=[_clip(name) for name in matrix.products],
+        x=[_clip(name) for name in matrix.columns],
         y=[_clip(name) for name in matrix.segments],
         z=[[cell.shrunk.mean if cell.shrunk else None for cell in row] for row in matrix.cells],
         customdata=[[[cell.counts.clicks, cell.counts.impressions] for cell in row] for row in matrix.cells],
@@ -222,6 +223,7 @@ def matrix_figure(matrix: Matrix) -> Figure:
         xgap=2,
         ygap=2,
         hoverongaps=False,
+        text=[["hidden" if cell.is_hidden else "" for cell in row] for row in matrix.cells],
         texttemplate="%{z:.1%}",
         hovertemplate="%{y} × %{x}<br>%{z:.2%} (%{customdata[0]:,} clicks of %{customdata[1]:,} impressions)"
         "<extra></extra>",

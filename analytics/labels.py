@@ -8,6 +8,7 @@ from uuid import UUID
 
 from campaigns.models import Campaign, Placement, Variant
 from generation.models import Creative
+from generation.styles import STYLES
 from profiles.models import Segment
 
 GENERIC_LABEL = "Generic"
@@ -45,6 +46,19 @@ def creative_labels(*, advertiser_id: UUID, ids: Iterable[UUID]) -> dict[UUID, C
         for row in Creative.objects.filter(advertiser_id=advertiser_id, pk__in=wanted)
     }
     return {pk: found.get(pk, CreativeLabel(f"Deleted creative {short_id(pk)}", "")) for pk in wanted}
+
+
+def creative_kinds(*, advertiser_id: UUID, ids: Iterable[UUID], kind: str) -> dict[UUID, str]:
+    """Of every creative given its ``style``, its prompt's ``template`` or its ``size``, in words."""
+    wanted = set(ids)
+    rows = Creative.objects.filter(advertiser_id=advertiser_id, pk__in=wanted).values_list(
+        "pk", "width", "height", "job__prompt_template", "job__brief__style"
+    )
+    found = {}
+    for pk, width, height, template, style in rows:
+        label = STYLES[style].label_en if style in STYLES else style
+        found[pk] = {"size": f"{width}x{height}", "template": template, "style": label}[kind] or "–"
+    return {pk: found.get(pk, "Deleted creatives") for pk in wanted}
 
 
 def variant_labels(*, advertiser_id: UUID, ids: Iterable[UUID]) -> dict[UUID, VariantLabel]:

@@ -203,6 +203,37 @@ class DailyReach(ReachSketch):
         indexes = [models.Index(fields=["advertiser", "day"], name="daily_reach_by_day")]
 
 
+class CreativeReachSketch(TenantModel):
+    """Which shoppers saw a creative in a variant, so that a table by segment can hide small groups."""
+
+    variant_id = models.UUIDField()
+    creative_id = models.UUIDField()
+    is_simulated = models.BooleanField(default=False)
+    shoppers = models.PositiveIntegerField()  # what the sketch says
+    sketch = models.BinaryField()
+
+    class Meta:
+        abstract = True
+
+
+class HourlyCreativeReach(CreativeReachSketch):
+    """Shoppers of one hour."""
+
+    hour = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["advertiser", "hour"], name="hourly_creative_reach")]
+
+
+class DailyCreativeReach(CreativeReachSketch):
+    """Shoppers of one UTC day, merged from its hours."""
+
+    day = models.DateField()
+
+    class Meta:
+        indexes = [models.Index(fields=["advertiser", "day"], name="daily_creative_reach")]
+
+
 class ExchangeRate(TenantModel):
     """What one unit of a foreign currency was worth in the advertiser's own on one day."""
 

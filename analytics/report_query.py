@@ -11,7 +11,8 @@ from uuid import UUID
 
 GENERIC: Final = "generic"  # as segment: what was shown without one
 DEVICES = ("desktop", "mobile", "tablet", "other")
-SORTS = ("rate", "impressions", "clicks", "conversions", "revenue")
+SORTS = ("rate", "low", "impressions", "clicks", "conversions", "revenue")
+ACROSS = {"product": "Product", "style": "Style", "template": "Prompt template", "size": "Size"}
 COMPARISONS = ("previous", "year", "none")
 # Period -> how a select names it; besides, "45d" asks for any number of days and "custom" for start and end.
 PERIODS = {
@@ -69,6 +70,7 @@ class ReportQuery:
     compare: str = "previous"
     filters: Filters = field(default_factory=Filters)
     sort: str = "rate"
+    across: str = "product"  # the columns of the table by segment
 
     @property
     def day_count(self) -> int:
@@ -86,6 +88,10 @@ class ReportQuery:
     def comparison_words(self) -> str:
         return "the same days last year" if self.compare == "year" else "the period before"
 
+    @property
+    def across_words(self) -> str:
+        return ACROSS[self.across]
+
     def parameters(self) -> dict[str, list[str]]:
         """The URL parameters that ask for the same again: a relative period stays relative."""
         given: dict[str, list[str]] = {}
@@ -102,6 +108,8 @@ class ReportQuery:
             given["simulated"] = ["yes" if self.filters["is_simulated"] else "no"]
         if self.sort != "rate":
             given["sort"] = [self.sort]
+        if self.across != "product":
+            given["across"] = [self.across]
         return given
 
     def without_simulated(self) -> str:
@@ -134,7 +142,9 @@ def query_parse(parameters: Parameters, *, today: date) -> tuple[ReportQuery, di
     start, end, period = _period(parameters, today, problems)
     compare = _choice(parameters, "compare", COMPARISONS, "previous", problems)
     sort = _choice(parameters, "sort", SORTS, "rate", problems)
-    return ReportQuery(start, end, period, compare, _filters(parameters, problems), sort), problems
+    across = _choice(parameters, "across", tuple(ACROSS), "product", problems)
+    filters = _filters(parameters, problems)
+    return ReportQuery(start, end, period, compare, filters, sort, across), problems
 
 
 def _one(parameters: Parameters, name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import zip_longest
@@ -12,28 +11,26 @@ from django.utils import timezone
 
 from accounts.models import Advertiser
 from analytics import labels, selectors
+from analytics.creative_lines import CreativeLine, creative_lines_get, leaders_rank
 from analytics.funnel import Funnel, decisions_get, funnel_make
+from analytics.matrix import Matrix, matrix_get
 from analytics.models import Event
 from analytics.reach import Reach
 from analytics.report_query import ReportQuery
 from analytics.selectors import (
     COUNTS,
     Counts,
-    CreativeLine,
     DayPoint,
     Freshness,
     HourPoint,
     InvalidLine,
-    PairLine,
     Totals,
 )
 from analytics.spend import Spend, days_make, spend_make
 from analytics.stats.changes import Change, count_change, rate_change, sum_change
-from analytics.stats.shrinkage import Posterior, posterior, prior_estimate
 from campaigns.selectors import campaign_rates_get
 
 LEADERBOARD_LINES = 12
-MATRIX_SIDE = 10
 # Rate -> its successes and its trials.
 RATES = {
     "viewable_rate": ("viewables", "impressions"),
@@ -52,27 +49,6 @@ class Leader:
     product: str
     segment: str
     campaign: str
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A segment's answer to a product; the rate is shrunk to the mean of all cells."""
-
-    counts: Counts
-    shrunk: Posterior | None
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """Segments down, products across; the busiest ten of each."""
-
-    segments: list[str]
-    products: list[str]
-    cells: list[list[Cell]]
-
-    @property
-    def rows(self) -> list[tuple[str, list[Cell]]]:
-        return list(zip(self.segments, self.cells, strict=True))
 
 
 @dataclass(frozen=True)
@@ -150,10 +126,7 @@ def report_get(
         courses_before = selectors.courses_get(advertiser_id=pk, start=first, end=last, **filters)
         series_before = days_make(courses_before, first, last)
         spend_before = spend_make(courses_before, rates, first, last)
-    leaders = selectors.leaderboard_get(
-        advertiser_id=pk, start=start, end=end, sort=query.sort, limit=leader_limit, **filters
-    )
-    pairs = selectors.pairs_get(advertiser_id=pk, start=start, end=end, **filters)
+    lines = creative_lines_get(advertiser_id=pk, start=start, end=end, **filters)
     invalid = selectors.invalid_get(advertiser_id=pk, start=start, end=end, **filters)
     return Report(
         query=query,
@@ -165,8 +138,10 @@ def report_get(
         hours=selectors.hours_get(advertiser_id=pk, start=start, end=end, **filters)
         if query.day_count <= HOURLY_DAYS
         else [],
-        leaders=_leaders(pk, leaders),
-        matrix=_matrix(pk, pairs),
+        leaders=_leaders(pk, leaders_rank(lines, sort=query.sort, limit=leader_limit)),
+        matrix=matrix_get(
+            advertiser_id=pk, lines=lines, across=query.across, start=start, end=end, **filters
+        ),
         funnel=funnel_make(
             decisions=decisions_get(advertiser_id=pk, start=start, end=end, **filters) or None, counts=totals
         ),
@@ -197,34 +172,6 @@ def _leaders(advertiser_id: UUID, lines: list[CreativeLine]) -> list[Leader]:
         )
         for line in lines
     ]
-
-
-def _matrix(advertiser_id: UUID, pairs: list[PairLine]) -> Matrix:
-    variants = labels.variant_labels(advertiser_id=advertiser_id, ids={pair.variant_id for pair in pairs})
-    segments = labels.segment_labels(advertiser_id=advertiser_id) if pairs else {}
-    sums: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: dict.fromkeys(COUNTS, 0))
-    by_segment: dict[str, int] = defaultdict(int)
-    by_product: dict[str, int] = defaultdict(int)
-    for pair in pairs:
-        segment = labels.label_of(segments, pair.segment_id, "segment")
-        product = variants[pair.variant_id].product
-        by_segment[segment] += pair.impressions
-        by_product[product] += pair.impressions
-        for name in COUNTS:
-            sums[segment, product][name] += getattr(pair, name)
-    down, across = _busiest(by_segment), _busiest(by_product)
-    prior = prior_estimate([(cell["clicks"], cell["impressions"]) for cell in sums.values()])
-
-    def cell(segment: str, product: str) -> Cell:
-        counts = Counts(**sums[segment, product]) if (segment, product) in sums else Counts()
-        shrunk = posterior(counts.clicks, counts.impressions, prior) if counts.impressions else None
-        return Cell(counts, shrunk)
-
-    return Matrix(down, across, [[cell(segment, product) for product in across] for segment in down])
-
-
-def _busiest(impressions: dict[str, int]) -> list[str]:
-    return sorted(impressions, key=lambda name: (-impressions[name], name))[:MATRIX_SIDE]
 
 
 def _traffic(totals: Totals, invalid: list[InvalidLine]) -> list[Traffic]:

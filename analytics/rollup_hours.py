@@ -23,6 +23,7 @@ KEY = ("campaign_id", "variant_id", "creative_id", "placement_id", "segment_id",
 _SHOWN_IN = tuple(name for name in KEY if name not in ("variant_id", "creative_id"))
 INVALID_KEY = ("kind", "invalid_reason", *_SHOWN_IN)  # of the events
 REASON_KEY = ("kind", "reason", *_SHOWN_IN)  # of the roll-ups
+CREATIVE_REACH_KEY = ("variant_id", "creative_id", "is_simulated")
 TOUCH_KINDS = (Event.Kind.CLICK, Event.Kind.VIEWABLE)
 # Between the making of a row and its commit; nothing waits longer for the database than its time-out.
 COMMIT_DELAY = timedelta(minutes=2)
@@ -50,6 +51,7 @@ class Hour:
     sums: dict[tuple[Any, ...], Sums] = field(default_factory=lambda: defaultdict(Sums))
     invalid: list[dict[str, Any]] = field(default_factory=list)
     reach: dict[UUID | None, bytes] = field(default_factory=dict)
+    creative_reach: list[dict[str, Any]] = field(default_factory=list)
     later: set[datetime] = field(
         default_factory=set
     )  # hours whose orders a late touch of this one may change
@@ -139,10 +141,20 @@ def _add_refund_problems(hour: Hour, advertiser_id: UUID, refunds: QuerySet[Even
 
 
 def _add_reach(hour: Hour, impressions: QuerySet[Event]) -> None:
-    pairs = impressions.exclude(shopper_pseudonym="").values_list("campaign_id", "shopper_pseudonym")
+    rows = impressions.exclude(shopper_pseudonym="").values_list(
+        "shopper_pseudonym", "campaign_id", *CREATIVE_REACH_KEY
+    )
     shoppers: dict[UUID | None, set[str]] = defaultdict(set)
-    for campaign_id, shopper in pairs.distinct().iterator(chunk_size=5000):
+    by_creative: dict[tuple[Any, ...], set[str]] = defaultdict(set)
+    for shopper, campaign_id, *key in rows.distinct().iterator(chunk_size=5000):
         shoppers[campaign_id].add(shopper)
+        if None not in key:
+            by_creative[tuple(key)].add(shopper)
+    hour.creative_reach = [
+        dict(zip(CREATIVE_REACH_KEY, key, strict=True))
+        | {"shoppers": len(found), "sketch": reach.sketch_of(found)}
+        for key, found in by_creative.items()
+    ]
     if shoppers:
         shoppers[None] = set().union(*shoppers.values())
     hour.reach = {campaign_id: reach.sketch_of(found) for campaign_id, found in shoppers.items()}

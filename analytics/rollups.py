@@ -21,16 +21,18 @@ from accounts.models import Advertiser
 from analytics import reach
 from analytics.dirty_hours import hours_mark
 from analytics.models import (
+    DailyCreativeReach,
     DailyInvalid,
     DailyReach,
     DailyRollup,
     DirtyHour,
     Event,
+    HourlyCreativeReach,
     HourlyInvalid,
     HourlyReach,
     HourlyRollup,
 )
-from analytics.rollup_hours import KEY, REASON_KEY, Hour, hour_compute
+from analytics.rollup_hours import CREATIVE_REACH_KEY, KEY, REASON_KEY, Hour, hour_compute
 
 SUMS = (
     "impressions",
@@ -115,7 +117,7 @@ def rollup_rebuild(*, advertiser_id: UUID, day: date, hours: Iterable[datetime])
 
 def _swap_hour(advertiser_id: UUID, hour: Hour, computed_at: datetime) -> None:
     common = {"advertiser_id": advertiser_id, "hour": hour.start}
-    for model in (HourlyRollup, HourlyInvalid, HourlyReach):
+    for model in (HourlyRollup, HourlyInvalid, HourlyReach, HourlyCreativeReach):
         model._default_manager.filter(**common).delete()
     HourlyRollup.objects.bulk_create(
         HourlyRollup(
@@ -132,12 +134,15 @@ def _swap_hour(advertiser_id: UUID, hour: Hour, computed_at: datetime) -> None:
         HourlyReach(**common, campaign_id=campaign_id, sketch=sketch)
         for campaign_id, sketch in hour.reach.items()
     )
+    HourlyCreativeReach.objects.bulk_create(
+        HourlyCreativeReach(**common, **row) for row in hour.creative_reach
+    )
 
 
 def _swap_day(advertiser_id: UUID, day: date, computed_at: datetime) -> None:
     common = {"advertiser_id": advertiser_id, "day": day}
     hours = {"advertiser_id": advertiser_id, "hour__gte": _start(day), "hour__lt": _end(day)}
-    for model in (DailyRollup, DailyInvalid, DailyReach):
+    for model in (DailyRollup, DailyInvalid, DailyReach, DailyCreativeReach):
         model._default_manager.filter(**common).delete()
     groups = (*KEY, "currency")
     rows: Any = HourlyRollup.objects.filter(**hours).order_by(*groups).values(*groups)
@@ -155,6 +160,19 @@ def _swap_day(advertiser_id: UUID, day: date, computed_at: datetime) -> None:
     DailyReach.objects.bulk_create(
         DailyReach(**common, campaign_id=campaign_id, sketch=reach.merge(found))
         for campaign_id, found in sketches.items()
+    )
+    by_creative: dict[tuple[Any, ...], list[bytes | memoryview]] = {}
+    seen = HourlyCreativeReach.objects.filter(**hours).values_list(*CREATIVE_REACH_KEY, "sketch")
+    for *key, sketch in seen:
+        by_creative.setdefault(tuple(key), []).append(sketch)
+    DailyCreativeReach.objects.bulk_create(
+        DailyCreativeReach(
+            **common,
+            **dict(zip(CREATIVE_REACH_KEY, key, strict=True)),
+            shoppers=reach.estimate(merged := reach.merge(found)).shoppers,
+            sketch=merged,
+        )
+        for key, found in by_creative.items()
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Unpack
@@ -19,7 +18,6 @@ from analytics.models import DailyInvalid, DailyReach, DailyRollup, DirtyHour, H
 from analytics.reach import NOBODY, Reach, estimate, merge
 from analytics.report_query import BY_CREATIVE, Filters
 from analytics.stats.intervals import Rate, wilson
-from analytics.stats.shrinkage import Posterior, posterior, prior_estimate
 
 STALE_AFTER = timedelta(minutes=2)
 COUNTS = ("impressions", "viewables", "clicks", "conversions", "revenue_cents")
@@ -87,25 +85,6 @@ class HourPoint(Counts):
     hour: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
-class CreativeLine(Counts):
-    """One creative in the leaderboard."""
-
-    creative_id: UUID
-    variant_id: UUID | None = None
-    campaign_id: UUID | None = None
-    segment_id: UUID | None = None
-    shrunk: Posterior | None = None  # the click rate after shrinkage; None below the lines shown
-
-
-@dataclass(frozen=True, kw_only=True)
-class PairLine(Counts):
-    """What one segment did with one variant."""
-
-    segment_id: UUID | None
-    variant_id: UUID
-
-
 @dataclass(frozen=True)
 class InvalidLine:
     """How many events of a kind were kept but not counted, for one reason."""
@@ -127,18 +106,18 @@ class Freshness:
 def creative_totals_get(*, advertiser_id: UUID, creative_id: UUID) -> Counts:
     """All that was ever counted of one creative, in the advertiser's currency."""
     rows = DailyRollup.objects.filter(
-        advertiser_id=advertiser_id, creative_id=creative_id, currency__in=("", _currency(advertiser_id))
+        advertiser_id=advertiser_id, creative_id=creative_id, currency__in=("", currency_of(advertiser_id))
     )
     return Counts(**rows.aggregate(**_SUMS))
 
 
 def totals_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]) -> Totals:
     """The sums from ``start`` to ``end``, both included."""
-    currency = _currency(advertiser_id)
+    currency = currency_of(advertiser_id)
     sums: dict[str, Any] = defaultdict(int)
     foreign: dict[str, int] = defaultdict(int)
     rows = (
-        _rollups(advertiser_id, start, end, filters)
+        rollups_of(advertiser_id, start, end, filters)
         .annotate(attributed=_ATTRIBUTED)
         .values("attributed", "currency")
         .annotate(
@@ -174,8 +153,8 @@ def totals_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack
 
 def series_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]) -> list[DayPoint]:
     """One point a day, days without anything included; attributed orders only."""
-    currency = _currency(advertiser_id)
-    rows = _rollups(advertiser_id, start, end, filters).values("day").annotate(**_sums_in(currency))
+    currency = currency_of(advertiser_id)
+    rows = rollups_of(advertiser_id, start, end, filters).values("day").annotate(**sums_in(currency))
     by_day = {row["day"]: row for row in rows}
     days = (start + timedelta(days=n) for n in range((end - start).days + 1))
     return [DayPoint(day=day, **{name: by_day.get(day, {}).get(name, 0) for name in COUNTS}) for day in days]
@@ -185,9 +164,9 @@ def courses_get(
     *, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]
 ) -> dict[UUID | None, dict[date, Counts]]:
     """Each campaign's days, those with something only; under None what no campaign's creative led to."""
-    rows = _rollups(advertiser_id, start, end, filters).values("campaign_id", "day")
+    rows = rollups_of(advertiser_id, start, end, filters).values("campaign_id", "day")
     found: dict[UUID | None, dict[date, Counts]] = defaultdict(dict)
-    for row in rows.annotate(**_sums_in(_currency(advertiser_id))):
+    for row in rows.annotate(**sums_in(currency_of(advertiser_id))):
         campaign_id, day = row.pop("campaign_id"), row.pop("day")
         found[campaign_id][day] = Counts(**row)
     return dict(found)
@@ -197,7 +176,7 @@ def hours_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[
     """One point an hour (UTC), hours without anything included; attributed orders only."""
     rows: Any = HourlyRollup.objects.filter(advertiser_id=advertiser_id, **_hours(start, end))
     rows = rows.filter(report_filters.condition(filters, advertiser_id)).order_by().values("hour")
-    rows = rows.annotate(**_sums_in(_currency(advertiser_id)))
+    rows = rows.annotate(**sums_in(currency_of(advertiser_id)))
     by_hour = {row["hour"]: row for row in rows}
     first = datetime.combine(start, time.min, UTC)
     hours = (first + timedelta(hours=n) for n in range(24 * ((end - start).days + 1)))
@@ -220,65 +199,6 @@ def reach_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[
     return estimate(merge(found)) if found else NOBODY
 
 
-def leaderboard_get(
-    *,
-    advertiser_id: UUID,
-    start: date,
-    end: date,
-    sort: str = "rate",
-    limit: int = 20,
-    **filters: Unpack[Filters],
-) -> list[CreativeLine]:
-    """Creatives, best first. The prior of the shrinkage comes from all of them, not from the shown ones.
-
-    ``sort``: ``rate`` (the shrunk click rate), ``impressions``, ``clicks``, ``conversions``, ``revenue``.
-    """
-    currency = _currency(advertiser_id)
-    rows = (
-        _rollups(advertiser_id, start, end, filters)
-        .filter(creative_id__isnull=False)
-        .values("creative_id", "variant_id", "campaign_id", "segment_id")
-        .annotate(**_sums_in(currency))
-    )
-    lines = _merged(rows)
-    prior = prior_estimate([(line.clicks, line.impressions) for line in lines])
-
-    def rank(line: CreativeLine) -> tuple[float, int, str]:
-        if sort == "rate":
-            clicks = min(line.clicks, line.impressions)
-            value = (prior.alpha + clicks) / (prior.strength + line.impressions)
-        else:
-            value = getattr(line, "revenue_cents" if sort == "revenue" else sort)
-        return (-value, -line.impressions, str(line.creative_id))
-
-    return [
-        CreativeLine(**{**vars(line), "shrunk": posterior(line.clicks, line.impressions, prior)})
-        for line in sorted(lines, key=rank)[:limit]
-    ]
-
-
-def _merged(rows: Iterable[dict[str, Any]]) -> list[CreativeLine]:
-    """One line a creative: the same picture may stand in several campaigns; the busiest one is named."""
-    found: dict[UUID, dict[str, Any]] = {}
-    for row in sorted(rows, key=lambda row: (-row["impressions"], str(row["variant_id"]))):
-        line = found.setdefault(row["creative_id"], {**row, **dict.fromkeys(COUNTS, 0)})
-        for name in COUNTS:
-            line[name] += row[name]
-    return [CreativeLine(**line) for line in found.values()]
-
-
-def pairs_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]) -> list[PairLine]:
-    """Segment by variant; the page sums variants to products."""
-    currency = _currency(advertiser_id)
-    rows = (
-        _rollups(advertiser_id, start, end, filters)
-        .filter(variant_id__isnull=False)
-        .values("segment_id", "variant_id")
-        .annotate(**_sums_in(currency))
-    )
-    return [PairLine(**row) for row in rows]
-
-
 def campaigns_get(
     *, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]
 ) -> dict[UUID, Counts]:
@@ -297,10 +217,10 @@ def _counts_by(
     name: str, advertiser_id: UUID, start: date, end: date, filters: Filters
 ) -> dict[UUID, Counts]:
     rows = (
-        _rollups(advertiser_id, start, end, filters)
+        rollups_of(advertiser_id, start, end, filters)
         .filter(**{f"{name}__isnull": False})
         .values(name)
-        .annotate(**_sums_in(_currency(advertiser_id)))
+        .annotate(**sums_in(currency_of(advertiser_id)))
     )
     return {row.pop(name): Counts(**row) for row in rows}
 
@@ -334,7 +254,8 @@ def has_data(*, advertiser_id: UUID) -> bool:
     return DailyRollup.objects.filter(advertiser_id=advertiser_id).exists()
 
 
-def _currency(advertiser_id: UUID) -> str:
+def currency_of(advertiser_id: UUID) -> str:
+    """What the advertiser's money is counted in."""
     return Advertiser.objects.values_list("currency", flat=True).get(pk=advertiser_id)
 
 
@@ -343,7 +264,7 @@ def _hours(start: date, end: date) -> dict[str, datetime]:
     return {"hour__gte": first, "hour__lt": first + timedelta(days=(end - start).days + 1)}
 
 
-def _sums_in(currency: str) -> dict[str, Any]:
+def sums_in(currency: str) -> dict[str, Any]:
     """Sums of one group, orders that no creative led to and foreign money left out."""
     attributed = Q(campaign_id__isnull=False)
     return {
@@ -353,7 +274,7 @@ def _sums_in(currency: str) -> dict[str, Any]:
     }
 
 
-def _rollups(advertiser_id: UUID, start: date, end: date, filters: Filters) -> Any:
+def rollups_of(advertiser_id: UUID, start: date, end: date, filters: Filters) -> Any:
     """A query set, typed loosely: the stubs cannot follow sums made from names."""
     rows = DailyRollup.objects.filter(advertiser_id=advertiser_id, day__gte=start, day__lte=end)
     return rows.filter(report_filters.condition(filters, advertiser_id)).order_by()

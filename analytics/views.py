@@ -14,7 +14,7 @@ from analytics import selectors
 from analytics.charts import charts_make
 from analytics.filter_choices import chips_make, choices_make
 from analytics.overview import overview_get
-from analytics.report_query import CUSTOM, DEFAULT_PERIOD, PERIODS, ReportQuery, query_parse
+from analytics.report_query import ACROSS, CUSTOM, DEFAULT_PERIOD, PERIODS, ReportQuery, query_parse
 from analytics.report_tables import creatives_csv, days_csv
 from analytics.reports import report_get
 from analytics.tiles import figures_make
@@ -51,6 +51,7 @@ def performance(request: HttpRequest) -> HttpResponse:
         "choices": choices,
         "chips": chips_make(choices, query),
         "periods": _periods(query),
+        "across": ACROSS.items(),
         "default_period": DEFAULT_PERIOD,
     }
     return render(request, "analytics/performance.html", context)

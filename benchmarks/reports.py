@@ -44,6 +44,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Advertiser, Membership
 from analytics import rollups, selectors
+from analytics.creative_lines import creative_lines_get
 from analytics.models import DailyInvalid, DailyRollup, Event, HourlyInvalid, HourlyRollup
 from benchmarks.bulk_events import events_load, period, shop_make
 from campaigns.models import Campaign
@@ -87,13 +88,13 @@ def questions(advertiser: Advertiser) -> dict[str, tuple[Callable[[], Any], Call
 
     def pairs() -> Any:
         return sorted(
-            (p.segment_id, p.variant_id, p.impressions, p.clicks) for p in selectors.pairs_get(**when)
+            (p.segment_id, p.creative_id, p.impressions, p.clicks) for p in creative_lines_get(**when)
         )
 
     def raw_pairs() -> Any:
-        rows = raw(advertiser).filter(variant_id__isnull=False).values("segment_id", "variant_id")
+        rows = raw(advertiser).filter(creative_id__isnull=False).values("segment_id", "creative_id")
         return sorted(
-            (r["segment_id"], r["variant_id"], r["shown"], r["clicked"]) for r in rows.annotate(**COUNTS)
+            (r["segment_id"], r["creative_id"], r["shown"], r["clicked"]) for r in rows.annotate(**COUNTS)
         )
 
     def left_out() -> Any:
@@ -112,7 +113,7 @@ def questions(advertiser: Advertiser) -> dict[str, tuple[Callable[[], Any], Call
     return {
         "totals": (totals, raw_totals),
         "days": (days, raw_days),
-        "segments by variant": (pairs, raw_pairs),
+        "creatives": (pairs, raw_pairs),
         "left out": (left_out, raw_left_out),
     }
 

@@ -107,6 +107,12 @@ def money_part(cents: float | None, currency: str) -> str:
 
 
 @register.simple_tag
+def report_url(query: ReportQuery, **changes: str) -> str:
+    """The report's query string with some parameters changed."""
+    return query.urlencode(**changes)
+
+
+@register.simple_tag
 def sort_header(query: ReportQuery, sort: str, label: str) -> SafeString:
     """A table head that sorts by its column."""
     if query.sort == sort:

@@ -7,7 +7,7 @@ import sys
 from django.conf import settings
 
 from analytics import charts
-from analytics.reports import Matrix
+from analytics.matrix import Matrix
 
 BUNDLE = settings.BASE_DIR / "static" / "vendor" / "plotly"
 
@@ -21,7 +21,7 @@ def test_the_browsers_plotly_is_the_one_that_python_writes_for():
 
 
 def test_figures_carry_no_template_and_no_colour_of_their_own():
-    figure = json.loads(charts.matrix_figure(Matrix([], [], [])).to_json())
+    figure = json.loads(charts.matrix_figure(Matrix()).to_json())
     text = json.dumps(figure)
     assert not figure["layout"].get("template")  # the default one is 7 kB
     assert "var(--chart-1)" in text

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from adplatform.lib.ids import uuid7
 from analytics import rollups, selectors
+from analytics.creative_lines import creative_lines_get, leaders_rank
 from analytics.models import DailyInvalid, DailyRollup, DirtyHour, Event, HourlyInvalid, HourlyRollup
 from analytics.services import events_record
 from analytics.tracking import IncomingEvent
@@ -244,9 +245,8 @@ def test_the_roll_up_is_what_sql_counts_in_the_events(db, found):
     assert shown.clicks == raw.get(("click", "valid"), 0)
     assert shown.invalid_events == sum(count for (_, validity), count in raw.items() if validity == "invalid")
     series = selectors.series_get(advertiser_id=advertiser.pk, start=DAY, end=end)
-    leaders = selectors.leaderboard_get(advertiser_id=advertiser.pk, start=DAY, end=end)
-    pairs = selectors.pairs_get(advertiser_id=advertiser.pk, start=DAY, end=end)
-    for parts in (series, leaders, pairs):
+    lines = creative_lines_get(advertiser_id=advertiser.pk, start=DAY, end=end)
+    for parts in (series, lines, leaders_rank(lines)):
         assert sum(part.clicks for part in parts) == shown.clicks
         assert sum(part.impressions for part in parts) == shown.impressions
     invalid = selectors.invalid_get(advertiser_id=advertiser.pk, start=DAY, end=end)

@@ -41,6 +41,7 @@ class Command(serve.Command):
         children = super().children(host, port, web_workers, page_workers)
         for child in children:
             child.environment["STOREFRONT_CONVERSIONS_FROM_PAGE"] = "true"
+            child.environment.setdefault("REPORTS_MIN_SHOPPERS", "10")  # made-up people need less hiding
         return [*children, visits]
 
     def on_ready(self, url: str) -> None:
