@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0004_idempotency_by_route'),
-        ('analytics', '0006_experiment_sums'),
+        ('analytics', '0007_stored_reports'),
     ]
 
     operations = [
