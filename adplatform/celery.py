@@ -16,6 +16,8 @@ app.conf.beat_schedule = {
     "segments_refresh": {"task": "profiles.tasks.segments_refresh", "schedule": 60.0},
     "rollups_refresh": {"task": "analytics.tasks.rollups_refresh", "schedule": 10.0},
     "webhooks_send": {"task": "accounts.tasks.webhooks_send", "schedule": 10.0},
+    "erasures_settle": {"task": "rights.tasks.erasures_settle", "schedule": 10.0},
+    "retention_run": {"task": "rights.tasks.retention_run", "schedule": 3600.0},
     "accounts_purge": {"task": "accounts.tasks.accounts_purge", "schedule": 3600.0},
     "learning_refresh": {"task": "analytics.tasks.learning_refresh", "schedule": 1800.0},
     "stored_reports_refresh": {"task": "analytics.tasks.stored_reports_refresh", "schedule": 60.0},

@@ -76,6 +76,7 @@ NAVIGATION = (
             Entry("Learning", "learning-list", ("learning-detail", "what-if", "dividend", "fatigue")),
         ),
     ),
+    Group("Trust", (Entry("Privacy", "privacy"),)),
     Group(
         "Set up",
         (

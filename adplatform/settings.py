@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "generation.apps.GenerationConfig",
     "campaigns.apps.CampaignsConfig",
     "analytics.apps.AnalyticsConfig",
+    "rights.apps.RightsConfig",
 ]
 
 MIDDLEWARE = [
@@ -117,7 +118,9 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000;",
+        # secure_delete: what is deleted is overwritten, or an erased name would stay in the file's free pages.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000; "
+        "PRAGMA secure_delete=ON;",
     }
 else:
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 8, "timeout": 5}
@@ -361,8 +364,24 @@ PROFILES_TEXT_ENCODER = env.str("PROFILES_TEXT_ENCODER", default="profiles.text_
 PROFILES_SEGMENT_MIN_SHOPPERS = env.int("PROFILES_SEGMENT_MIN_SHOPPERS", default=100)
 # Makes pseudonyms of shopper keys. Apart from SECRET_KEY, so that rotating that one loses no profile.
 PROFILES_PSEUDONYM_KEY = env.str("PROFILES_PSEUDONYM_KEY", default=SECRET_KEY)
+# Rotation: "2:newkey,1:oldkey", newest first; then it replaces the one above (docs/privacy.md).
+PROFILES_PSEUDONYM_KEYS = dict(
+    item.strip().split(":", 1) for item in env.list("PROFILES_PSEUDONYM_KEYS", default=[])
+)
 # Our id in IAB Europe's Global Vendor List. With it consents may come as TCF strings; 0: they are refused.
 PROFILES_TCF_VENDOR_ID = env.int("PROFILES_TCF_VENDOR_ID", default=0)
+
+# --- shoppers' rights
+# Keeps the tombstones of erased shoppers recognisable; it may never change.
+RIGHTS_TOMBSTONE_KEY = env.str("RIGHTS_TOMBSTONE_KEY", default=PROFILES_PSEUDONYM_KEY)
+# Outside the database, so that a restore from a backup does not take it back as well.
+RIGHTS_TOMBSTONE_LOG = env.str("RIGHTS_TOMBSTONE_LOG", default=str(VAR_DIR / "erasures.log"))
+# Days that each class of data is kept; 0: for ever.
+RETENTION_BEHAVIOUR_DAYS = env.int("RETENTION_BEHAVIOUR_DAYS", default=180)
+RETENTION_EVENT_LINK_DAYS = env.int("RETENTION_EVENT_LINK_DAYS", default=395)
+RETENTION_CONSENT_DAYS = env.int("RETENTION_CONSENT_DAYS", default=1095)
+RETENTION_IDLE_SHOPPER_DAYS = env.int("RETENTION_IDLE_SHOPPER_DAYS", default=395)
+RETENTION_DECISION_COUNT_DAYS = env.int("RETENTION_DECISION_COUNT_DAYS", default=395)
 
 # --- serving
 SERVING_TOKEN_DAYS = env.int("SERVING_TOKEN_DAYS", default=7)

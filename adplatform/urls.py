@@ -17,6 +17,7 @@ urlpatterns = [
     path("api/v1/schema", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/v1/docs", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
     path("api/v1/", include("profiles.api_urls")),
+    path("api/v1/", include("rights.api_urls")),
     path("api/v1/", include("generation.api_urls")),
     path("api/v1/", include("campaigns.api_urls")),
     path("api/v1/", include("analytics.api_urls")),
@@ -25,6 +26,7 @@ urlpatterns = [
     path("", include("generation.urls")),
     path("", include("campaigns.urls")),
     path("", include("analytics.urls")),
+    path("", include("rights.urls")),
 ]
 
 handler400 = "adplatform.views.bad_request"

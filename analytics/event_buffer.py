@@ -9,6 +9,7 @@ and its entries pass to another; an entry that is stored twice counts once, as a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -97,6 +98,28 @@ def refuse(entry_id: bytes, batch: EventBatch | None) -> None:
     """Put aside what cannot be stored, so that it does not hold up the rest."""
     _client().xadd(REFUSED, {"id": entry_id, FIELD: _encode(batch)}, maxlen=1000)
     done([entry_id])
+
+
+def refused_unlink(pseudonyms: Sequence[str]) -> int:
+    """Take these shoppers off what was put aside; how many events. What waits is unlinked when stored."""
+    client, gone, total = _client(), set(pseudonyms), 0
+    kept: Any = client.xrange(REFUSED)
+    for entry_id, fields in kept:
+        batch = _decode(fields)
+        if batch is None or not any(event.shopper_pseudonym in gone for event in batch.events):
+            continue
+        events = tuple(
+            replace(event, shopper_pseudonym="") if event.shopper_pseudonym in gone else event
+            for event in batch.events
+        )
+        total += sum(event.shopper_pseudonym in gone for event in batch.events)
+        with client.pipeline(transaction=True) as pipeline:
+            pipeline.xadd(
+                REFUSED, {**fields, FIELD: _encode(EventBatch(events, batch.received_at))}, maxlen=1000
+            )
+            pipeline.xdel(REFUSED, entry_id)
+            pipeline.execute()
+    return total
 
 
 def oldest_get() -> datetime | None:

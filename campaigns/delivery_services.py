@@ -140,6 +140,17 @@ def _budget_tell(campaign: Campaign, before: Delivered, now: Delivered) -> None:
     )
 
 
+@transaction.atomic
+def capped_forget(*, advertiser_id: UUID, pseudonyms: Sequence[str]) -> int:
+    """Take shoppers off the caps; serving processes drop them with their next look. The number of rows."""
+    number, _ = CappedShopper.objects.filter(
+        advertiser_id=advertiser_id, shopper_pseudonym__in=pseudonyms
+    ).delete()
+    if number:
+        delivery_version_bump(advertiser_id)
+    return number
+
+
 def delivery_forget(*, campaign: Campaign) -> None:
     """Count the campaign anew: its caps changed, so who has seen enough has to be asked again."""
     CampaignDelivery.objects.filter(advertiser_id=campaign.advertiser_id, campaign=campaign).delete()

@@ -34,6 +34,7 @@ class ShopperAdmin(ReadOnlyAdmin):
     search_fields = ["pseudonym"]
 
 
+# ShopperKey is left out: nobody looks at shops' keys.
 @admin.register(ConsentRecord)
 class ConsentRecordAdmin(ReadOnlyAdmin):
     list_display = ["created_at", "shopper", "purposes", "objection", "text_version", "source"]

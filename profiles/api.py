@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,7 +17,6 @@ from accounts.models import ApiKey
 from adplatform.lib.errors import DomainError
 from profiles import services
 from profiles.behaviours import BATCH_LIMIT, ItemRefused, behaviour_parse
-from profiles.selectors import profile_get
 from profiles.serializers import (
     BehaviourBatchSerializer,
     ConsentInputSerializer,
@@ -25,7 +24,6 @@ from profiles.serializers import (
     InterestListSerializer,
     MapInputSerializer,
     MappingSerializer,
-    ProfileSerializer,
     RecordResultSerializer,
 )
 from profiles.snapshots import BehaviourInput, Rejection
@@ -179,41 +177,3 @@ def mapping_values(mapping: Mapping) -> dict[str, Any]:
         "matches": mapping.matches,
         "is_sensitive": bool(mapping.sensitive),
     }
-
-
-class ShopperDetailApi(APIView):
-    """One shopper, by the shop's own key."""
-
-    @extend_schema(
-        operation_id="shopper_get",
-        tags=["profiles"],
-        parameters=[OpenApiParameter("shopper_key", str, OpenApiParameter.PATH)],
-        responses={200: ProfileSerializer},
-    )
-    def get(self, request: Request, shopper_key: str) -> Response:
-        """The profile: interests, segments, consent."""
-        profile = profile_get(
-            advertiser_id=request.advertiser.pk,  # type: ignore[attr-defined]
-            shopper_key=shopper_key,
-        )
-        values = profile.__dict__ | {
-            "segments": [
-                {"id": segment_id, "name": name, "strength": strength}
-                for segment_id, name, strength in profile.segments
-            ]
-        }
-        return Response(ProfileSerializer(values).data)
-
-    @extend_schema(
-        operation_id="shopper_erase",
-        tags=["profiles"],
-        parameters=[OpenApiParameter("shopper_key", str, OpenApiParameter.PATH)],
-        responses={204: None},
-    )
-    def delete(self, request: Request, shopper_key: str) -> Response:
-        """Erase the profile, behaviours, memberships and consents. Repeating it answers the same."""
-        services.shopper_erase(
-            advertiser=request.advertiser,  # type: ignore[attr-defined]
-            shopper_key=shopper_key,
-        )
-        return Response(status=status.HTTP_204_NO_CONTENT)

@@ -9,7 +9,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("consents", api.ConsentListApi.as_view(), name="api-consent-list"),
     path("interests", api.InterestListApi.as_view(), name="api-interest-list"),
     path("interests/map", api.InterestMapApi.as_view(), name="api-interest-map"),
-    path("shoppers/<str:shopper_key>", api.ShopperDetailApi.as_view(), name="api-shopper-detail"),
     path("segments", segments_api.SegmentListApi.as_view(), name="api-segment-list"),
     path("segments/preview", segments_api.SegmentPreviewApi.as_view(), name="api-segment-preview"),
     path("segments/<uuid:segment_id>", segments_api.SegmentDetailApi.as_view(), name="api-segment-detail"),

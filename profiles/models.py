@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from uuid import UUID
-
 from django.db import models
 
 from accounts.models import TenantModel
@@ -12,7 +9,7 @@ from adplatform.lib.append_only import AppendOnlyModel, AppendOnlyQuerySet
 
 
 class Shopper(TenantModel):
-    """A shopper under a pseudonym; the shop's own key is never stored."""
+    """A shopper under a pseudonym; the shop's own key stands encrypted in ``ShopperKey`` and nowhere else."""
 
     pseudonym = models.CharField(max_length=64)  # keyed HMAC of the shop's shopper key
     language = models.CharField(max_length=10, blank=True)
@@ -42,14 +39,26 @@ class Shopper(TenantModel):
         return self.pseudonym[:12]
 
 
+class ShopperKey(TenantModel):
+    """The shop's own key of a shopper, encrypted: what a rotation of the pseudonyms' key needs.
+
+    The one table in which it stands. Nothing reads it but the rotation and the shopper's own export.
+    """
+
+    shopper = models.OneToOneField(Shopper, on_delete=models.CASCADE, related_name="shop_key")
+    sealed = models.TextField()
+    key_version = models.CharField(max_length=20)  # of the pseudonym and of the seal
+
+    class Meta:
+        indexes = [models.Index(fields=["key_version"], name="shopper_keys_by_version")]
+
+
 class ConsentRecordQuerySet(AppendOnlyQuerySet["ConsentRecord"]):
     """Reads, inserts, and the one change that the database lets through."""
 
-    def reduce(self, *, shopper_ids: Iterable[UUID], tombstone: str) -> int:
+    def reduce(self, *, tombstone: str) -> int:
         """Take the shopper off these lines, leave the tombstone's keyed hash; return how many."""
-        return models.QuerySet.update(
-            self.filter(shopper__in=list(shopper_ids)), shopper=None, tombstone=tombstone
-        )
+        return models.QuerySet.update(self.filter(shopper__isnull=False), shopper=None, tombstone=tombstone)
 
     def purge(self) -> int:
         """Delete lines that were reduced before; the database refuses all others."""

@@ -1,30 +1,80 @@
-"""The name under which we know a shopper. Pure but for the key, which never enters the database.
+"""The name under which we know a shopper. Pure but for the keys, which never enter the database.
 
 HMAC-SHA256 under a key derived per advertiser from a master key: the same e-mail at two shops gives
-two names that cannot be joined, and a stolen database without the key names nobody.
+two names that cannot be joined, and a stolen database without the key names nobody. Master keys have
+versions: new names are made under the newest, older ones are still found until ``pseudonyms_rotate`` has
+moved every row.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.conf import settings
 
-KEY_VERSION = "1"
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
+
 SHOPPER_KEY_LIMIT = 200
 
 
 @lru_cache(maxsize=1024)
-def _advertiser_key(master: str, advertiser_id: str) -> bytes:
-    return hmac.new(
-        master.encode(), f"adplatform.pseudonym.v{KEY_VERSION}:{advertiser_id}".encode(), "sha256"
-    ).digest()
+def _derived(master: str, label: str) -> bytes:
+    return hmac.new(master.encode(), label.encode(), "sha256").digest()
+
+
+def _master_keys() -> dict[str, str]:
+    """Version -> master key, newest first."""
+    keys: dict[str, str] = settings.PROFILES_PSEUDONYM_KEYS
+    return keys or {"1": settings.PROFILES_PSEUDONYM_KEY}
+
+
+def key_version() -> str:
+    """The version that new pseudonyms are made under."""
+    return next(iter(_master_keys()))
+
+
+def _pseudonym(advertiser_id: UUID | str, shopper_key: str, version: str, master: str) -> str:
+    key = _derived(master, f"adplatform.pseudonym.v{version}:{advertiser_id}")
+    return hmac.new(key, shopper_key.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def pseudonym_of(advertiser_id: UUID | str, shopper_key: str) -> str:
     """64 hexadecimal characters: stable for one key at one advertiser, unlinkable between two."""
-    key = _advertiser_key(settings.PROFILES_PSEUDONYM_KEY, str(advertiser_id))
-    return hmac.new(key, shopper_key.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+    version, master = next(iter(_master_keys().items()))
+    return _pseudonym(advertiser_id, shopper_key, version, master)
+
+
+def pseudonyms_of(advertiser_id: UUID | str, shopper_key: str) -> tuple[str, ...]:
+    """The names under every version of the key, newest first: a row may still have an older one."""
+    return tuple(_pseudonym(advertiser_id, shopper_key, *item) for item in _master_keys().items())
+
+
+def _fernet(advertiser_id: UUID | str, version: str, master: str) -> Fernet:
+    from cryptography.fernet import Fernet  # not for the decision's path, which never needs it
+
+    key = _derived(master, f"adplatform.shopper-key.v{version}:{advertiser_id}")
+    return Fernet(base64.urlsafe_b64encode(key))
+
+
+def shopper_key_seal(advertiser_id: UUID | str, shopper_key: str) -> str:
+    """The shop's own key, encrypted (Fernet) under the newest version."""
+    version, master = next(iter(_master_keys().items()))
+    plain = shopper_key.encode("utf-8", "surrogatepass")
+    return _fernet(advertiser_id, version, master).encrypt(plain).decode()
+
+
+def shopper_key_open(advertiser_id: UUID | str, sealed: str) -> str:
+    """The shop's own key. Raises ValueError when no version of the master key opens it."""
+    from cryptography.fernet import InvalidToken, MultiFernet
+
+    keys = MultiFernet([_fernet(advertiser_id, *item) for item in _master_keys().items()])
+    try:
+        return keys.decrypt(sealed.encode()).decode("utf-8", "surrogatepass")
+    except InvalidToken:
+        raise ValueError("no key opens this") from None

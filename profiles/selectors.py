@@ -17,7 +17,7 @@ from django.db.models import F, Q, QuerySet
 from adplatform.lib.errors import NotFound
 from profiles import consent, segments
 from profiles.models import Behaviour, InterestProfile, Segment, SegmentMembership, Shopper
-from profiles.pseudonyms import pseudonym_of
+from profiles.pseudonyms import pseudonyms_of
 from profiles.snapshots import Audience, InterestWeight, ProfileSnapshot
 from profiles.taxonomy import INTERESTS
 
@@ -34,10 +34,13 @@ def audience_get(*, advertiser_id: UUID | str, shopper_key: str, opted_out: bool
     """
     if not shopper_key:
         return Audience(pseudonym="")
-    pseudonym = pseudonym_of(advertiser_id, shopper_key)
-    with connection.cursor() as cursor:
-        cursor.execute(_audience_sql(), [_database_uuid(advertiser_id), pseudonym])
-        rows = cursor.fetchall()
+    rows: list[Any] = []
+    for pseudonym in pseudonyms_of(advertiser_id, shopper_key):  # one, but for the time of a rotation
+        with connection.cursor() as cursor:
+            cursor.execute(_audience_sql(), [_database_uuid(advertiser_id), pseudonym])
+            rows = cursor.fetchall()
+        if rows:
+            break
     if not rows:
         return Audience(pseudonym="")
     allowed, measured, has_objected, is_minor, is_simulated = map(bool, rows[0][:5])
@@ -94,8 +97,11 @@ def consent_state_of(shopper: Shopper | None, *, opted_out: bool = False) -> con
 
 def shopper_find(*, advertiser_id: UUID | str, shopper_key: str) -> Shopper | None:
     """The row behind the shop's own key."""
-    pseudonym = pseudonym_of(advertiser_id, shopper_key)
-    return Shopper.objects.filter(advertiser_id=advertiser_id, pseudonym=pseudonym).first()
+    for pseudonym in pseudonyms_of(advertiser_id, shopper_key):  # one, but for the time of a rotation
+        shopper = Shopper.objects.filter(advertiser_id=advertiser_id, pseudonym=pseudonym).first()
+        if shopper is not None:
+            return shopper
+    return None
 
 
 def profile_get(*, advertiser_id: UUID | str, shopper_key: str) -> ProfileSnapshot:

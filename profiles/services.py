@@ -12,9 +12,22 @@ from django.utils import timezone
 from accounts.models import Advertiser
 from adplatform.lib.errors import DomainError
 from profiles import consent, rebuilding
-from profiles.models import Behaviour, ConsentRecord, InterestProfile, SegmentMembership, Shopper
+from profiles.models import (
+    Behaviour,
+    ConsentRecord,
+    InterestProfile,
+    SegmentMembership,
+    Shopper,
+    ShopperKey,
+)
 from profiles.product_mapping import product_interests
-from profiles.pseudonyms import SHOPPER_KEY_LIMIT, pseudonym_of
+from profiles.pseudonyms import (
+    SHOPPER_KEY_LIMIT,
+    key_version,
+    pseudonym_of,
+    pseudonyms_of,
+    shopper_key_seal,
+)
 from profiles.segment_services import (
     RefreshResult,
     segment_create,
@@ -38,7 +51,7 @@ __all__ = [
     "segment_update",
     "segments_refresh",
     "shopper_ensure",
-    "shopper_erase",
+    "shoppers_forget",
 ]
 
 # A batch that touches more shoppers leaves their profiles to the task, which runs every minute.
@@ -63,12 +76,23 @@ def shopper_ensure(
     is_minor: bool | None = None,
 ) -> Shopper:
     """The shopper behind the shop's key, made when new. It may do nothing until consent is recorded."""
-    pseudonym = pseudonym_of(advertiser.pk, shopper_key_checked(shopper_key))
-    shopper, is_new = Shopper.objects.get_or_create(
-        advertiser=advertiser,
-        pseudonym=pseudonym,
-        defaults={"language": language, "is_simulated": is_simulated, "is_minor": bool(is_minor)},
-    )
+    key = shopper_key_checked(shopper_key)
+    shopper, is_new = shopper_find(advertiser_id=advertiser.pk, shopper_key=key), False
+    if shopper is None:
+        shopper, is_new = Shopper.objects.get_or_create(
+            advertiser=advertiser,
+            pseudonym=pseudonym_of(advertiser.pk, key),
+            defaults={"language": language, "is_simulated": is_simulated, "is_minor": bool(is_minor)},
+        )
+    if is_new or not ShopperKey.objects.filter(shopper=shopper).exists():
+        ShopperKey.objects.get_or_create(
+            shopper=shopper,
+            defaults={
+                "advertiser": advertiser,
+                "sealed": shopper_key_seal(advertiser.pk, key),
+                "key_version": key_version_of(shopper, key),
+            },
+        )
     changes: dict[str, str | bool] = {}
     if not is_new and language and shopper.language != language:
         changes["language"] = language
@@ -79,6 +103,12 @@ def shopper_ensure(
             setattr(shopper, name, value)
         shopper.save(update_fields=list(changes))
     return shopper
+
+
+def key_version_of(shopper: Shopper, shopper_key: str) -> str:
+    """The newest version when the pseudonym is of it, else empty: a rotation has to look at the row."""
+    is_newest = shopper.pseudonym == pseudonym_of(shopper.advertiser_id, shopper_key)
+    return key_version() if is_newest else ""
 
 
 @transaction.atomic
@@ -144,15 +174,31 @@ def _profile_forget(shopper: Shopper) -> None:
 
 
 @transaction.atomic
-def shopper_erase(*, advertiser: Advertiser, shopper_key: str) -> bool:
-    """Delete a shopper with everything known of them; False when there was nothing. Idempotent."""
-    shopper = shopper_find(advertiser_id=advertiser.pk, shopper_key=shopper_key.strip())
-    if shopper is None:
-        return False
-    segment_ids = set(SegmentMembership.objects.filter(shopper=shopper).values_list("segment", flat=True))
-    shopper.delete()
+def shoppers_forget(
+    *, advertiser_id: UUID, pseudonyms: Sequence[str], tombstone: str, before: datetime | None = None
+) -> dict[str, int]:
+    """Delete shoppers with everything profiles know of them; rows by what they held. Idempotent.
+
+    ``before`` spares a shopper whose row is newer: they were erased, and came back.
+    Their lines in the consent ledger stay, without them and with the tombstone's keyed hash as the proof.
+    What other apps hold of a shopper is theirs to forget: ``rights.erasure`` calls them all.
+    """
+    shoppers = list(
+        Shopper.objects.select_for_update()
+        .filter(advertiser_id=advertiser_id, pseudonym__in=pseudonyms)
+        .order_by("pk")
+    )
+    shoppers = [shopper for shopper in shoppers if before is None or shopper.created_at <= before]
+    memberships = SegmentMembership.objects.filter(shopper__in=shoppers)
+    segment_ids = set(memberships.values_list("segment", flat=True))
+    counts = {
+        "consents_reduced": ConsentRecord.objects.filter(shopper__in=shoppers).reduce(tombstone=tombstone)
+    }
+    _, deleted = Shopper.objects.filter(pk__in=[shopper.pk for shopper in shoppers]).delete()
+    for model, number in deleted.items():
+        counts[model.partition(".")[2].lower()] = number
     rebuilding.sizes_recount(segment_ids=segment_ids)
-    return True
+    return counts
 
 
 def behaviours_record(
@@ -202,15 +248,18 @@ def behaviours_record(
 
 def _shoppers_of(advertiser: Advertiser, items: Iterable[BehaviourInput]) -> dict[str, Shopper]:
     """The rows behind the keys of a batch."""
-    names = {key: pseudonym_of(advertiser.pk, key) for key in {item.shopper_key for item in items}}
-    wanted = list(names.values())
+    names = {key: pseudonyms_of(advertiser.pk, key) for key in {item.shopper_key for item in items}}
+    wanted = [name for of_key in names.values() for name in of_key]
     found: dict[str, Shopper] = {}
     for start in range(0, len(wanted), INSERT_BATCH):
         rows = Shopper.objects.filter(
             advertiser=advertiser, pseudonym__in=wanted[start : start + INSERT_BATCH]
         )
         found |= {shopper.pseudonym: shopper for shopper in rows}
-    return {key: found[name] for key, name in names.items() if name in found}
+    rows = {
+        key: next((found[name] for name in of_key if name in found), None) for key, of_key in names.items()
+    }
+    return {key: shopper for key, shopper in rows.items() if shopper is not None}
 
 
 def _refusals_locked(shopper_ids: set[UUID]) -> dict[UUID, str]:

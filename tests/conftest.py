@@ -32,6 +32,7 @@ def flush_past_the_ledger():
 @pytest.fixture(autouse=True)
 def media(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path / "media"
+    settings.RIGHTS_TOMBSTONE_LOG = str(tmp_path / "erasures.log")
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "creative-review-decide": {"verb": "approve", "decision": "approve"},
 }
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-OUR_APPS = ("accounts", "profiles", "generation", "campaigns", "analytics")
+OUR_APPS = ("accounts", "profiles", "generation", "campaigns", "analytics", "rights")
 
 
 @pytest.fixture

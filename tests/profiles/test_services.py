@@ -12,8 +12,16 @@ from django.utils import timezone
 
 from adplatform.lib.errors import DomainError, NotFound
 from profiles import services, tasks
-from profiles.models import Behaviour, ConsentRecord, InterestProfile, Segment, SegmentMembership, Shopper
-from profiles.pseudonyms import pseudonym_of
+from profiles.models import (
+    Behaviour,
+    ConsentRecord,
+    InterestProfile,
+    Segment,
+    SegmentMembership,
+    Shopper,
+    ShopperKey,
+)
+from profiles.pseudonyms import pseudonym_of, pseudonyms_of
 from profiles.selectors import audience_get, profile_get, rule_size
 from profiles.snapshots import Audience, BehaviourInput
 
@@ -204,8 +212,11 @@ def test_a_withdrawal_forgets_everything_but_the_ledger(shop):
 def test_erasure_leaves_nothing_and_may_be_repeated(shop):
     agree(shop, "ann")
     record(shop, did("1"))
-    assert services.shopper_erase(advertiser=shop, shopper_key="ann")
-    assert not services.shopper_erase(advertiser=shop, shopper_key="ann")
+    names = pseudonyms_of(shop.pk, "ann")
+    forgotten = services.shoppers_forget(advertiser_id=shop.pk, pseudonyms=names, tombstone="t")
+    assert (forgotten["behaviour"], forgotten["consents_reduced"]) == (1, 1)
+    again = services.shoppers_forget(advertiser_id=shop.pk, pseudonyms=names, tombstone="t")
+    assert not any(again.values())
     for model in (Shopper, Behaviour, InterestProfile):
         assert not model.objects.exists()
     assert ConsentRecord.objects.get().shopper is None
@@ -214,7 +225,7 @@ def test_erasure_leaves_nothing_and_may_be_repeated(shop):
 def test_the_shops_own_key_is_stored_nowhere(shop):
     agree(shop, "ann@example.com")
     record(shop, did("1", "ann@example.com"))
-    for model in (Shopper, Behaviour, ConsentRecord, InterestProfile):
+    for model in (Shopper, ShopperKey, Behaviour, ConsentRecord, InterestProfile):
         assert "ann@example.com" not in str(list(model.objects.values()))
 
 
@@ -238,7 +249,7 @@ def test_a_segment_is_filled_when_it_is_made_and_follows_the_shoppers(shop):
     segment = services.segment_create(advertiser=shop, name="Hikers", rule=HIKERS)
     assert (segment.size, segment.interests) == (2, ["outdoor_hiking"])
     hikers(shop, "cid")
-    services.shopper_erase(advertiser=shop, shopper_key="ann")
+    services.shoppers_forget(advertiser_id=shop.pk, pseudonyms=pseudonyms_of(shop.pk, "ann"), tombstone="t")
     segment.refresh_from_db()
     assert segment.size == SegmentMembership.objects.filter(segment=segment).count() == 2
 

@@ -1,0 +1,11 @@
+"""API routes of rights."""
+
+from django.urls import URLPattern, URLResolver, path
+
+from rights import api
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("shopper-exports", api.ShopperExportApi.as_view(), name="api-shopper-export"),
+    path("shopper-erasures", api.ShopperErasureApi.as_view(), name="api-shopper-erasure"),
+    path("shoppers/<str:shopper_key>", api.ShopperDetailApi.as_view(), name="api-shopper-detail"),
+]

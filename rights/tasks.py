@@ -1,0 +1,20 @@
+"""Celery wake-ups of rights; rows carry the truth, so a lost or doubled message harms nothing."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from rights import erasure, retention
+
+
+@shared_task(ignore_result=True)
+def erasures_settle() -> None:
+    """Every ten seconds: the second pass of new erasures."""
+    erasure.erasures_settle(now=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def retention_run() -> None:
+    """Once an hour: what has been kept long enough."""
+    retention.retention_run(now=timezone.now())
