@@ -118,7 +118,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",
-        # secure_delete: what is deleted is overwritten, or an erased name would stay in the file's free pages.
+        # secure_delete overwrites what is deleted: an erased name would stay in the file's free pages.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000; "
         "PRAGMA secure_delete=ON;",
     }

@@ -256,10 +256,8 @@ def _shoppers_of(advertiser: Advertiser, items: Iterable[BehaviourInput]) -> dic
             advertiser=advertiser, pseudonym__in=wanted[start : start + INSERT_BATCH]
         )
         found |= {shopper.pseudonym: shopper for shopper in rows}
-    rows = {
-        key: next((found[name] for name in of_key if name in found), None) for key, of_key in names.items()
-    }
-    return {key: shopper for key, shopper in rows.items() if shopper is not None}
+    of_keys = {key: [found[name] for name in of_key if name in found] for key, of_key in names.items()}
+    return {key: shoppers[0] for key, shoppers in of_keys.items() if shoppers}
 
 
 def _refusals_locked(shopper_ids: set[UUID]) -> dict[UUID, str]:

@@ -30,9 +30,9 @@ def erasures_replay(*, now: datetime) -> int:
     advertisers = {advertiser_id for advertiser_id, _ in wanted}
     found: dict[tuple[UUID, str], Tombstone] = {}
     for advertiser_id, pseudonym in _known(advertisers):
-        tombstone = wanted.get((advertiser_id, subject_of(advertiser_id, pseudonym)))
-        if tombstone is not None and _is_older(advertiser_id, pseudonym, tombstone.at):
-            found[advertiser_id, pseudonym] = tombstone
+        named = wanted.get((advertiser_id, subject_of(advertiser_id, pseudonym)))
+        if named is not None and _is_older(advertiser_id, pseudonym, named.at):
+            found[advertiser_id, pseudonym] = named
     for (advertiser_id, pseudonym), tombstone in found.items():
         pseudonyms_erase(
             advertiser_id=advertiser_id,
