@@ -38,6 +38,7 @@ class AdminPolicyMiddleware:
             response._csp_replace = {  # type: ignore[attr-defined]
                 "script-src": ["'self'", "'unsafe-eval'"],
                 "style-src-elem": ["'self'", "'unsafe-inline'"],
+                "style-src-attr": ["'unsafe-inline'"],
             }
         return response
 

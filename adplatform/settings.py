@@ -225,7 +225,7 @@ CONTENT_SECURITY_POLICY = {
             "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",
             "'sha256-MMpT0iDxyjALd9PdfepImGX3DBfJPXZ4IlDWdPAgtn0='",
         ],
-        "style-src-attr": ["'unsafe-inline'"],  # the widths of bars; an attribute can select nothing
+        "style-src-attr": ["'none'"],
         "img-src": ["'self'", "data:", "blob:"],
         "object-src": ["'none'"],
         "base-uri": ["'none'"],

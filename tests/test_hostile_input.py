@@ -242,6 +242,19 @@ def test_no_stored_text_becomes_a_formula_in_an_export() -> None:
     assert "-5" in lines
 
 
+def test_the_policy_of_every_page_allows_nothing_inline(rows, shop) -> None:
+    client = Client()
+    client.force_login(factories.make_member(shop, Membership.Role.ADMIN))
+    for route in PAGE_ROUTES:
+        response = client.get(route.url(rows))
+        if not response.get("Content-Type", "").startswith("text/html"):
+            continue
+        policy = response["Content-Security-Policy"]
+        assert "unsafe" not in policy, route.name
+        assert "style-src-attr 'none'" in policy, route.name
+        assert " style=" not in response.content.decode(), route.name
+
+
 def _staff(shop: Any) -> Any:
     user = factories.make_member(shop, Membership.Role.ADMIN)
     user.is_staff = user.is_superuser = True
@@ -269,7 +282,8 @@ def test_no_page_runs_a_stored_script_or_breaks_its_policy(
         name = settings.SESSION_COOKIE_NAME
         browser.add_cookie({"name": name, "value": client.cookies[name].value})
         complaints = []
-        plain = [url for url in pages(hostile_rows) if "?" not in url]
+        # Chromium shows a bare picture in a page of its own, whose inline style is not ours.
+        plain = [url for url in pages(hostile_rows) if "?" not in url and not url.endswith(".webp")]
         for url in [*plain, "/storefront/shop/", "/api/v1/docs", "/admin/"]:
             browser.get(live_server.url + url)
             # Any dialog would make this call fail with UnexpectedAlertPresentException.

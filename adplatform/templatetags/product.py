@@ -45,6 +45,12 @@ def percent(rate: float | None, digits: int = 2) -> str:
     return "–" if rate is None else f"{rate * 100:.{digits}f} %"
 
 
+@register.filter
+def share(rate: float | None) -> int:
+    """A fraction as whole percents, for a bar's class: ``w-{{ rate|share }}``."""
+    return round(100 * min(max(rate or 0.0, 0.0), 1.0))
+
+
 @register.simple_tag
 def status_badge(row: Any, field: str = "status") -> SafeString:
     """``{% status_badge job %}``: the row's status in its colour, in words."""

@@ -104,10 +104,11 @@ def interval_bar(row: dict[str, Any], scale: float) -> SafeString | str:
     left, right = place(low), place(high)
     tone = "good" if low > 0 else "bad" if high < 0 else "open"
     return format_html(
-        '<span class="interval-bar interval-{}" aria-hidden="true"><span class="interval-range" '
-        'style="left: {}%; width: {}%"></span><span class="interval-point" style="left: {}%"></span></span>',
+        '<svg class="interval-bar interval-{}" viewBox="0 0 100 14" preserveAspectRatio="none" '
+        'aria-hidden="true"><rect class="interval-range" x="{}" y="4" width="{}" height="6"/>'
+        '<rect class="interval-point" x="{}" y="1" width="2" height="12"/></svg>',
         tone,
         left,
         max(1.0, right - left),
-        place(lift),
+        place(lift) - 1,
     )
