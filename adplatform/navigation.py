@@ -72,11 +72,22 @@ NAVIGATION = (
         "Learn",
         (
             Entry("Performance", "performance"),
-            Entry("Experiments", "experiment-list", ("experiment-create", "experiment-detail")),
+            Entry(
+                "Experiments",
+                "experiment-list",
+                (
+                    "experiment-create",
+                    "experiment-detail",
+                    "past-test-list",
+                    "past-test-detail",
+                    "past-import-create",
+                    "past-import-detail",
+                ),
+            ),
             Entry("Learning", "learning-list", ("learning-detail", "what-if", "dividend", "fatigue")),
         ),
     ),
-    Group("Trust", (Entry("Privacy", "privacy"),)),
+    Group("Trust", (Entry("Privacy", "privacy"), Entry("Statistics", "statistics-selfcheck"))),
     Group(
         "Set up",
         (

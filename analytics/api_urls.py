@@ -2,11 +2,20 @@
 
 from django.urls import path
 
-from analytics import exchange_rates_api, experiments_api, learning_api, orders_api
+from analytics import exchange_rates_api, experiments_api, learning_api, orders_api, past_tests_api
 from analytics.api import PerformanceReportApi
 from analytics.events_api import events
 
 urlpatterns = [
+    path("past-tests", past_tests_api.PastTestListApi.as_view(), name="api-past-test-list"),
+    path("past-tests/imports", past_tests_api.PastImportListApi.as_view(), name="api-past-import-list"),
+    path(
+        "past-tests/imports/<uuid:past_import_id>",
+        past_tests_api.PastImportApi.as_view(),
+        name="api-past-import",
+    ),
+    path("past-tests/<uuid:past_test_id>", past_tests_api.PastTestApi.as_view(), name="api-past-test"),
+    path("statistics/selfcheck", past_tests_api.SelfCheckApi.as_view(), name="api-statistics-selfcheck"),
     path(
         "campaigns/<uuid:campaign_id>/learning",
         learning_api.LearningApi.as_view(),

@@ -12,6 +12,7 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.idempotency import idempotent
 from adplatform.lib.errors import DomainError, NotFound
 from analytics.experiments_api import TenantApi
 from analytics.learning_selectors import ContextShares, contexts_get
@@ -130,6 +131,7 @@ class StoredReportApi(TenantApi):
         responses={202: None},
         tags=["learning"],
     )
+    @idempotent
     def post(self, request: Request, campaign_id: UUID, kind: str) -> Response:
         campaign_get(advertiser_id=self.advertiser.pk, campaign_id=campaign_id)
         self._check(kind)

@@ -306,6 +306,7 @@ class PastTestImport(TenantModel):
 
     class Status(models.TextChoices):
         MAPPING = "mapping", "Columns to be named"
+        WAITING = "waiting", "Being read"
         DONE = "done", "Read"
 
     class Shape(models.TextChoices):

@@ -62,6 +62,17 @@ def stored_report_refresh(report_id: str) -> None:
 @shared_task(ignore_result=True)
 def stored_reports_refresh() -> None:
     """Every minute: what somebody still waits for."""
-    from analytics import stored_reports
+    from analytics import past_test_services, stored_reports
 
     stored_reports.stored_reports_refresh()
+    past_test_services.past_imports_read()
+
+
+@shared_task(ignore_result=True)
+def past_import_read(past_import_id: str) -> None:
+    """A file of old tests whose columns were named. A lost message is caught up by the minute's sweep."""
+    from uuid import UUID
+
+    from analytics import past_test_services
+
+    past_test_services.past_import_read(past_import_id=UUID(past_import_id))

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from analytics import beacons, exchange_rate_views, experiment_views, funnel_views, learning_views, views
+from analytics import (
+    beacons,
+    exchange_rate_views,
+    experiment_views,
+    funnel_views,
+    learning_views,
+    past_test_views,
+    selfcheck_views,
+    views,
+)
 
 urlpatterns = [
     path("", views.overview, name="overview"),
@@ -50,6 +59,25 @@ urlpatterns = [
         experiment_views.experiment_waiting,
         name="experiment-waiting",
     ),
+    path("experiments/past/", past_test_views.past_test_list_view, name="past-test-list"),
+    path("experiments/past/import/", past_test_views.past_import_create, name="past-import-create"),
+    path(
+        "experiments/past/import/<uuid:past_import_id>/",
+        past_test_views.past_import_detail,
+        name="past-import-detail",
+    ),
+    path(
+        "experiments/past/import/<uuid:past_import_id>/run/",
+        past_test_views.past_import_run,
+        name="past-import-run",
+    ),
+    path(
+        "experiments/past/import/<uuid:past_import_id>/delete/",
+        past_test_views.past_import_delete,
+        name="past-import-delete",
+    ),
+    path("experiments/past/<uuid:past_test_id>/", past_test_views.past_test_detail, name="past-test-detail"),
+    path("statistics/", selfcheck_views.selfcheck, name="statistics-selfcheck"),
     path("learning/", learning_views.learning_list, name="learning-list"),
     path("learning/<uuid:campaign_id>/", learning_views.learning_detail, name="learning-detail"),
     path("learning/<uuid:campaign_id>/settings/", learning_views.learning_settings, name="learning-settings"),

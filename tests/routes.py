@@ -16,7 +16,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from accounts.models import ApiKey, Membership, WebhookDelivery, WebhookEndpoint
-from analytics.models import ExchangeRate
+from analytics.models import ExchangeRate, PastTest, PastTestImport
 from campaigns.catalog_services import catalog_preview
 from campaigns.models import Experiment, ExperimentArm, Variant
 from generation.drafts import draft_request
@@ -109,6 +109,13 @@ def rows_make(shop: Any, person: Any, mark: str) -> dict[str, Any]:
         ExperimentArm.objects.create(
             advertiser=shop, experiment=experiment, position=position, key=rule, rule=rule, weight=1
         )
+    past_import = PastTestImport.objects.create(
+        advertiser=shop, source_name=f"{mark}.csv", text="arm,n,x\na,1,1\n", columns=["arm", "n", "x"]
+    )
+    past_test = PastTest.objects.create(
+        advertiser=shop, test_import=past_import, name=f"{mark} test", metric="conversion_rate",
+        verdict="no_data", sums={}, content={"health": [], "metrics": [], "verdict": {"code": "no_data"}},
+    )  # fmt: skip
     feed = f"id\ttitle\tlink\tprice\nA1\t{mark} mug\thttps://shop.example/a1\t9.90 EUR\n"
     record = catalog_preview(advertiser=shop, source_name=f"{mark}.tsv", content=feed.encode())
     factories.make_brand_kit(shop, name=mark)
@@ -139,6 +146,8 @@ def rows_make(shop: Any, person: Any, mark: str) -> dict[str, Any]:
         "campaign_id": campaign.pk,
         "variant_id": variant.pk,
         "experiment_id": experiment.pk,
+        "past_import_id": past_import.pk,
+        "past_test_id": past_test.pk,
         "import_id": record.pk,
         "key_id": ApiKey.objects.filter(advertiser=shop).latest("created_at").pk,
         "rate_id": rate.pk,
@@ -157,8 +166,8 @@ def random_ids() -> dict[str, Any]:
         name: uuid.uuid4()
         for name in (
             "product_id", "segment_id", "placement_id", "job_id", "batch_id", "creative_id", "campaign_id",
-            "variant_id", "experiment_id", "import_id", "key_id", "membership_id",
-            "rate_id", "draft_id", "endpoint_id", "delivery_id",
+            "variant_id", "experiment_id", "import_id", "past_import_id", "past_test_id", "key_id",
+            "membership_id", "rate_id", "draft_id", "endpoint_id", "delivery_id",
         )
     }  # fmt: skip
 

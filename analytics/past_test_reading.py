@@ -1,0 +1,379 @@
+"""Old experiments out of a CSV: columns named by a person, rows to per-arm sums; pure.
+
+Two shapes. *Sums*: a row an arm of a test, with its shoppers and how many succeeded (or a sum and a sum of
+squares). *Events*: a row an event (test, shopper, arm, kind, value), summed shopper by shopper here, so that
+a shopper's clicks may depend on each other. A bad row is reported with its line and left out; it never takes
+others with it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from analytics.stats.statistics import Sums
+
+MAX_BYTES = 20_000_000
+MAX_ROWS = 500_000
+MAX_TESTS = 2_000
+MAX_ARMS = 50
+MAX_PROBLEMS = 1_000
+MAX_COUNT = 10**12
+SUMS_FIELDS = ("test", "arm", "shoppers", "successes", "sum", "sum_of_squares", "weight", "start", "end")
+EVENT_FIELDS = ("test", "shopper", "arm", "kind", "value", "occurred_at")
+NEEDED = {"sums": ("arm", "shoppers"), "events": ("shopper", "arm", "kind")}
+FIELDS = {"sums": SUMS_FIELDS, "events": EVENT_FIELDS}
+# What columns are usually called, so that most files need no mapping by hand.
+USUAL = {
+    "test": (
+        "test",
+        "experiment",
+        "test_id",
+        "experiment_id",
+        "test_name",
+        "name",
+        "clickability_test_id",
+        "测试",
+        "实验",
+    ),
+    "arm": ("arm", "variant", "variation", "group", "package", "headline", "creative", "版本", "分组"),
+    "shoppers": (
+        "shoppers",
+        "users",
+        "n",
+        "visitors",
+        "impressions",
+        "sample",
+        "trials",
+        "exposures",
+        "用户数",
+    ),
+    "successes": ("successes", "clicks", "conversions", "converted", "x", "点击", "转化"),
+    "sum": ("sum", "total", "revenue", "value_sum", "收入"),
+    "sum_of_squares": ("sum_of_squares", "sum_squares", "sumsq", "sum_sq"),
+    "weight": ("weight", "planned_share", "share", "allocation"),
+    "start": ("start", "started", "started_at", "start_date", "created_at", "date", "开始"),
+    "end": ("end", "ended", "ended_at", "end_date", "结束"),
+    "shopper": ("shopper", "user", "user_id", "visitor", "visitor_id", "用户"),
+    "kind": ("kind", "event", "event_type", "type", "事件"),
+    "value": ("value", "amount", "revenue", "value_cents", "金额"),
+    "occurred_at": ("occurred_at", "timestamp", "time", "at", "date", "时间"),
+}
+SHOWN = frozenset({"impression", "exposure", "exposed", "view", "shown", "assignment"})
+WON = frozenset({"click", "conversion", "converted", "order", "purchase", "success", "signup"})
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a row, or a whole test, was left out."""
+
+    line: int
+    test: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class ArmSums:
+    """One arm as it was read."""
+
+    name: str
+    sums: Sums
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class ReadTest:
+    """One old test; the first arm is the control."""
+
+    name: str
+    arms: Sequence[ArmSums]
+    metric: str
+    has_weights: bool = False
+    started_on: date | None = None
+    ended_on: date | None = None
+
+
+@dataclass
+class Reading:
+    """All that came out of a file."""
+
+    tests: list[ReadTest] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    problem_count: int = 0
+
+    def refuse(self, line: int, test: str, code: str, message: str) -> None:
+        """Keep the first thousand, count them all."""
+        self.problem_count += 1
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(Problem(line, test[:200], code, message))
+
+
+class UnreadableFile(ValueError):
+    """The file as a whole cannot be read; its text is a sentence for people."""
+
+
+def text_decode(content: bytes) -> str:
+    """UTF-8 or GB 18030, as Chinese spreadsheets save it. Raises UnreadableFile."""
+    if len(content) > MAX_BYTES:
+        raise UnreadableFile(f"The file is larger than {MAX_BYTES // 1_000_000} MB.")
+    if b"\x00" in content:
+        raise UnreadableFile("This is no text file; save the table as CSV.")
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise UnreadableFile("The file is neither UTF-8 nor GB 18030.")
+
+
+def columns_read(text: str) -> list[str]:
+    """The head's names. Raises UnreadableFile."""
+    try:
+        columns = [column.strip() for column in next(_rows(text), [])]
+    except csv.Error as error:
+        raise UnreadableFile(f"The table cannot be read: {error}.") from None
+    if len([column for column in columns if column]) < 2:
+        raise UnreadableFile("The first line has to name the columns, two at the least.")
+    if len(set(columns)) != len(columns):
+        raise UnreadableFile("Two columns have the same name.")
+    return columns
+
+
+def mapping_guess(columns: Sequence[str], shape: str) -> dict[str, str]:
+    """Field -> column, by the usual names; what is not found is left out."""
+    by_name = {column.lower().replace(" ", "_"): column for column in columns}
+    found: dict[str, str] = {}
+    for name in FIELDS[shape]:
+        column = next((by_name[usual] for usual in USUAL[name] if usual in by_name), None)
+        if column is not None and column not in found.values():
+            found[name] = column
+    return found
+
+
+def mapping_problems(mapping: Mapping[str, str], columns: Sequence[str], shape: str) -> dict[str, list[str]]:
+    """What is wrong with a mapping, a sentence a field."""
+    found = {name: ["Name the column."] for name in NEEDED[shape] if not mapping.get(name)}
+    for name, column in mapping.items():
+        if name not in FIELDS[shape] or (column and column not in columns):
+            found[name] = ["There is no such column."]
+    if shape == "sums" and not mapping.get("successes") and not mapping.get("sum"):
+        found["successes"] = ["Name the column of successes, or those of sum and sum of squares."]
+    if (
+        shape == "sums"
+        and mapping.get("sum")
+        and not mapping.get("sum_of_squares")
+        and not mapping.get("successes")
+    ):
+        found["sum_of_squares"] = ["A sum says nothing of its noise: the sum of squares is needed too."]
+    return found
+
+
+def read_tests(text: str, mapping: Mapping[str, str], shape: str) -> Reading:
+    """Every test of the file, in its order, and every row that had to be left out."""
+    reading = Reading()
+    rows = _named_rows(text, mapping, reading)
+    arms = _sums_read(rows, reading) if shape == "sums" else _events_read(rows, mapping, reading)
+    for name, found in arms.items():
+        if len(reading.tests) >= MAX_TESTS:
+            reading.refuse(
+                found.line, name, "too_many_tests", f"Only the first {MAX_TESTS:,} tests are read."
+            )
+            break
+        if len(found.arms) > MAX_ARMS:
+            reading.refuse(
+                found.line, name, "too_many_arms", f"More than {MAX_ARMS} arms cannot be compared."
+            )
+        elif found.arms:
+            reading.tests.append(found.done(name))
+    return reading
+
+
+# --- rows
+def _rows(text: str) -> Iterator[list[str]]:
+    sample = text[:4096].partition("\n")[0]
+    delimiter = max(",;\t|", key=sample.count)
+    yield from csv.reader(io.StringIO(text), delimiter=delimiter)
+
+
+def _named_rows(
+    text: str, mapping: Mapping[str, str], reading: Reading
+) -> Iterator[tuple[int, dict[str, str]]]:
+    rows = _rows(text)
+    try:
+        columns = [column.strip() for column in next(rows, [])]
+        places = {name: columns.index(column) for name, column in mapping.items() if column in columns}
+        for line, row in enumerate(rows, start=2):
+            if line > MAX_ROWS + 1:
+                reading.refuse(line, "", "too_many_rows", f"Only the first {MAX_ROWS:,} rows are read.")
+                return
+            if any(cell.strip() for cell in row):
+                yield line, {n: row[p].strip() if p < len(row) else "" for n, p in places.items()}
+    except csv.Error as error:
+        reading.refuse(0, "", "bad_table", f"The table cannot be read any further: {error}.")
+
+
+@dataclass
+class _Found:
+    """A test while its rows are read."""
+
+    line: int
+    metric: str = "conversion_rate"
+    arms: dict[str, ArmSums] = field(default_factory=dict)
+    dates: list[date] = field(default_factory=list)
+    has_weights: bool = False
+
+    def done(self, name: str) -> ReadTest:
+        return ReadTest(
+            name=name,
+            arms=list(self.arms.values()),
+            metric=self.metric,
+            has_weights=self.has_weights,
+            started_on=min(self.dates, default=None),
+            ended_on=max(self.dates, default=None),
+        )
+
+
+# --- sums
+def _sums_read(rows: Iterator[tuple[int, dict[str, str]]], reading: Reading) -> dict[str, _Found]:
+    tests: dict[str, _Found] = {}
+    for line, row in rows:
+        name = (row.get("test") or "Test")[:200]
+        arm = row.get("arm", "")[:80]
+        try:
+            sums, metric = _arm_sums(row)
+            weight = _number(row, "weight") if row.get("weight") else 1.0
+            if not 0 < weight <= 1e6:
+                raise _BadRow("bad_weight", "A weight is a positive number.")
+            if not arm:
+                raise _BadRow("no_arm", "The row names no arm.")
+            dates = [found for key in ("start", "end") if (found := _date(row.get(key, "")))]
+        except _BadRow as error:
+            reading.refuse(line, name, error.code, str(error))
+            continue
+        test = tests.setdefault(name, _Found(line))
+        if arm in test.arms:
+            reading.refuse(line, name, "arm_twice", f"The arm “{arm}” stands in an earlier row already.")
+            continue
+        test.arms[arm] = ArmSums(arm, sums, weight)
+        test.metric = metric
+        test.dates += dates
+        test.has_weights |= bool(row.get("weight"))
+    return tests
+
+
+class _BadRow(ValueError):
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def _arm_sums(row: Mapping[str, str]) -> tuple[Sums, str]:
+    shoppers = _count(row, "shoppers")
+    if row.get("sum") and row.get("sum_of_squares"):
+        total, squares = _number(row, "sum"), _number(row, "sum_of_squares")
+        if shoppers and squares * shoppers < total * total * (1 - 1e-9):
+            raise _BadRow("bad_squares", "The sum of squares is smaller than the sum allows.")
+        if shoppers == 0 and (total or squares):
+            raise _BadRow("bad_sum", "An arm without a shopper has a sum.")
+        return Sums(n=shoppers, y=total, x=shoppers, yy=squares, xx=shoppers, xy=total), "value_per_shopper"
+    successes = _count(row, "successes")
+    if successes > shoppers:
+        raise _BadRow("more_than_all", f"{successes:,} successes of {shoppers:,} shoppers.")
+    return Sums.of_counts(successes, shoppers), "conversion_rate"
+
+
+def _number(row: Mapping[str, str], name: str) -> float:
+    text = row.get(name, "").replace(" ", "").replace("\u202f", "").replace("\xa0", "")
+    text = (
+        text.replace(",", "")
+        if "." in text or text.count(",") > 1 or _is_grouped(text)
+        else text.replace(",", ".")
+    )
+    try:
+        found = float(text)
+    except ValueError:
+        raise _BadRow("bad_number", f"“{row.get(name, '')[:40]}” is no number ({name}).") from None
+    if not math.isfinite(found) or abs(found) > 1e15:
+        raise _BadRow(
+            "bad_number", f"“{row.get(name, '')[:40]}” is no number that can be counted with ({name})."
+        )
+    return found
+
+
+def _is_grouped(text: str) -> bool:
+    head, _, tail = text.rpartition(",")
+    return bool(head) and len(tail) == 3 and tail.isdigit()
+
+
+def _count(row: Mapping[str, str], name: str) -> int:
+    found = _number(row, name)
+    if found < 0:
+        raise _BadRow("negative", f"A number of {name} is not negative.")
+    if found != int(found) or found > MAX_COUNT:
+        raise _BadRow("bad_count", f"A number of {name} is a whole one.")
+    return int(found)
+
+
+def _date(text: str) -> date | None:
+    if not text:
+        return None
+    for form in ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%Y年%m月%d日"):
+        try:
+            return datetime.strptime(text[:11].strip(), form).date()
+        except ValueError:
+            continue
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00")).date()
+    except ValueError:
+        raise _BadRow("bad_date", f"“{text[:40]}” is no date; write 2026-11-25.") from None
+
+
+# --- events
+def _events_read(
+    rows: Iterator[tuple[int, dict[str, str]]], mapping: Mapping[str, str], reading: Reading
+) -> dict[str, _Found]:
+    """Per test and shopper: whether they succeeded, or the sum of their values where values are named."""
+    tests: dict[str, _Found] = {}
+    people: dict[str, dict[str, list[float | str]]] = defaultdict(dict)
+    has_values = bool(mapping.get("value"))
+    for line, row in rows:
+        name = (row.get("test") or "Test")[:200]
+        try:
+            shopper, arm, kind = row.get("shopper", ""), row.get("arm", "")[:80], row.get("kind", "").lower()
+            if not shopper or not arm:
+                raise _BadRow("no_arm", "The row names no shopper or no arm.")
+            if kind not in SHOWN and kind not in WON:
+                raise _BadRow("bad_kind", f"“{kind[:40]}” is neither an exposure nor a success.")
+            at = _date(row.get("occurred_at", ""))
+            value = (_number(row, "value") if row.get("value") else 0.0) if kind in WON else 0.0
+        except _BadRow as error:
+            reading.refuse(line, name, error.code, str(error))
+            continue
+        test = tests.setdefault(name, _Found(line, "value_per_shopper" if has_values else "conversion_rate"))
+        person = people[name].setdefault(shopper, [arm, 0.0, 0.0])
+        if person[0] != arm:
+            person[0] = ""  # seen in two arms: left out, as in our own experiments
+        if kind in WON:
+            person[1] = 1.0
+            person[2] = float(person[2]) + value
+        if at is not None:
+            test.dates += [at] if not test.dates or not min(test.dates) <= at <= max(test.dates) else []
+        test.arms.setdefault(arm, ArmSums(arm, Sums()))
+    for name, test in tests.items():
+        values: dict[str, list[float]] = {arm: [] for arm in test.arms}
+        mixed = 0
+        for arm, won, value in people[name].values():
+            if arm:
+                values[str(arm)].append(float(value) if has_values else float(won))
+            else:
+                mixed += 1
+        if mixed:
+            reading.refuse(0, name, "two_arms", f"{mixed:,} shoppers were seen in two arms and are left out.")
+        test.arms = {arm: ArmSums(arm, Sums.of_values(found)) for arm, found in values.items()}
+    return tests

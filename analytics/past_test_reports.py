@@ -1,0 +1,80 @@
+"""Old tests judged by the code that judges our own: figures, health, verdict."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from analytics import experiment_health as health
+from analytics.experiment_figures import (
+    ArmDesign,
+    Design,
+    StoredSums,
+    metrics_make,
+    treatments_make,
+)
+from analytics.past_test_reading import ReadTest
+from analytics.stats.adjustment import PairedSums
+from analytics.stats.statistics import Sums
+from analytics.verdict import MIN_DAYS, Facts, judge
+
+
+def past_test_stored(test: ReadTest) -> StoredSums:
+    """The sums as a report takes them; nothing is known of the time before."""
+    return StoredSums({test.metric: [PairedSums(arm.sums, Sums()) for arm in test.arms]})
+
+
+def past_test_compute(test: ReadTest, *, today: date) -> dict[str, Any]:
+    """A report's content; of hopeless sums what cannot be told is null, and the verdict says why."""
+    design = Design(
+        [ArmDesign(arm.name, arm.name, arm.weight) for arm in test.arms], test.metric, is_complete=True
+    )
+    counts = [arm.sums.n for arm in test.arms]
+    metrics = metrics_make(design, past_test_stored(test))
+    checks = _checks(test, counts, today)
+    failed = tuple(f"{c.label}: {c.sentence}" for c in checks if c.level == health.FAIL)
+    # Without dates a full week is taken for granted: the file does not say otherwise.
+    days = (test.ended_on - test.started_on).days + 1 if test.started_on and test.ended_on else MIN_DAYS
+    verdict = judge(
+        Facts(
+            failed_checks=failed,
+            shoppers=sum(counts),
+            planned_shoppers=sum(counts),
+            is_enough=next(c.level == health.OK for c in checks if c.key == "enough"),
+            days_run=float(days) if test.ended_on != test.started_on else float(MIN_DAYS),
+            days_left=None,
+            treatments=treatments_make(design, metrics),
+        )
+    )
+    return {
+        "health": [check.as_dict() for check in checks],
+        "metrics": metrics,
+        "verdict": {
+            "code": verdict.code.value,
+            "title": verdict.title,
+            "reasons": list(verdict.reasons),
+            "arm": verdict.arm,
+        },
+    }
+
+
+def _checks(test: ReadTest, counts: list[int], today: date) -> list[health.Check]:
+    checks = [health.enough(counts, [arm.sums.y for arm in test.arms])]
+    if len(test.arms) < 2:
+        checks.append(
+            health.Check("arms", "Two arms", health.FAIL, "There is one arm only: nothing to compare with.")
+        )
+    elif test.has_weights:
+        checks.append(health.split(counts, [arm.weight for arm in test.arms]))
+    else:
+        found = health.split(counts, [1.0] * len(counts))
+        advice = "The file names no planned weights, so equal ones are assumed."
+        level = health.WARN if found.level == health.FAIL else found.level
+        checks.append(health.Check(found.key, found.label, level, found.sentence, advice))
+    if any(day and day > today for day in (test.started_on, test.ended_on)):
+        checks.append(
+            health.Check(
+                "dates", "Dates", health.FAIL, "It starts or ends in the future.", "Correct the dates."
+            )
+        )
+    return checks
