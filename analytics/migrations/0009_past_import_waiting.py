@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analytics', '0007_stored_reports'),
+        ('analytics', '0008_creative_reach'),
     ]
 
     operations = [
