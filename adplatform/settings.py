@@ -344,6 +344,12 @@ GENERATION_STEPS = env.int("GENERATION_STEPS", default=0)  # 0: the model's own 
 GENERATION_GUIDANCE = env.float("GENERATION_GUIDANCE", default=-1.0)  # below 0: the model's own default
 # Waiting jobs of one model that a worker draws in one pass: for GPUs; a CPU gains nothing.
 GENERATION_BATCH = env.int("GENERATION_BATCH", default=1)
+# What finished creatives are; in each the quality is found that keeps the size's weight.
+GENERATION_FORMAT = env.str("GENERATION_FORMAT", default="webp")
+if GENERATION_FORMAT not in ("webp", "jpg", "png", "avif"):
+    raise ImproperlyConfigured(
+        f"GENERATION_FORMAT is {GENERATION_FORMAT!r}; it must be webp, jpg, png or avif."
+    )
 # Pictures drawn of one brief, of which the one that matches it best is kept.
 GENERATION_CANDIDATES = env.int("GENERATION_CANDIDATES", default=1)
 # A transformers CLIP folder that judges the match; empty: the built-in encoder.

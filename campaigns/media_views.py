@@ -17,7 +17,7 @@ from generation.models import Creative
 
 log = structlog.get_logger(__name__)
 
-CONTENT_TYPES = {"webp": "image/webp", "jpg": "image/jpeg", "png": "image/png"}
+CONTENT_TYPES = {"webp": "image/webp", "jpg": "image/jpeg", "png": "image/png", "avif": "image/avif"}
 DIGEST_CHARS = 16
 
 

@@ -23,7 +23,7 @@ class DigestConverter:
 class PictureExtensionConverter(DigestConverter):
     """The formats a creative or a photo may have."""
 
-    regex = "webp|jpg|png"
+    regex = "webp|jpg|png|avif"
 
 
 register_converter(DigestConverter, "sha16")

@@ -99,8 +99,9 @@ def _composed(
         Brief.from_dict(job.brief).with_copy(headline=headline, call_to_action=call_to_action),
         sizes=tuple((creative.width, creative.height) for creative in creatives),
     )
+    extension = creatives[0].file.rpartition(".")[2]  # as it was first made, whatever is made today
     try:
-        made = creatives_compose(brief=brief, picture=picture_open(job))
+        made = creatives_compose(brief=brief, picture=picture_open(job), extension=extension)
     except RenderError as error:
         raise DomainError(error.code, str(error)) from error
     return {(composed.width, composed.height): creative_store(composed, brief) for composed in made}

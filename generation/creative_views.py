@@ -122,6 +122,15 @@ def warnings_of(creatives: list[Creative]) -> list[tuple[str, str, str]]:
     return [(code, INSPECTION_WORDS.get(code, code), ", ".join(sizes)) for code, sizes in found.items()]
 
 
+def discarded_of(job: RenderJob) -> list[tuple[int, str, float | None]]:
+    """(seed, what was wrong with it, match score) of each picture that was drawn and not kept."""
+    words = INSPECTION_WORDS | {"blank_picture": "The model drew nothing"}
+    return [
+        (one["seed"], "; ".join(words.get(code, code) for code in one["codes"]), one.get("match_score"))
+        for one in job.render_details.get("discarded", [])
+    ]
+
+
 @require_POST
 @member_required(roles=REVIEWING_ROLES)
 def creative_move(request: MemberRequest, creative_id: UUID, verb: str) -> HttpResponse:

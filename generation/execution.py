@@ -232,7 +232,7 @@ def _make(job: RenderJob, watch: Watch, drawn: Drawn | None) -> tuple[queue.Pict
             job=job,
             width=composed.width,
             height=composed.height,
-            **creative_store(composed, brief),
+            **creative_store(composed, settled.brief),
         )
         for composed in settled.composed
     ]

@@ -16,14 +16,14 @@ from accounts.permissions import WRITING_ROLES, MemberRequest, member_required
 from adplatform.lib.errors import DomainError
 from generation import services
 from generation.creative_selectors import creative_get
-from generation.creative_views import found, parts_of, warnings_of
+from generation.creative_views import discarded_of, found, parts_of, warnings_of
 from generation.inspection_words import facts_of
 from generation.models import Creative, RenderJob
 from generation.provenance import label_text
 from generation.review_selectors import review_records, trail_lines
 
 # Shown by name in a row of their own; everything else a renderer tells stands below.
-_NAMED_DETAILS = frozenset({"files", "seed", "steps", "scheduler", "pipeline"})
+_NAMED_DETAILS = frozenset({"files", "seed", "steps", "scheduler", "pipeline", "discarded", "kept_copy"})
 
 
 @require_GET
@@ -44,6 +44,7 @@ def passport(request: MemberRequest, creative_id: UUID) -> HttpResponse:
             "brief": job.brief,
             "parts": parts_of(job),
             "details": details,
+            "discarded": discarded_of(job),
             "more_details": {k: v for k, v in details.items() if k not in _NAMED_DETAILS},
             "folder": Path(str(settings.GENERATION_MODELS.get(job.model, ""))).name,
             "facts": facts_of(creative.inspection),

@@ -16,11 +16,12 @@ from PIL import Image, ImageChops
 from adplatform.lib.files import content_read
 from generation.briefs import Brief
 from generation.drawing import Drawn
+from generation.kept_copy import kept_from
 from generation.models import Creative, RenderJob
 from generation.renderers.base import OnStep
 
 # Told by other words (weights), following from the picture, or of no effect on it.
-_INCIDENTAL = frozenset({"files", "device", "speed", "match", "first_seed", "gist", "discarded"})
+_INCIDENTAL = frozenset({"files", "device", "speed", "match", "first_seed", "gist", "discarded", "kept_copy"})
 
 
 def render_compare(original: RenderJob, drawn: Drawn, sha256: str, on_step: OnStep) -> dict[str, Any]:
@@ -64,16 +65,17 @@ def _creatives_compare(original: RenderJob, picture: Image.Image, on_step: OnSte
     from generation.composition import creatives_compose
 
     brief = Brief.from_dict(original.brief)
-    by_words: defaultdict[tuple[str, str], list[Creative]] = defaultdict(list)
+    kept = kept_from(original.render_details)
+    by_words: defaultdict[tuple[str, str, str], list[Creative]] = defaultdict(list)
     creatives = list(original.creatives.order_by("width", "height"))
     for creative in creatives:
         edited = (creative.headline, creative.call_to_action) if creative.version > 1 else ("", "")
-        by_words[edited].append(creative)
+        by_words[*edited, creative.file.rpartition(".")[2]].append(creative)
     rows = []
-    for (headline, action), same in by_words.items():
-        worded = brief.with_copy(headline=headline, call_to_action=action) if headline else brief
+    for (headline, action, extension), same in by_words.items():
+        worded = brief.with_copy(headline=headline, call_to_action=action) if headline else kept.on(brief)
         sizes = tuple((creative.width, creative.height) for creative in same)
-        made = creatives_compose(brief=replace(worded, sizes=sizes), picture=picture)
+        made = creatives_compose(brief=replace(worded, sizes=sizes), picture=picture, extension=extension)
         for creative, composed in zip(same, made, strict=True):
             after = Image.open(io.BytesIO(composed.content))
             is_equal = composed.pixels_sha256 == creative.pixels_sha256

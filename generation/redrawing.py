@@ -19,6 +19,7 @@ from generation.briefs import Brief
 from generation.composition import ComposedCreative, creatives_compose
 from generation.composition.inspection import Code
 from generation.drawing import Drawn, picture_draw
+from generation.kept_copy import kept_copy
 from generation.models import RenderJob
 from generation.perceptual_hash import NEAR_BITS, difference_hash, nearest_bits
 from generation.prompts import seed_of
@@ -57,8 +58,10 @@ class Settled:
 
     drawn: Drawn
     composed: list[ComposedCreative]
+    brief: Brief  # in the words that are on them
     # For the job's render_details: "first_seed" that this picture's candidates count from, "gist" ("300x250:"
-    # and a difference hash), "discarded" [{"seed", "codes", "match_score"}] in the order drawn.
+    # and a difference hash), "kept_copy" (words of an earlier edit), "discarded" [{"seed", "codes",
+    # "match_score"}] in the order drawn.
     details: dict[str, Any]
 
 
@@ -90,7 +93,8 @@ def picture_settle(job: RenderJob, progress: Progress, drawn: Drawn | None = Non
 
     ``drawn`` is the first one where a batch has drawn it already.
     """
-    brief = Brief.from_dict(job.brief)
+    kept = kept_copy(job)
+    brief = kept.on(Brief.from_dict(job.brief))
     seed = job.seed
     tries: list[_Try] = []
     started = time.monotonic()
@@ -122,7 +126,8 @@ def picture_settle(job: RenderJob, progress: Progress, drawn: Drawn | None = Non
     return Settled(
         drawn=best.drawn,
         composed=[_coded(creative, best.codes) for creative in best.composed],
-        details={"first_seed": best.seed, "gist": best.gist, "discarded": discarded},
+        brief=brief,
+        details={"first_seed": best.seed, "gist": best.gist, "discarded": discarded, **kept.details()},
     )
 
 
@@ -143,7 +148,12 @@ def _try(job: RenderJob, brief: Brief, progress: Progress, drawn: Drawn | None) 
                 raise
             return _Try(job.seed, None, [error.code])
     progress.enter("composing")
-    composed = creatives_compose(brief=brief, picture=drawn.image, on_size=progress.on_step)
+    composed = creatives_compose(
+        brief=brief,
+        picture=drawn.image,
+        extension=settings.GENERATION_FORMAT,
+        on_size=progress.on_step,
+    )
     codes: list[str] = []
     if drawn.is_low_match:
         codes.append(Code.LOW_MATCH)

@@ -17,7 +17,7 @@ from adplatform.lib.errors import DomainError, NotFound
 from generation import copy_edits, review
 from generation import review_selectors as selectors
 from generation.creative_selectors import creative_list
-from generation.creative_views import back, found, parts_of, warnings_of
+from generation.creative_views import back, discarded_of, found, parts_of, warnings_of
 from generation.job_selectors import render_job_get
 from generation.models import Creative, RenderJob
 
@@ -60,6 +60,7 @@ def creative_review(request: MemberRequest, job_id: UUID | None = None) -> HttpR
             "headline_length": copy_edits.HEADLINE_LENGTH,
             "call_to_action_length": copy_edits.CALL_TO_ACTION_LENGTH,
             "warnings": warnings_of(creatives),
+            "discarded": discarded_of(job),
             "contrast": min(c.inspection.get("contrast", 0) for c in creatives),
             "trail": selectors.trail_lines(
                 selectors.review_records(advertiser_id=advertiser_id, job_id=job.pk)

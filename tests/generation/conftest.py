@@ -8,6 +8,7 @@ import pytest
 
 from generation import renderers
 from tests import factories
+from tests.generation.motif_renderer import MotifRenderer
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -88,6 +89,16 @@ def tiny_model(settings, tiny_sd, monkeypatch) -> str:
     settings.GENERATION_STEPS = 4
     monkeypatch.setattr(renderers, "_loaded", {})
     return "tiny"
+
+
+@pytest.fixture
+def motif_model(settings, monkeypatch) -> str:
+    """The name of a model that draws a motif at once."""
+    settings.GENERATION_MODELS = {"motif": "/nowhere"}
+    drawer = MotifRenderer()
+    monkeypatch.setattr("generation.redrawing.renderer_get", lambda name: drawer)
+    monkeypatch.setattr("generation.execution.renderer_get", lambda name: drawer)
+    return "motif"
 
 
 @pytest.fixture

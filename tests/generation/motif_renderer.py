@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from PIL import Image, ImageDraw
 
+from generation import execution, queue
+from generation.models import RenderJob
 from generation.renderers.base import RenderResult
+
+
+def job_through(job: RenderJob) -> RenderJob:
+    """The only waiting job, claimed and run to its end by a worker."""
+    claimed = queue.job_claim(worker="w", now=queue.clock(), model="")
+    assert claimed is not None
+    assert claimed[0].pk == job.pk
+    assert execution.job_run(*claimed, execution.Watch(claimed[1])) == "succeeded"
+    job.refresh_from_db()
+    return job
 
 
 class MotifRenderer:
