@@ -21,6 +21,52 @@ from generation.composition.typography import clean, is_cjk
 HEADLINE_BUDGET = {"en": 34, "zh": 14}  # characters; what a 300x250 shows large in four lines
 SUBLINE_BUDGET = 60  # Latin letters; a Chinese character counts as two
 GENERIC = "generic"
+WARM = ""  # the tone of the lines that name none, and of a brand kit that says none of the others
+# What a brand kit's tone may say, in its own words, to mean one of the table's tones.
+TONE_WORDS = {
+    "bold": (
+        "bold",
+        "confident",
+        "strong",
+        "energetic",
+        "daring",
+        "loud",
+        "sporty",
+        "大胆",
+        "自信",
+        "有力",
+        "热血",
+        "活力",
+    ),
+    "calm": (
+        "calm",
+        "quiet",
+        "elegant",
+        "refined",
+        "minimal",
+        "serene",
+        "gentle",
+        "平静",
+        "安静",
+        "优雅",
+        "克制",
+        "温柔",
+    ),
+    "playful": (
+        "playful",
+        "fun",
+        "witty",
+        "cheeky",
+        "funny",
+        "cheerful",
+        "young",
+        "俏皮",
+        "有趣",
+        "活泼",
+        "幽默",
+        "年轻",
+    ),
+}
 _TABLE = Path(__file__).resolve().parent.parent / "data" / "headlines.tsv"
 
 
@@ -37,30 +83,44 @@ class Words:
 
 
 @lru_cache(maxsize=1)
-def headlines_read() -> dict[tuple[str, str], tuple[str, ...]]:
-    """(interest or group id, language) -> headlines."""
-    table: dict[tuple[str, str], list[str]] = defaultdict(list)
+def headlines_read() -> dict[tuple[str, str, str], tuple[str, ...]]:
+    """(interest or group id, language, tone) -> headlines."""
+    table: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     with open(_TABLE, encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
-            table[row["interest"], row["language"]].append(row["headline"])
+            table[row["interest"], row["language"], row["tone"]].append(row["headline"])
     return {key: tuple(lines) for key, lines in table.items()}
 
 
-def headlines_for(interests: tuple[str, ...], language: str) -> tuple[str, ...]:
-    """The headlines of the strongest interest that has some, of its group, or the generic ones."""
+def tone_of(text: str) -> str:
+    """The table's tone that a brand kit's own words mean: the one whose word comes first in them."""
+    folded = text.casefold()
+    places = {
+        tone: min((at for word in words if (at := folded.find(word)) >= 0), default=-1)
+        for tone, words in TONE_WORDS.items()
+    }
+    said = {tone: place for tone, place in places.items() if place >= 0}
+    return min(said, key=lambda tone: said[tone]) if said else WARM
+
+
+def headlines_for(interests: tuple[str, ...], language: str, tone: str = WARM) -> tuple[str, ...]:
+    """The headlines of the strongest interest that has some, of its group, or the generic ones.
+
+    ``tone`` is one of the table's. An interest without a line in that tone speaks in its group's.
+    """
     table = headlines_read()
     for interest in interests:
         for key in (interest, interest.split("_")[0]):
-            if (key, language) in table:
-                return table[key, language]
-    return table[GENERIC, language]
+            if (key, language, tone) in table:
+                return table[key, language, tone]
+    return table[GENERIC, language, tone]
 
 
 def words_make(brief: Brief, price: PriceText) -> Words:
     """Which headline is chosen depends on the brief's fingerprint: the same brief, the same words."""
     language = "zh" if brief.language.startswith("zh") else "en"
     interests = tuple(interest.id for interest in brief.segment.interests) if brief.segment else ()
-    lines = headlines_for(interests, language)
+    lines = headlines_for(interests, language, tone_of(brief.brand.tone))
     headline = clean(brief.headline) or lines[(int(brief.fingerprint[:8], 16) + brief.take) % len(lines)]
     title = clean(brief.product.title)
     comma, stop = ("，", "。") if language == "zh" else (", ", ". ")

@@ -9,9 +9,12 @@ import pytest
 from generation.composition.copy import (
     GENERIC,
     HEADLINE_BUDGET,
+    TONE_WORDS,
+    WARM,
     headlines_for,
     headlines_read,
     shortened,
+    tone_of,
     words_make,
 )
 from generation.composition.fonts import FACES, font_file
@@ -50,16 +53,36 @@ def test_a_sale_price_that_saves_nothing_is_no_sale(shop):
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_every_interest_has_a_headline_of_its_own_group(language):
+@pytest.mark.parametrize("tone", [WARM, *TONE_WORDS])
+def test_every_interest_has_a_headline_of_its_own_group_in_every_tone(language, tone):
     table = headlines_read()
+    assert (GENERIC, language, tone) in table
     for interest in INTERESTS:
         group = interest.split("_")[0]
         assert group in GROUPS
-        assert (interest, language) in table or (group, language) in table, interest
+        assert (interest, language, tone) in table or (group, language, tone) in table, interest
+
+
+def test_the_brand_kits_tone_chooses_the_headlines(shop):
+    brief = brief_for(shop)
+    price = price_text(brief.product, "en")
+    said = {}
+    for words in ("warm and friendly", "Bold, but calm", "quiet", "有点俏皮"):
+        toned = replace(brief, brand=replace(brief.brand, tone=words))
+        said[words] = words_make(toned, price).headline
+        assert said[words] in headlines_for(("outdoor_hiking",), "en", tone_of(words))
+    assert [tone_of(words) for words in said] == [WARM, "bold", "calm", "playful"]
+    assert len(set(said.values())) == 4
+
+
+def test_no_headline_is_in_two_tones():
+    lines = [line for tone_lines in headlines_read().values() for line in tone_lines]
+    assert len(lines) == len(set(lines))
 
 
 def test_headlines_name_only_interests_that_exist_and_keep_their_budget():
-    for (interest, language), lines in headlines_read().items():
+    for (interest, language, tone), lines in headlines_read().items():
+        assert tone in {WARM, *TONE_WORDS}
         assert interest in {*INTERESTS, GENERIC}
         for line in lines:
             assert len(line) <= HEADLINE_BUDGET[language], line
