@@ -71,7 +71,7 @@ NAVIGATION = (
     Group(
         "Learn",
         (
-            Entry("Performance", "performance"),
+            Entry("Performance", "performance", ("performance-events",)),
             Entry(
                 "Experiments",
                 "experiment-list",

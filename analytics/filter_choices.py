@@ -63,6 +63,10 @@ def choices_make(*, advertiser_id: UUID, query: ReportQuery) -> list[Choice]:
         ("template", "Prompt template", [(name, name) for name in _templates(advertiser_id)]),
     )
     given = query.parameters()
+    if creatives := query.filters.get("creatives"):  # chosen by a link, so only shown where one is
+        named = labels.creative_labels(advertiser_id=advertiser_id, ids=creatives)
+        texts = [(str(pk), f"{label.headline} {label.size}") for pk, label in named.items()]
+        found = (*found, ("creative", "Creative", texts))
     return [_choice(name, label, options, given.get(name, [])) for name, label, options in found]
 
 

@@ -32,6 +32,8 @@ def condition(filters: Filters, advertiser_id: UUID) -> Q:
 def _by_creative(filters: Filters, advertiser_id: UUID) -> Q:
     """Product, style and prompt template are not in a roll-up's key; its variant and creative tell them."""
     wanted = Q()
+    if chosen := filters.get("creatives"):
+        wanted &= Q(creative_id__in=chosen)
     if products := filters.get("products"):
         variants = Variant.objects.filter(advertiser_id=advertiser_id, product_id__in=products)
         wanted &= Q(variant_id__in=variants.order_by().values("pk"))

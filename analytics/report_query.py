@@ -38,6 +38,7 @@ _IDS = {
     "product": "products",
     "segment": "segments",
     "placement": "placements",
+    "creative": "creatives",
 }
 _TEXTS = {"device": "devices", "style": "styles", "template": "templates"}
 PARAMETERS = {**_IDS, **_TEXTS}
@@ -51,13 +52,14 @@ class Filters(TypedDict, total=False):
     products: tuple[UUID, ...]
     segments: tuple[UUID | Literal["generic"], ...]
     placements: tuple[UUID, ...]
+    creatives: tuple[UUID, ...]
     devices: tuple[str, ...]
     styles: tuple[str, ...]  # keys of generation.styles.STYLES
     templates: tuple[str, ...]  # prompt templates, "scene@1"
     is_simulated: bool
 
 
-BY_CREATIVE: Final = frozenset({"products", "styles", "templates"})  # told by the creative alone
+BY_CREATIVE: Final = frozenset({"creatives", "products", "styles", "templates"})  # told by the creative alone
 
 
 @dataclass(frozen=True)

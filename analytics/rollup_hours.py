@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from analytics import reach
 from analytics.attribution import Touch, Windows, attribute
 from analytics.dirty_hours import hour_of
 from analytics.models import Event
-from analytics.orders import MONEY_KINDS, Order, chunks, order_values, refund_problems
+from analytics.orders import MONEY_KINDS, Order, OrderValue, chunks, order_values, refund_problems
 
 KEY = ("campaign_id", "variant_id", "creative_id", "placement_id", "segment_id", "device", "is_simulated")
 _SHOWN_IN = tuple(name for name in KEY if name not in ("variant_id", "creative_id"))
@@ -103,6 +103,18 @@ def _add_invalid(hour: Hour, events: QuerySet[Event]) -> None:
 
 def _add_orders(hour: Hour, advertiser_id: UUID, orders: list[Event]) -> None:
     """Orders count in their own hour, for the creative they are attributed to, at what was kept of them."""
+    for _, key, value in orders_attribute(advertiser_id=advertiser_id, orders=orders):
+        sums = hour.sums[(*key, value.currency)]
+        sums.conversions += 1
+        sums.revenue_cents += value.net_cents
+        sums.refunds += value.refunds
+        sums.refunded_cents += value.refunded_cents
+
+
+def orders_attribute(
+    *, advertiser_id: UUID, orders: list[Event]
+) -> Iterator[tuple[Event, tuple[Any, ...], OrderValue]]:
+    """Each order with the KEY it counts under and what it is worth."""
     windows = windows_get()
     touches = _touches_get(advertiser_id, orders, windows)
     values = order_values(
@@ -121,12 +133,7 @@ def _add_orders(hour: Hour, advertiser_id: UUID, orders: list[Event]) -> None:
             touch.device if touch else order.device,
             order.is_simulated or bool(touch and touch.is_simulated),
         )
-        value = values[order.order_id]
-        sums = hour.sums[(*key, value.currency)]
-        sums.conversions += 1
-        sums.revenue_cents += value.net_cents
-        sums.refunds += value.refunds
-        sums.refunded_cents += value.refunded_cents
+        yield order, key, values[order.order_id]
 
 
 def _add_refund_problems(hour: Hour, advertiser_id: UUID, refunds: QuerySet[Event]) -> None:

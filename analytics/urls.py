@@ -4,6 +4,7 @@ from django.urls import path
 
 from analytics import (
     beacons,
+    counted_event_views,
     exchange_rate_views,
     experiment_views,
     funnel_views,
@@ -17,6 +18,7 @@ urlpatterns = [
     path("", views.overview, name="overview"),
     path("performance/", views.performance, name="performance"),
     path("performance/creatives/<uuid:creative_id>", views.creative_serves, name="creative-serves"),
+    path("performance/events/", counted_event_views.performance_events, name="performance-events"),
     path("performance/export.csv", views.performance_export, name="performance-export"),
     path("placements/funnels", funnel_views.placement_funnels, name="placement-funnels"),
     path("exchange-rates/", exchange_rate_views.exchange_rate_list, name="exchange-rate-list"),

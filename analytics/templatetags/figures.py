@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from django import template
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from adplatform.lib.money import money_text
-from analytics.report_query import ReportQuery
+from analytics.report_query import BY_CREATIVE, ReportQuery
 from analytics.stats.intervals import Rate
 from analytics.stats.shrinkage import Posterior
 from analytics.tiles import Figure
@@ -29,6 +32,19 @@ _REASONS = {
     NotCounted.UA_NONBROWSER: "not a browser",
     NotCounted.PREFETCH: "fetched ahead of time",
     NotCounted.HEAD: "link check",
+}
+
+
+# Figure -> whose rows lie behind it.
+_COUNTED_BY = {
+    "impressions": "impressions",
+    "shoppers": "impressions",
+    "viewable_rate": "viewables",
+    "click_rate": "clicks",
+    "clicks": "clicks",
+    "conversions": "conversions",
+    "conversion_rate": "conversions",
+    "revenue_cents": "conversions",
 }
 
 
@@ -110,6 +126,49 @@ def money_part(cents: float | None, currency: str) -> str:
 def report_url(query: ReportQuery, **changes: str) -> str:
     """The report's query string with some parameters changed."""
     return query.urlencode(**changes)
+
+
+@register.simple_tag
+def rows_url(query: ReportQuery, of: str, **changes: str) -> str:
+    """The page of the rows behind a number: ``{% rows_url query "clicks" creative=pk %}``."""
+    given = {name: str(value) for name, value in changes.items()}
+    return f"{reverse('performance-events')}?{query.urlencode(of=of, **given)}"
+
+
+@register.simple_tag
+def day_rows_url(query: ReportQuery, of: str, day: date) -> str:
+    """The same for one day of the report."""
+    return rows_url(query, of, period="custom", start=day.isoformat(), end=day.isoformat())
+
+
+@register.simple_tag
+def figure_rows_url(found: Figure, query: ReportQuery) -> str:
+    """The rows behind a key figure: those of what it counts."""
+    of = _COUNTED_BY.get(found.name)
+    return rows_url(query, of) if of else ""
+
+
+@register.simple_tag
+def stage_rows_url(name: str, query: ReportQuery) -> str:
+    """The rows behind a step of the funnel; decisions leave none."""
+    of = {
+        "Impressions": "impressions",
+        "Viewable": "viewables",
+        "Clicks": "clicks",
+        "Conversions": "conversions",
+    }
+    return rows_url(query, of[name]) if name in of else ""
+
+
+@register.simple_tag
+def traffic_rows_url(kind: str, query: ReportQuery, reason: str = "") -> str:
+    """The rows of a kind that count, or that were left out for a reason."""
+    of = {"Impression": "impressions", "Viewable impression": "viewables", "Click": "clicks"}
+    if kind == "Conversion" and reason:
+        of[kind] = "conversions"
+    if kind not in of or (reason and query.filters.keys() & BY_CREATIVE):
+        return ""
+    return rows_url(query, of[kind], **({"reason": reason} if reason else {}))
 
 
 @register.simple_tag
