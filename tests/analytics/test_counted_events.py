@@ -104,8 +104,8 @@ def test_the_rows_of_one_creative_and_placement_are_those_of_raw_sql(world, shop
         )
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT event_id FROM analytics_event WHERE kind = %s AND validity = 'valid' AND creative_id = %s"
-                " AND placement_id = %s",
+                "SELECT event_id FROM analytics_event WHERE kind = %s AND validity = 'valid'"
+                " AND creative_id = %s AND placement_id = %s",
                 [KINDS[name], *(pk.hex if connection.vendor == "sqlite" else pk for pk in
                                 (world.creative.pk, world.placement.pk))],
             )  # fmt: skip
