@@ -7,6 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 
 from accounts.permissions import member_required
 from adplatform.lib.errors import NotFound
@@ -20,6 +21,7 @@ from analytics.reports import report_get
 from analytics.tiles import figures_make
 from analytics.windows import today
 from generation.creative_selectors import creative_get
+from generation.kpis import KPI_DAYS, kpis_get
 
 EXPORT_LEADERS = 500
 EXPORTS = {"creatives": creatives_csv, "days": days_csv}
@@ -29,7 +31,8 @@ EXPORTS = {"creatives": creatives_csv, "days": days_csv}
 def overview(request: HttpRequest) -> HttpResponse:
     """The first page after signing in."""
     page = overview_get(advertiser=request.advertiser, today=today())  # type: ignore[attr-defined]
-    return render(request, "analytics/overview.html", {"overview": page})
+    kpis = kpis_get(advertiser_id=request.advertiser.pk, now=timezone.now())  # type: ignore[attr-defined]
+    return render(request, "analytics/overview.html", {"overview": page, "kpis": kpis, "kpi_days": KPI_DAYS})
 
 
 @member_required()

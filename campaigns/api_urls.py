@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns import api, catalog_urls, serving_urls
+from campaigns import api, catalog_urls, serving_urls, takes_api
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns", api.CampaignListApi.as_view(), name="api-campaign-list"),
@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(
         "campaigns/<uuid:campaign_id>/weights", api.CampaignWeightsApi.as_view(), name="api-campaign-weights"
     ),
+    path("render-jobs/<uuid:job_id>/takes", takes_api.PictureTakeApi.as_view(), name="api-picture-take"),
     path("placements", api.PlacementListApi.as_view(), name="api-placement-list"),
     path("placements/<uuid:placement_id>", api.PlacementApi.as_view(), name="api-placement"),
 ]

@@ -144,6 +144,23 @@ def picture_regenerate(
     return takes
 
 
+def picture_take_next(
+    *, advertiser: Advertiser, job_id: UUID, requested_by: User | None = None, now: datetime | None = None
+) -> list[RenderJob]:
+    """``picture_regenerate`` that may be repeated: the jobs of the next take, asked for now or before.
+
+    Raises NotFound or DomainError ``not_shown``.
+    """
+    try:
+        return picture_regenerate(advertiser=advertiser, job_id=job_id, requested_by=requested_by, now=now)
+    except DomainError as error:
+        job = render_job_get(advertiser_id=advertiser.pk, job_id=job_id)
+        following = job.successors.filter(brief__take=int(job.brief.get("take") or 0) + 1)
+        if error.code != "not_shown" or not following.exists():
+            raise
+        return list(following.order_by("created_at"))
+
+
 def jobs_release(*, advertiser: Advertiser, job_ids: Iterable[UUID | None], by: User | None = None) -> int:
     """Stop the jobs that no variant wants any more, and take their pictures out of review; how many stopped.
 

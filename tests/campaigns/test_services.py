@@ -307,6 +307,23 @@ def test_a_new_take_takes_the_old_picture_out_of_review(shop, campaign, alice):
     assert caught.value.code == "not_shown"
 
 
+def test_another_take_over_the_api_is_asked_for_once(shop, campaign, api, other_api):
+    _generate(campaign)
+    picture = campaign.variants.first().job
+    url = f"/api/v1/render-jobs/{picture.pk}/takes"
+    first, again = api.post(url), api.post(url)
+    assert (first.status_code, again.status_code) == (202, 202)
+    (take,) = first.json()
+    assert again.json()[0]["id"] == take["id"]
+    assert picture.successors.get().brief["take"] == 1
+    following = api.post(f"/api/v1/render-jobs/{take['id']}/takes").json()[0]
+    assert following["id"] not in (take["id"], str(picture.pk))
+    assert other_api.post(url).status_code == 404
+    lonely = factories.make_render_job(shop, take=7)
+    answer = api.post(f"/api/v1/render-jobs/{lonely.pk}/takes")
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_shown")
+
+
 def test_a_picture_that_is_being_rendered_for_nobody_is_stopped(shop, campaign):
     _generate(campaign)
     running = campaign.variants.select_related("job").first().job
