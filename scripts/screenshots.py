@@ -33,6 +33,9 @@ PAGES = {
     "performance": "/performance/",
     "experiments": "/experiments/",
     "experiment-new": "/experiments/new/",
+    "past-tests": "/experiments/past/",
+    "learning": "/learning/",
+    "statistics": "/statistics/",
     "placements": "/placements/",
     "why-not-shown": "/placements/why/",
     "batches": "/render-batches/",
@@ -53,6 +56,7 @@ DETAILS = {
     "campaign": ("/campaigns/", "main table a, main .card a"),
     "render-job": ("/render-jobs/", "main table a"),
     "experiment": ("/experiments/", "main table a, main .card a"),
+    "learning-campaign": ("/learning/", "main table a"),
     "batch": ("/render-batches/", "main table a, main .card a"),
     "creative": ("/creatives/", "a.picture-card, .picture-card a"),
 }

@@ -92,4 +92,6 @@ def fatigue_judge(life: Life) -> Fatigue:
             "cap how often one sees it, or widen the segment.",
             *parts,
         )
-    return Fatigue(State.HEALTHY, "No fall against its early life at the same exposure number.", *parts)
+    if found.lift_low is None or found.lift_low < WORN:
+        return Fatigue(State.UNKNOWN, "Too little was seen to exclude a fall of a quarter.", *parts)
+    return Fatigue(State.HEALTHY, "A fall of a quarter is excluded, at the same exposure number.", *parts)

@@ -186,6 +186,19 @@ def test_an_experiment_without_an_event_says_so(shop):
     json.dumps(content, allow_nan=False)
 
 
+@pytest.mark.parametrize("days", [-3, 3])
+def test_a_start_or_an_event_in_the_future_breaks_nothing(shop, days):
+    experiment = cast.make_running(shop)
+    cast.make_touches(experiment, 20, click_rates={"generic": 0.5, "own_segment": 0.5})
+    if days > 0:
+        experiment.started_at = timezone.now() + timedelta(days=days)
+    else:
+        Event.objects.filter(kind="click").update(occurred_at=timezone.now() + timedelta(days=400))
+    content = report_compute(experiment, now=timezone.now())
+    json.dumps(content, allow_nan=False)
+    assert content["verdict"]["code"] in {"no_data", "collecting"}
+
+
 # --- states and refusals
 def test_only_one_experiment_of_a_campaign_runs_at_a_time(shop):
     first = cast.make_running(shop)

@@ -169,7 +169,8 @@ FRESH = (0.10, 0.08, 0.06, 0.04, 0.03)
 @pytest.mark.parametrize(
     ("found", "state", "word"),
     [
-        (life(FRESH, FRESH), State.HEALTHY, "No fall"),
+        (life([r * 3 for r in FRESH], [r * 3 for r in FRESH]), State.HEALTHY, "excluded"),
+        (Life(part(FRESH, 100), part(FRESH, 100), 1, 1, is_old_enough=True), State.UNKNOWN, "to exclude"),
         (life(FRESH, [r / 2 for r in FRESH]), State.FATIGUED, "worn out"),
         (life([r * 3 for r in FRESH], [r * 3 * 0.85 for r in FRESH]), State.LIMITED, "a little less"),
         (life(FRESH, FRESH, is_old_enough=False), State.UNKNOWN, "two weeks"),
