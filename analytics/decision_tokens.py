@@ -7,11 +7,14 @@ from datetime import timedelta
 import msgspec
 from django.conf import settings
 
-from adplatform.lib.tokens import TokenError, token_read
+from adplatform.lib.tokens import TokenError, token_payload
 from campaigns.serving.tokens import DecisionToken
 
 # A genuine token stays readable for this long after it expired, so that an old link still leads home.
 READABLE = timedelta(days=3650)
+
+
+_decode = msgspec.json.Decoder(DecisionToken).decode
 
 
 def decision_token_read(token: str, *, purpose: str) -> DecisionToken:
@@ -26,7 +29,6 @@ def expired_token_read(token: str, *, purpose: str) -> DecisionToken:
 
 def _read(token: str, *, purpose: str, max_age: timedelta) -> DecisionToken:
     try:
-        payload = token_read(token, purpose=purpose, max_age=max_age)
-        return msgspec.convert(payload, DecisionToken)
-    except (msgspec.ValidationError, UnicodeError, RecursionError, OverflowError):
+        return _decode(token_payload(token, purpose=purpose, max_age=max_age))
+    except (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError):
         raise TokenError("token_invalid") from None

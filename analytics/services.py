@@ -75,29 +75,41 @@ def batches_record(batches: Sequence[EventBatch]) -> list[RecordResult]:
     advertisers = {event.advertiser_id for event in everything}
     known = set(Advertiser.objects.filter(pk__in=advertisers).values_list("pk", flat=True))
     people, now = _people(everything), timezone.now()
-    rows: dict[tuple[UUID, str], NewEvent] = {}
-    owners: dict[tuple[UUID, str], int] = {}
+    # By the number of the advertiser's id: a UUID is hashed and compared in Python.
+    rows: dict[tuple[int, str], NewEvent] = {}
     for number, batch in enumerate(batches):
         for event in batch.events:
-            key = (event.advertiser_id, event.event_id)
-            if event.advertiser_id not in known or key in rows:
+            key = (event.advertiser_id.int, event.event_id)
+            if key in rows or event.advertiser_id not in known:
                 continue
             if event.shopper_pseudonym:
                 event = _event_of(event, people.get((event.advertiser_id, event.shopper_pseudonym)))
-            rows[key], owners[key] = NewEvent(uuid7(), event, batch.received_at, now), number
+            rows[key] = NewEvent(uuid7(), event, batch.received_at, now, number)
     ordered = [rows[key] for key in sorted(rows)]
-    stored = _retried(lambda: events_insert([replace(row) for row in ordered]))
+    given = [row.event for row in ordered]
+    stored = _retried(lambda: events_insert(_as_given(ordered, given)))
     new: list[list[NewEvent]] = [[] for _ in batches]
     for row in stored:
-        new[owners[row.key]].append(row)
-    return [_result(batch, of_batch, known) for batch, of_batch in zip(batches, new, strict=True)]
+        new[row.batch].append(row)
+    unknown = frozenset(advertisers - known)
+    return [_result(batch, of_batch, unknown) for batch, of_batch in zip(batches, new, strict=True)]
 
 
-def _result(batch: EventBatch, new: list[NewEvent], known: set[UUID]) -> RecordResult:
+def _as_given(rows: list[NewEvent], events: list[IncomingEvent]) -> list[NewEvent]:
+    """A try before may have made repeats of some."""
+    for row, event in zip(rows, events, strict=True):
+        row.event = event
+    return rows
+
+
+def _result(batch: EventBatch, new: list[NewEvent], unknown: frozenset[UUID]) -> RecordResult:
+    dropped = (
+        [event.advertiser_id for event in batch.events if event.advertiser_id in unknown] if unknown else []
+    )
     return RecordResult(
         accepted=len(new),
-        duplicates=sum(event.advertiser_id in known for event in batch.events) - len(new),
-        unknown_advertisers=frozenset({event.advertiser_id for event in batch.events} - known),
+        duplicates=len(batch.events) - len(dropped) - len(new),
+        unknown_advertisers=frozenset(dropped),
         counted=tuple(row.event for row in new if row.is_counted),
     )
 
