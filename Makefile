@@ -50,6 +50,7 @@ test-services: $(VENV)/.installed-dev
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/bandit -q -ll -r accounts adplatform analytics campaigns generation profiles clients scripts
 
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy .

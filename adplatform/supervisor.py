@@ -163,7 +163,7 @@ class Supervisor:
         deadline = time.monotonic() + seconds
         while not self._stopping:
             try:
-                with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own loopback address
+                with urllib.request.urlopen(url, timeout=2):  # noqa: S310 # nosec B310 - our own loopback address
                     return
             except (urllib.error.URLError, OSError):
                 pass

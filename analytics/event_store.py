@@ -237,4 +237,4 @@ def _unnest_sql() -> str:
     # Without its length: a cast to varchar(64) would cut a text short instead of refusing it.
     types = ((names[column].db_type(connection) or "").partition("(")[0] for column in _COLUMNS)
     arrays = ", ".join(f"%s::{kind}[]" for kind in types)
-    return f"{_head()} SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING RETURNING id"  # noqa: S608
+    return f"{_head()} SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING RETURNING id"  # noqa: S608 # nosec B608 - names of our own columns

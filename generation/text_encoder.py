@@ -68,7 +68,7 @@ class TextEncoder:
                 pad_token="[PAD]",  # noqa: S106
                 unk_token="[UNK]",  # noqa: S106
             )
-            self._model = BertModel.from_pretrained(
+            self._model = BertModel.from_pretrained(  # nosec B615 - a local folder
                 str(path), local_files_only=True, use_safetensors=True, add_pooling_layer=False
             ).eval()
         except Exception as error:  # the libraries raise a dozen different types for broken files

@@ -82,7 +82,7 @@ def _encoder() -> tuple[Any, Any]:
     folder = files(PACKAGE) / "model"
     special = {"pad_token": "[PAD]", "unk_token": "[UNK]"}
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"), **special)
-    model = BertModel.from_pretrained(
+    model = BertModel.from_pretrained(  # nosec B615 - a local folder
         str(folder), local_files_only=True, use_safetensors=True, add_pooling_layer=False
     )
     return tokenizer, model.eval()

@@ -109,7 +109,7 @@ class MotifGenerator(ModelMixin, ConfigMixin):
         for level, (up, modulation) in enumerate(zip(self.ups, self.modulations, strict=True), start=1):
             x = modulation(up(x), w)
             if level == self.config.extra_level:
-                x = x + self.extra_modulation(self.extra(x), w)  # noqa: S610 (a layer, not a query)
+                x = x + self.extra_modulation(self.extra(x), w)  # noqa: S610 # nosec B610 - a layer, no query
         rgba = torch.sigmoid(self.to_rgba(x))
         if self.config.picture_channels == 1:
             return rgba

@@ -41,8 +41,8 @@ class ClipScorer:
         transformers_logging.set_verbosity_error()
         transformers_logging.disable_progress_bar()
         try:
-            self._tokenizer = CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)
-            self._model = CLIPModel.from_pretrained(
+            self._tokenizer = CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)  # nosec B615 - a local folder
+            self._model = CLIPModel.from_pretrained(  # nosec B615 - a local folder
                 str(folder), local_files_only=True, use_safetensors=True, dtype=torch.float32
             ).eval()
             preprocessing = folder / "preprocessor_config.json"
