@@ -1,10 +1,13 @@
-"""The report as tables for export: creatives or days."""
+"""The tables of a report for export, with the same figures as the page."""
 
 from __future__ import annotations
 
-from analytics.exports import csv_text
+from collections.abc import Callable
+
+from analytics.exports import Table
 from analytics.reports import Report
 from analytics.selectors import Counts
+from analytics.tiles import figures_make
 
 COUNT_HEADER = (
     "impressions", "viewable_impressions", "clicks", "conversions", "revenue_cents", "currency",
@@ -12,13 +15,45 @@ COUNT_HEADER = (
 )  # fmt: skip
 
 
-def creatives_csv(report: Report) -> str:
+def figures_table(report: Report) -> Table:
+    """The key figures with their intervals and changes."""
+    header = ("figure", "value", "low", "high", "change", "change_low", "change_high", "currency")
+    rows = []
+    for figure in figures_make(report):
+        change = figure.change
+        rows.append(
+            (
+                figure.name, _number(figure.value), _number(figure.low), _number(figure.high),
+                *((change.value, change.low, change.high) if change else (None, None, None)),
+                report.totals.currency if figure.kind == "money" else "",
+            )
+        )  # fmt: skip
+    return Table("figures", (*header, "simulated_included"), _marked(report, rows))
+
+
+def days_table(report: Report) -> Table:
+    """The series, one day a row, with what the day cost."""
+    rows = [
+        (point.day, *_counts(point, report.totals.currency), cost)
+        for point, _, cost in report.series_rows
+        if point
+    ]
+    return Table("days", ("day", *COUNT_HEADER, "cost_cents", "simulated_included"), _marked(report, rows))
+
+
+def hours_table(report: Report) -> Table:
+    """One hour (UTC) a row, for periods that the page shows by the hour."""
+    rows = [(point.hour, *_counts(point, report.totals.currency)) for point in report.hours]
+    return Table("hours", ("hour", *COUNT_HEADER, "simulated_included"), _marked(report, rows))
+
+
+def creatives_table(report: Report) -> Table:
     """The leaderboard, one creative a row."""
     header = (
         "creative_id", "headline", "size", "product", "segment", "campaign", *COUNT_HEADER,
         "click_rate_shrunk", "click_rate_shrunk_low", "click_rate_shrunk_high", "simulated_included",
     )  # fmt: skip
-    rows = (
+    rows = [
         (
             str(leader.line.creative_id),
             leader.creative.headline,
@@ -28,20 +63,59 @@ def creatives_csv(report: Report) -> str:
             leader.campaign,
             *_counts(leader.line, report.totals.currency),
             *((s.mean, s.low, s.high) if (s := leader.line.shrunk) else (None, None, None)),
-            _simulated(report),
         )
         for leader in report.leaders
-    )
-    return csv_text(header, rows)
+    ]
+    return Table("creatives", header, _marked(report, rows))
 
 
-def days_csv(report: Report) -> str:
-    """The series, one day a row."""
-    rows = (
-        (point.day.isoformat(), *_counts(point, report.totals.currency), _simulated(report))
-        for point in report.series
+def segments_table(report: Report) -> Table:
+    """Segment by column, one cell a row; a hidden one has no figures here either."""
+    matrix = report.matrix
+    header = (
+        "segment", report.query.across, "impressions", "clicks", "click_rate_shrunk", "click_rate_shrunk_low",
+        "click_rate_shrunk_high", "is_hidden", "simulated_included",
+    )  # fmt: skip
+    rows = [
+        (
+            segment, column,
+            *((None, None) if cell.is_hidden else (cell.counts.impressions, cell.counts.clicks)),
+            *((s.mean, s.low, s.high) if (s := cell.shrunk) else (None, None, None)),
+            "yes" if cell.is_hidden else "no",
+        )
+        for segment, cells, _ in matrix.rows
+        for column, cell in zip(matrix.columns, cells, strict=True)
+    ]  # fmt: skip
+    return Table("segments", header, _marked(report, rows))
+
+
+def funnel_table(report: Report) -> Table:
+    """Each step with its share of the one before."""
+    rows = [(stage.name, stage.count, stage.share) for stage in report.funnel.stages]
+    return Table(
+        "funnel", ("step", "count", "share_of_the_step_before", "simulated_included"), _marked(report, rows)
     )
-    return csv_text(("day", *COUNT_HEADER, "simulated_included"), rows)
+
+
+def traffic_table(report: Report) -> Table:
+    """Raw and counted events of each kind, and why the others were left out: one reason a row."""
+    rows = []
+    for line in report.traffic:
+        rows.append((line.kind, "counted", line.counted))
+        rows += [(line.kind, reason.reason, reason.events) for reason in line.reasons]
+    return Table("traffic", ("kind", "reason", "events", "simulated_included"), _marked(report, rows))
+
+
+# Name -> table, in the order of the page.
+TABLES: dict[str, Callable[[Report], Table]] = {
+    "figures": figures_table,
+    "days": days_table,
+    "hours": hours_table,
+    "creatives": creatives_table,
+    "segments": segments_table,
+    "funnel": funnel_table,
+    "traffic": traffic_table,
+}
 
 
 def _counts(counts: Counts, currency: str) -> tuple[object, ...]:
@@ -52,5 +126,12 @@ def _counts(counts: Counts, currency: str) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _simulated(report: Report) -> str:
-    return "yes" if report.totals.has_simulated else "no"
+def _number(value: float | None) -> float | None:
+    """One kind of number in a column, whatever the figure."""
+    return None if value is None else float(value)
+
+
+def _marked(report: Report, rows: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
+    """Each row says whether made-up shoppers are in it."""
+    mark = "yes" if report.totals.has_simulated else "no"
+    return [(*row, mark) for row in rows]

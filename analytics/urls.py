@@ -7,6 +7,7 @@ from analytics import (
     counted_event_views,
     exchange_rate_views,
     experiment_views,
+    export_views,
     funnel_views,
     learning_views,
     past_test_views,
@@ -19,7 +20,39 @@ urlpatterns = [
     path("performance/", views.performance, name="performance"),
     path("performance/creatives/<uuid:creative_id>", views.creative_serves, name="creative-serves"),
     path("performance/events/", counted_event_views.performance_events, name="performance-events"),
-    path("performance/export.csv", views.performance_export, name="performance-export"),
+    path(
+        "performance/export.csv", export_views.performance_export, {"form": "csv"}, name="performance-export"
+    ),
+    path(
+        "performance/export.xlsx",
+        export_views.performance_export,
+        {"form": "xlsx"},
+        name="performance-export-xlsx",
+    ),
+    path(
+        "performance/export.parquet",
+        export_views.performance_export,
+        {"form": "parquet"},
+        name="performance-export-parquet",
+    ),
+    path(
+        "performance/events/export.csv",
+        export_views.performance_events_export,
+        {"form": "csv"},
+        name="performance-events-export",
+    ),
+    path(
+        "performance/events/export.xlsx",
+        export_views.performance_events_export,
+        {"form": "xlsx"},
+        name="performance-events-export-xlsx",
+    ),
+    path(
+        "performance/events/export.parquet",
+        export_views.performance_events_export,
+        {"form": "parquet"},
+        name="performance-events-export-parquet",
+    ),
     path("placements/funnels", funnel_views.placement_funnels, name="placement-funnels"),
     path("exchange-rates/", exchange_rate_views.exchange_rate_list, name="exchange-rate-list"),
     path(

@@ -13,18 +13,16 @@ from accounts.permissions import member_required
 from adplatform.lib.errors import NotFound
 from analytics import selectors
 from analytics.charts import charts_make
+from analytics.exports import FORMATS
 from analytics.filter_choices import chips_make, choices_make
 from analytics.overview import overview_get
 from analytics.report_query import ACROSS, CUSTOM, DEFAULT_PERIOD, PERIODS, ReportQuery, query_parse
-from analytics.report_tables import creatives_csv, days_csv
+from analytics.report_tables import TABLES
 from analytics.reports import report_get
 from analytics.tiles import figures_make
 from analytics.windows import today
 from generation.creative_selectors import creative_get
 from generation.kpis import KPI_DAYS, kpis_get
-
-EXPORT_LEADERS = 500
-EXPORTS = {"creatives": creatives_csv, "days": days_csv}
 
 
 @member_required()
@@ -55,6 +53,8 @@ def performance(request: HttpRequest) -> HttpResponse:
         "chips": chips_make(choices, query),
         "periods": _periods(query),
         "across": ACROSS.items(),
+        "tables": [(name, name.title()) for name in TABLES if name != "hours" or report.hours],
+        "formats": FORMATS,
         "default_period": DEFAULT_PERIOD,
     }
     return render(request, "analytics/performance.html", context)
@@ -66,29 +66,6 @@ def _periods(query: ReportQuery) -> list[tuple[str, str]]:
     if query.period not in offered:
         offered = {query.period: f"Last {query.period[:-1]} days", **offered}
     return list(offered.items())
-
-
-@member_required()
-def performance_export(request: HttpRequest) -> HttpResponse:
-    """The same report as CSV: ``?table=creatives`` or ``days``."""
-    query, _ = query_parse(dict(request.GET.lists()), today=today())
-    table = request.GET.get("table", "")
-    table = table if table in EXPORTS else "creatives"
-    report = report_get(
-        advertiser=request.advertiser,  # type: ignore[attr-defined]
-        query=query,
-        leader_limit=EXPORT_LEADERS,
-    )
-    name = f"performance-{table}-{query.start}-{query.end}.csv"
-    return HttpResponse(
-        EXPORTS[table](report),
-        content_type="text/csv; charset=utf-8",
-        headers={
-            "Content-Disposition": f'attachment; filename="{name}"',
-            "X-Content-Type-Options": "nosniff",
-            "Cache-Control": "private, no-store",
-        },
-    )
 
 
 @member_required()

@@ -123,6 +123,13 @@ def money_part(cents: float | None, currency: str) -> str:
 
 
 @register.simple_tag
+def export_url(query: ReportQuery, table: str, form: str) -> str:
+    """A table of the report as a file."""
+    name = "performance-export" if form == "csv" else f"performance-export-{form}"
+    return f"{reverse(name)}?{query.urlencode(table=table)}"
+
+
+@register.simple_tag
 def report_url(query: ReportQuery, **changes: str) -> str:
     """The report's query string with some parameters changed."""
     return query.urlencode(**changes)

@@ -19,6 +19,8 @@ DASHBOARD = {
     "overview",
     "performance",
     "performance-export",
+    "performance-export-xlsx",
+    "performance-export-parquet",
     "api-performance-report",
     "creative-serves",
     "placement-funnels",

@@ -1,0 +1,77 @@
+"""A report's tables as files, with the page's own filters."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+
+from accounts.permissions import MemberRequest, member_required
+from analytics.counted_event_views import measure_parse, rows_name
+from analytics.counted_events import CountedEvents
+from analytics.exports import FORMATS, Table
+from analytics.report_query import query_parse
+from analytics.report_tables import TABLES
+from analytics.reports import report_get
+from analytics.windows import today
+
+LEADERS = 2000
+EVENTS = 10_000  # rows of one file
+
+
+@member_required()
+def performance_export(request: MemberRequest, form: str) -> HttpResponse:
+    """``?table=creatives`` (or days, segments, ...) in one of the formats."""
+    query, _ = query_parse(dict(request.GET.lists()), today=today())
+    name = request.GET.get("table", "")
+    name = name if name in TABLES else "creatives"
+    report = report_get(advertiser=request.advertiser, query=query, leader_limit=LEADERS)
+    return _file(TABLES[name](report), form, f"performance-{name}-{query.start}-{query.end}")
+
+
+@member_required()
+def performance_events_export(request: MemberRequest, form: str) -> HttpResponse:
+    """The newest rows behind a number, at most 10,000."""
+    query, _ = query_parse(dict(request.GET.lists()), today=today())
+    measure = measure_parse(request.GET)
+    rows = CountedEvents(advertiser_id=request.advertiser.pk, query=query, measure=measure)[:EVENTS]
+    header = (
+        "occurred_at", "event_id", "decision_id", "creative_id", "headline", "product", "campaign", "segment",
+        "placement", "device", "shopper", "order_id", "value_cents", "currency", "simulated",
+    )  # fmt: skip
+    found = [
+        (
+            row.event.occurred_at,
+            row.event.event_id,
+            _text(row.event.decision_id),
+            _text(row.event.creative_id),
+            row.creative.headline if row.creative else "",
+            row.product,
+            row.campaign,
+            row.segment,
+            row.placement,
+            row.event.device,
+            row.event.shopper,
+            row.event.order_id,
+            row.event.value_cents,
+            row.event.currency,
+            "yes" if row.event.is_simulated else "no",
+        )
+        for row in rows_name(request.advertiser.pk, rows)
+    ]
+    return _file(Table("events", header, found), form, f"events-{measure.name}-{query.start}-{query.end}")
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _file(table: Table, form: str, name: str) -> HttpResponse:
+    content_type, write = FORMATS[form]
+    return HttpResponse(
+        write(table),
+        content_type=content_type,
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}.{form}"',
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "private, no-store",
+        },
+    )
