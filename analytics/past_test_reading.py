@@ -24,7 +24,9 @@ MAX_TESTS = 2_000
 MAX_ARMS = 50
 MAX_PROBLEMS = 1_000
 MAX_COUNT = 10**12
-SUMS_FIELDS = ("test", "arm", "shoppers", "successes", "sum", "sum_of_squares", "weight", "start", "end")
+SUMS_FIELDS = (
+    "test", "arm", "shoppers", "successes", "rate", "sum", "sum_of_squares", "weight", "day", "start", "end",
+)  # fmt: skip
 EVENT_FIELDS = ("test", "shopper", "arm", "kind", "value", "occurred_at")
 NEEDED = {"sums": ("arm", "shoppers"), "events": ("shopper", "arm", "kind")}
 FIELDS = {"sums": SUMS_FIELDS, "events": EVENT_FIELDS}
@@ -56,6 +58,8 @@ USUAL = {
     "successes": ("successes", "clicks", "conversions", "converted", "x", "点击", "转化"),
     "sum": ("sum", "total", "revenue", "value_sum", "收入"),
     "sum_of_squares": ("sum_of_squares", "sum_squares", "sumsq", "sum_sq"),
+    "rate": ("rate", "conversion_rate", "click_rate", "ctr", "cvr", "点击率", "转化率"),
+    "day": ("day", "日期"),
     "weight": ("weight", "planned_share", "share", "allocation"),
     "start": ("start", "started", "started_at", "start_date", "created_at", "date", "开始"),
     "end": ("end", "ended", "ended_at", "end_date", "结束"),
@@ -97,6 +101,7 @@ class ReadTest:
     has_weights: bool = False
     started_on: date | None = None
     ended_on: date | None = None
+    sequence: Mapping[date, Mapping[str, Sums]] = field(default_factory=dict)  # by day and arm, where known
 
 
 @dataclass
@@ -162,8 +167,9 @@ def mapping_problems(mapping: Mapping[str, str], columns: Sequence[str], shape: 
     for name, column in mapping.items():
         if name not in FIELDS[shape] or (column and column not in columns):
             found[name] = ["There is no such column."]
-    if shape == "sums" and not mapping.get("successes") and not mapping.get("sum"):
-        found["successes"] = ["Name the column of successes, or those of sum and sum of squares."]
+    has_counts = mapping.get("successes") or mapping.get("rate")
+    if shape == "sums" and not has_counts and not mapping.get("sum"):
+        found["successes"] = ["Name the column of successes or of the rate, or sum and sum of squares."]
     if (
         shape == "sums"
         and mapping.get("sum")
@@ -227,6 +233,7 @@ class _Found:
     arms: dict[str, ArmSums] = field(default_factory=dict)
     dates: list[date] = field(default_factory=list)
     has_weights: bool = False
+    sequence: dict[date, dict[str, Sums]] = field(default_factory=dict)
 
     def done(self, name: str) -> ReadTest:
         return ReadTest(
@@ -236,6 +243,7 @@ class _Found:
             has_weights=self.has_weights,
             started_on=min(self.dates, default=None),
             ended_on=max(self.dates, default=None),
+            sequence=self.sequence,
         )
 
 
@@ -253,14 +261,20 @@ def _sums_read(rows: Iterator[tuple[int, dict[str, str]]], reading: Reading) -> 
             if not arm:
                 raise _BadRow("no_arm", "The row names no arm.")
             dates = [found for key in ("start", "end") if (found := _date(row.get(key, "")))]
+            day = _date(row.get("day", ""))
         except _BadRow as error:
             reading.refuse(line, name, error.code, str(error))
             continue
         test = tests.setdefault(name, _Found(line))
-        if arm in test.arms:
+        before = test.arms.get(arm)
+        of_day = test.sequence.setdefault(day, {}) if day is not None else None
+        if (before is not None and of_day is None) or (of_day is not None and arm in of_day):
             reading.refuse(line, name, "arm_twice", f"The arm “{arm}” stands in an earlier row already.")
             continue
-        test.arms[arm] = ArmSums(arm, sums, weight)
+        if of_day is not None and day is not None:
+            of_day[arm] = sums
+            dates.append(day)
+        test.arms[arm] = ArmSums(arm, sums if before is None else before.sums + sums, weight)
         test.metric = metric
         test.dates += dates
         test.has_weights |= bool(row.get("weight"))
@@ -282,6 +296,9 @@ def _arm_sums(row: Mapping[str, str]) -> tuple[Sums, str]:
         if shoppers == 0 and (total or squares):
             raise _BadRow("bad_sum", "An arm without a shopper has a sum.")
         return Sums(n=shoppers, y=total, x=shoppers, yy=squares, xx=shoppers, xy=total), "value_per_shopper"
+    if not row.get("successes") and row.get("rate"):
+        rate = _rate(row)
+        return Sums.of_counts(round(rate * shoppers), shoppers), "conversion_rate"
     successes = _count(row, "successes")
     if successes > shoppers:
         raise _BadRow("more_than_all", f"{successes:,} successes of {shoppers:,} shoppers.")
@@ -303,6 +320,16 @@ def _number(row: Mapping[str, str], name: str) -> float:
         raise _BadRow(
             "bad_number", f"“{row.get(name, '')[:40]}” is no number that can be counted with ({name})."
         )
+    return found
+
+
+def _rate(row: Mapping[str, str]) -> float:
+    """``0.052`` or ``5.2 %``."""
+    text = row["rate"]
+    is_percent = text.rstrip().endswith("%")
+    found = _number({"rate": text.rstrip().rstrip("%").strip()}, "rate") / (100 if is_percent else 1)
+    if not 0 <= found <= 1:
+        raise _BadRow("bad_rate", "A rate lies between 0 and 1, or is followed by %.")
     return found
 
 
@@ -335,12 +362,19 @@ def _date(text: str) -> date | None:
 
 
 # --- events
+@dataclass(slots=True)
+class _Person:
+    arm: str
+    won: float = 0.0
+    value: float = 0.0
+
+
 def _events_read(
     rows: Iterator[tuple[int, dict[str, str]]], mapping: Mapping[str, str], reading: Reading
 ) -> dict[str, _Found]:
     """Per test and shopper: whether they succeeded, or the sum of their values where values are named."""
     tests: dict[str, _Found] = {}
-    people: dict[str, dict[str, list[float | str]]] = defaultdict(dict)
+    people: dict[str, dict[str, _Person]] = defaultdict(dict)
     has_values = bool(mapping.get("value"))
     for line, row in rows:
         name = (row.get("test") or "Test")[:200]
@@ -356,21 +390,21 @@ def _events_read(
             reading.refuse(line, name, error.code, str(error))
             continue
         test = tests.setdefault(name, _Found(line, "value_per_shopper" if has_values else "conversion_rate"))
-        person = people[name].setdefault(shopper, [arm, 0.0, 0.0])
-        if person[0] != arm:
-            person[0] = ""  # seen in two arms: left out, as in our own experiments
+        person = people[name].setdefault(shopper, _Person(arm))
+        if person.arm != arm:
+            person.arm = ""  # seen in two arms: left out, as in our own experiments
         if kind in WON:
-            person[1] = 1.0
-            person[2] = float(person[2]) + value
+            person.won = 1.0
+            person.value += value
         if at is not None:
             test.dates += [at] if not test.dates or not min(test.dates) <= at <= max(test.dates) else []
         test.arms.setdefault(arm, ArmSums(arm, Sums()))
     for name, test in tests.items():
         values: dict[str, list[float]] = {arm: [] for arm in test.arms}
         mixed = 0
-        for arm, won, value in people[name].values():
-            if arm:
-                values[str(arm)].append(float(value) if has_values else float(won))
+        for person in people[name].values():
+            if person.arm:
+                values[person.arm].append(person.value if has_values else person.won)
             else:
                 mixed += 1
         if mixed:

@@ -15,8 +15,11 @@ from analytics.experiment_figures import (
 )
 from analytics.past_test_reading import ReadTest
 from analytics.stats.adjustment import PairedSums
+from analytics.stats.sequential import compare_always_valid
 from analytics.stats.statistics import Sums
 from analytics.verdict import MIN_DAYS, Facts, judge
+
+MAX_LINES = 3  # treatments that a chart shows
 
 
 def past_test_stored(test: ReadTest) -> StoredSums:
@@ -49,6 +52,9 @@ def past_test_compute(test: ReadTest, *, today: date) -> dict[str, Any]:
     return {
         "health": [check.as_dict() for check in checks],
         "metrics": metrics,
+        "shoppers": sum(counts),
+        "arms": [{"key": arm.name, "label": arm.name} for arm in test.arms],
+        "trend": _trend(test, sum(counts)),
         "verdict": {
             "code": verdict.code.value,
             "title": verdict.title,
@@ -56,6 +62,27 @@ def past_test_compute(test: ReadTest, *, today: date) -> dict[str, Any]:
             "arm": verdict.arm,
         },
     }
+
+
+def _trend(test: ReadTest, shoppers: int) -> dict[str, Any]:
+    """The lift so far by day with its always-valid interval, where the file has days; at most 366."""
+    names = [arm.name for arm in test.arms]
+    days = sorted(test.sequence)[:366]
+    reached = {name: Sums() for name in names}
+    lines: list[dict[str, Any]] = [
+        {"arm": name, "label": name, "lift": [], "low": [], "high": []} for name in names[1:]
+    ]
+    for day in days:
+        for name, sums in test.sequence[day].items():
+            reached[name] += sums
+        for line in lines:
+            control, other = reached[names[0]], reached[line["arm"]]
+            found = compare_always_valid(control, other, tuned_for=max(1, shoppers))
+            line["lift"].append(found.lift if found.lift_low is not None else None)
+            line["low"].append(found.lift_low)
+            line["high"].append(found.lift_high)
+    exposures = [[test.sequence[day].get(name, Sums()).n for name in names] for day in days]
+    return {"days": [day.isoformat() for day in days], "lines": lines[:MAX_LINES], "exposures": exposures}
 
 
 def _checks(test: ReadTest, counts: list[int], today: date) -> list[health.Check]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -23,6 +24,8 @@ HELP = {
     "arm": "The first arm of a test is its control.",
     "shoppers": "How many took part. Not impressions, if you can help it: they depend on each other.",
     "successes": "How many of them did it.",
+    "rate": "Instead of successes: 0.052 or 5.2 %.",
+    "day": "With it a row is an arm's new shoppers of one day; a test's days are added up and drawn.",
     "sum": "Of a value such as revenue, instead of successes.",
     "sum_of_squares": "Of each shopper's value; without it nobody knows the noise.",
     "weight": "Planned share; empty: equal ones are assumed.",
@@ -138,7 +141,18 @@ def past_test_detail(request: MemberRequest, past_test_id: UUID) -> HttpResponse
         )
     except NotFound:
         raise Http404 from None
-    context = {"test": test, "content": test.content, "currency": request.advertiser.currency}
+    charts: dict[str, Any] = {}
+    if test.content.get("trend", {}).get("days"):
+        from analytics.experiment_charts import charts_make  # plotly: only this page pays for it
+
+        shown = {**test.content, "arms": test.content["arms"][:4]}
+        charts = charts_make(shown)
+    context = {
+        "test": test,
+        "content": test.content,
+        "charts": charts,
+        "currency": request.advertiser.currency,
+    }
     return render(request, "past_tests/past_test_detail.html", context)
 
 

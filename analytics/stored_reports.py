@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from campaigns.selectors import campaign_get
 
 log = structlog.get_logger(__name__)
 Kind = StoredReport.Kind
+KEPT_FRESH = timedelta(days=1)
 Compute = Callable[[Campaign, Mapping[str, Any], datetime], dict[str, Any]]
 
 
@@ -49,8 +50,12 @@ def stored_report_request(
     return row
 
 
-def stored_reports_refresh() -> int:
-    """Compute all that somebody waits for: the sweep behind lost messages; the number."""
+def stored_reports_refresh(*, now: datetime | None = None) -> int:
+    """Compute what somebody waits for, and once a day what was asked for before; the number."""
+    old = (now or timezone.now()) - KEPT_FRESH
+    StoredReport.objects.filter(
+        computed_at__lt=old, requested_at__isnull=True, campaign__status=Campaign.Status.LIVE
+    ).update(requested_at=now or timezone.now())
     waiting = StoredReport.objects.filter(requested_at__isnull=False)
     waiting = waiting.filter(Q(computed_at__isnull=True) | Q(computed_at__lt=F("requested_at")))
     return sum(stored_report_compute(pk) for pk in list(waiting.values_list("pk", flat=True)))

@@ -13,27 +13,26 @@ import math
 from collections.abc import Sequence
 
 from analytics.stats.frequentist import Comparison, compare_estimates
-from analytics.stats.statistics import Estimate, Sums
+from analytics.stats.statistics import Estimate, Sums, estimate_of
 
 
 def stratified_estimates(strata: Sequence[tuple[Sums, Sums]]) -> tuple[Estimate, Estimate] | None:
     """Both groups' values as if every stratum had the same mix; None where no stratum has both."""
-    parts = []
+    parts: list[tuple[float, tuple[Estimate, Estimate]]] = []
     for control, treatment in strata:
-        pair = (control.value, control.standard_error, treatment.value, treatment.standard_error)
-        if any(part is None for part in pair):
-            continue
-        weight = control.x * treatment.x / (control.x + treatment.x)
-        parts.append((weight, pair, control.n, treatment.n))
-    total = sum(weight for weight, *_ in parts)
+        first, second = estimate_of(control), estimate_of(treatment)
+        if first is not None and second is not None:
+            parts.append((control.x * treatment.x / (control.x + treatment.x), (first, second)))
+    total = sum(weight for weight, _ in parts)
     if total <= 0:
         return None
-    found = []
-    for side in (0, 1):
-        value = sum(w * (pair[2 * side] or 0.0) for w, pair, *_ in parts) / total
-        variance = sum((w * (pair[2 * side + 1] or 0.0)) ** 2 for w, pair, *_ in parts) / total**2
-        found.append(Estimate(value, math.sqrt(variance), sum(part[2 + side] for part in parts)))
-    return found[0], found[1]
+
+    def together(side: int) -> Estimate:
+        value = sum(weight * pair[side].value for weight, pair in parts) / total
+        variance = sum((weight * pair[side].standard_error) ** 2 for weight, pair in parts) / total**2
+        return Estimate(value, math.sqrt(variance), sum(pair[side].n for _, pair in parts))
+
+    return together(0), together(1)
 
 
 def stratified_compare(strata: Sequence[tuple[Sums, Sums]]) -> Comparison:

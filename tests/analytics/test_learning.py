@@ -262,6 +262,14 @@ def test_a_worn_picture_is_named_and_one_click_asks_for_another(shop, alice_clie
     assert "Deleted creative" in alice_client.get(url).content.decode()
 
 
+def test_what_was_asked_for_once_is_kept_fresh_by_day(shop, alice_client):
+    campaign, *_ = cast.make_campaign(shop)
+    computed(alice_client, campaign, "fatigue")
+    assert stored_reports_refresh() == 0
+    StoredReport.objects.update(computed_at=timezone.now() - timedelta(days=2))
+    assert stored_reports_refresh() == 1
+
+
 def test_a_report_that_fails_says_so_and_no_page_breaks(shop, alice_client, monkeypatch):
     campaign, *_ = cast.make_campaign(shop)
     monkeypatch.setattr("analytics.fatigue_report.fatigue_compute", lambda *a: 1 / 0)

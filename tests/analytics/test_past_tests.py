@@ -156,6 +156,23 @@ def test_a_mapping_that_misses_something_says_what():
     }  # fmt: skip
 
 
+def test_rates_and_days_are_read():
+    found = read("arm,n,ctr\nA,1000,5 %\nB,1000,0.07\nC,1000,7\n")
+    assert [(arm.name, arm.sums.y) for arm in found.tests[0].arms] == [("A", 50), ("B", 70)]
+    assert [p.code for p in found.problems] == ["bad_rate"]
+    rows = [f"A,{day},500,50\nB,{day},500,75" for day in ("2026-03-02", "2026-03-01", "2026-03-03")]
+    found = read("arm,day,n,x\n" + "\n".join(rows) + "\nB,2026-03-03,9,9\n")
+    test = found.tests[0]
+    assert [(arm.sums.n, arm.sums.y) for arm in test.arms] == [(1500, 150), (1500, 225)]
+    assert (test.started_on, test.ended_on) == (date(2026, 3, 1), date(2026, 3, 3))
+    assert [p.code for p in found.problems] == ["arm_twice"]
+    trend = past_test_compute(test, today=TODAY)["trend"]
+    assert trend["days"] == ["2026-03-01", "2026-03-02", "2026-03-03"]
+    line = trend["lines"][0]
+    assert line["lift"] == pytest.approx([0.5] * 3)
+    assert line["high"][2] - line["low"][2] < line["high"][0] - line["low"][0]
+
+
 # --- through the pages and the API
 @pytest.mark.django_db
 def test_several_hundred_tests_from_the_page_to_their_verdicts(alice_client, mallory_client, shop):
