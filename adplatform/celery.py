@@ -21,6 +21,7 @@ app.conf.beat_schedule = {
     "accounts_purge": {"task": "accounts.tasks.accounts_purge", "schedule": 3600.0},
     "learning_refresh": {"task": "analytics.tasks.learning_refresh", "schedule": 1800.0},
     "stored_reports_refresh": {"task": "analytics.tasks.stored_reports_refresh", "schedule": 60.0},
+    "reports_send": {"task": "analytics.tasks.reports_send", "schedule": 300.0},
     "experiment_reports_refresh": {
         "task": "analytics.tasks.experiment_reports_refresh",
         "schedule": 300.0,

@@ -71,7 +71,7 @@ NAVIGATION = (
     Group(
         "Learn",
         (
-            Entry("Performance", "performance", ("performance-events",)),
+            Entry("Performance", "performance", ("performance-events", "saved-view-list")),
             Entry(
                 "Experiments",
                 "experiment-list",

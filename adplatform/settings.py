@@ -398,7 +398,20 @@ SERVING_KEY_RATE = env.float("SERVING_KEY_RATE", default=1000.0)
 SERVING_THREAD = True  # refreshes snapshots beside the requests (campaigns.serving.background)
 ATTRIBUTION_CLICK_DAYS = env.int("ATTRIBUTION_CLICK_DAYS", default=7)
 ATTRIBUTION_VIEW_DAYS = env.int("ATTRIBUTION_VIEW_DAYS", default=1)
+PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000")  # what the links of e-mails begin with
 REPORTS_MIN_SHOPPERS = env.int("REPORTS_MIN_SHOPPERS", default=50)  # tables by segment hide smaller groups
+
+# --- e-mail: into the worker's log until a server is named, smtp+tls://user:password@host:587
+_email = env.email_url("EMAIL_URL", default="consolemail://")
+EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT = (
+    _email["EMAIL_BACKEND"],
+    _email["EMAIL_HOST"] or "localhost",
+    _email["EMAIL_PORT"] or 25,
+)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_USER"] or "", _email["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _email.get("EMAIL_USE_TLS", False), _email.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="reports@localhost")
 
 # --- operations
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # what Prometheus shows at /metrics; empty: no such page

@@ -7,6 +7,9 @@ from django.db import models
 
 from accounts.models import TenantModel
 from adplatform.lib.ids import uuid7
+from analytics.report_models import ReportSchedule as ReportSchedule
+from analytics.report_models import ReportSending as ReportSending
+from analytics.report_models import SavedView as SavedView
 
 
 class Event(TenantModel):

@@ -13,6 +13,14 @@ def rollups_refresh() -> None:
     delivery.delivery_refresh()  # of the fresh sums: budgets, pace and caps
 
 
+@shared_task(ignore_result=True)
+def reports_send() -> None:
+    """Every few minutes: the e-mails that are due. Running twice at once sends nothing twice."""
+    from analytics.report_mail import reports_send as send
+
+    send()
+
+
 # The statistics' libraries cost 150 MB and seconds to import, so the tasks bring them in themselves: the web
 # imports this module for its names.
 @shared_task(ignore_result=True)

@@ -11,6 +11,7 @@ from analytics import (
     funnel_views,
     learning_views,
     past_test_views,
+    saved_view_views,
     selfcheck_views,
     views,
 )
@@ -19,6 +20,14 @@ urlpatterns = [
     path("", views.overview, name="overview"),
     path("performance/", views.performance, name="performance"),
     path("performance/creatives/<uuid:creative_id>", views.creative_serves, name="creative-serves"),
+    path("performance/views/", saved_view_views.saved_view_page, name="saved-view-list"),
+    path("performance/views/create/", saved_view_views.saved_view_create, name="saved-view-create"),
+    path("performance/views/<uuid:view_id>/", saved_view_views.saved_view_update, name="saved-view-update"),
+    path(
+        "performance/unsubscribe/<str:token>/",
+        saved_view_views.report_unsubscribe,
+        name="report-unsubscribe",
+    ),
     path("performance/events/", counted_event_views.performance_events, name="performance-events"),
     path(
         "performance/export.csv", export_views.performance_export, {"form": "csv"}, name="performance-export"

@@ -19,6 +19,7 @@ from analytics.overview import overview_get
 from analytics.report_query import ACROSS, CUSTOM, DEFAULT_PERIOD, PERIODS, ReportQuery, query_parse
 from analytics.report_tables import TABLES
 from analytics.reports import report_get
+from analytics.saved_views import saved_view_list
 from analytics.tiles import figures_make
 from analytics.windows import today
 from generation.creative_selectors import creative_get
@@ -55,6 +56,7 @@ def performance(request: HttpRequest) -> HttpResponse:
         "across": ACROSS.items(),
         "tables": [(name, name.title()) for name in TABLES if name != "hours" or report.hours],
         "formats": FORMATS,
+        "saved_views": saved_view_list(advertiser_id=advertiser.pk, user=request.user),  # type: ignore[arg-type]
         "default_period": DEFAULT_PERIOD,
     }
     return render(request, "analytics/performance.html", context)

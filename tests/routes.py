@@ -16,7 +16,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from accounts.models import ApiKey, Membership, WebhookDelivery, WebhookEndpoint
-from analytics.models import ExchangeRate, PastTest, PastTestImport
+from analytics.models import ExchangeRate, PastTest, PastTestImport, SavedView
 from campaigns.catalog_services import catalog_preview
 from campaigns.models import Experiment, ExperimentArm, Variant
 from generation.drafts import draft_request
@@ -36,6 +36,7 @@ PUBLIC = {
     "login": "signing in",
     "logout": "signing out",
     "click": "the signed token is the authority",
+    "report-unsubscribe": "the signed token of the e-mail is the authority; it stops that e-mail alone",
     "why-shown": "the signed token is the authority; it says what entered that one decision",
     "creative-media": "pictures that a person approved for showing to everybody",
     "product-photo": "demo storefront only: photos of products on sale",
@@ -135,7 +136,9 @@ def rows_make(shop: Any, person: Any, mark: str) -> dict[str, Any]:
     factories.make_key(shop)
     ApiKey.objects.filter(advertiser=shop).update(name=mark)
     draft = draft_request(advertiser=shop, brief=factories.make_brief(product))
+    view = SavedView.objects.create(advertiser=shop, user=person, name=f"{mark} view", is_shared=True)
     return {
+        "view_id": view.pk,
         "draft_id": draft.pk,
         "product_id": product.pk,
         "segment_id": segment.pk,
@@ -167,7 +170,7 @@ def random_ids() -> dict[str, Any]:
         for name in (
             "product_id", "segment_id", "placement_id", "job_id", "batch_id", "creative_id", "campaign_id",
             "variant_id", "experiment_id", "import_id", "past_import_id", "past_test_id", "key_id",
-            "membership_id", "rate_id", "draft_id", "endpoint_id", "delivery_id",
+            "membership_id", "rate_id", "draft_id", "view_id", "endpoint_id", "delivery_id",
         )
     }  # fmt: skip
 

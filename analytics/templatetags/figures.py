@@ -116,6 +116,19 @@ def figure_change(found: Figure, query: ReportQuery) -> SafeString | str:
     )
 
 
+@register.simple_tag
+def figure_note(found: Figure, query: ReportQuery) -> str:
+    """Interval and change in plain words, for e-mails."""
+    parts = []
+    if found.low is not None and found.high is not None and found.low != found.high:
+        is_rate = found.kind == "rate"
+        low, high = (f"{end * 100:.2f}" if is_rate else figure(end) for end in (found.low, found.high))
+        parts.append(f"{low} to {high}{' %' if is_rate else ''}")
+    if found.change is not None:
+        parts.append(f"{lift_words(found.change.value)} vs {query.comparison_words}")
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
 @register.filter
 def money_part(cents: float | None, currency: str) -> str:
     """A mean amount of money, rounded to what the currency has."""
