@@ -1,7 +1,8 @@
 """Saved views by e-mail: what is due, the message, and a log in which each day has one row a schedule.
 
 The row is inserted, or taken back from a refusal, by one guarded statement before the message is handed to
-the mail server; whoever does not get it leaves it alone. So a restarted worker, or two at once, never send twice.
+the mail server; whoever does not get it leaves it alone. So a restarted worker, or two at once, send nothing
+twice.
 """
 
 from __future__ import annotations
