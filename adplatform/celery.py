@@ -3,6 +3,7 @@
 import os
 
 from celery import Celery
+from celery.schedules import crontab
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "adplatform.settings")
 
@@ -18,6 +19,7 @@ app.conf.beat_schedule = {
     "webhooks_send": {"task": "accounts.tasks.webhooks_send", "schedule": 10.0},
     "erasures_settle": {"task": "rights.tasks.erasures_settle", "schedule": 10.0},
     "retention_run": {"task": "rights.tasks.retention_run", "schedule": 3600.0},
+    "sensitive_scan": {"task": "rights.tasks.sensitive_scan", "schedule": crontab(hour=3, minute=20)},
     "accounts_purge": {"task": "accounts.tasks.accounts_purge", "schedule": 3600.0},
     "learning_refresh": {"task": "analytics.tasks.learning_refresh", "schedule": 1800.0},
     "stored_reports_refresh": {"task": "analytics.tasks.stored_reports_refresh", "schedule": 60.0},

@@ -368,6 +368,8 @@ C2PA_PRIVATE_KEY = env.str("C2PA_PRIVATE_KEY", default="")
 PROFILES_HALF_LIFE_DAYS = env.float("PROFILES_HALF_LIFE_DAYS", default=14.0)
 PROFILES_TEXT_ENCODER = env.str("PROFILES_TEXT_ENCODER", default="profiles.text_mapping.LexiconMapper")
 PROFILES_SEGMENT_MIN_SHOPPERS = env.int("PROFILES_SEGMENT_MIN_SHOPPERS", default=100)
+# A segment's size counts who was seen within so many days.
+PROFILES_SEGMENT_ACTIVE_DAYS = env.int("PROFILES_SEGMENT_ACTIVE_DAYS", default=30)
 # Makes pseudonyms of shopper keys. Apart from SECRET_KEY, so that rotating that one loses no profile.
 PROFILES_PSEUDONYM_KEY = env.str("PROFILES_PSEUDONYM_KEY", default=SECRET_KEY)
 # Rotation: "2:newkey,1:oldkey", newest first; then it replaces the one above (docs/privacy.md).

@@ -1,9 +1,8 @@
 """Words that must not reach an image model or a creative, however they are dressed up; pure.
 
 Lists are data (``generation/data/unsafe_terms.tsv``, English and Chinese). A text is folded before it is
-compared: compatibility forms, invisible characters, look-alike letters, digits for letters and letters
-spelled out with dots are ways around a list, not other words. English terms match whole words, so that a
-massage gun and Scunthorpe pass; Chinese has no spaces and matches anywhere.
+compared (``adplatform.lib.text_folding``). English terms match whole words, so that a massage gun and
+Scunthorpe pass; Chinese has no spaces and matches anywhere.
 """
 
 from __future__ import annotations
@@ -13,17 +12,11 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
-from itertools import product
 from pathlib import Path
 
+from adplatform.lib.text_folding import folded, readings, words_of
+
 _TABLE = Path(__file__).resolve().parent / "data" / "unsafe_terms.tsv"
-# Cyrillic and Greek letters that look Latin.
-_LOOKALIKES = str.maketrans("аеорсухіјѕкмтвнαοερτυνικ", "aeopcyxijskmtbhaoeptuvik")
-# "1" and "!" stand for two letters, so both readings are tried.
-_LEET = str.maketrans("034578@$+", "oeastbast")
-_LEET_ONE = "1!|"
-_SPELLED = re.compile(r"(?<!\w)(?:[^\W\d_][\s.\-_*·]+){2,}[^\W\d_](?!\w)")
-_SPACES = re.compile(r"[\W_]+")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _SYNTAX = re.compile(
     r"<\s*(?:lora|lyco|lycoris|hypernet|embedding|ti)\s*:"  # <lora:name:1>
@@ -33,28 +26,6 @@ _SYNTAX = re.compile(
 )
 
 
-def folded(text: str) -> str:
-    """The text as a reader means it: compatibility forms, case, invisible marks and look-alikes gone."""
-    plain = unicodedata.normalize("NFKC", text).casefold()
-    plain = "".join(
-        character
-        for character in unicodedata.normalize("NFD", plain)
-        if unicodedata.category(character) not in ("Mn", "Cf", "Cs", "Co", "Cn", "Cc") or character.isspace()
-    )
-    return plain.translate(_LOOKALIKES)
-
-
-def readings(text: str) -> set[str]:
-    """Every way in which the text may be meant to be read, as words between single spaces."""
-    plain = folded(text)
-    joined = _SPELLED.sub(lambda found: re.sub(r"[\s.\-_*·]+", "", found[0]), plain)
-    found = set()
-    for one, base in product("il", {plain, joined}):
-        leet = base.translate(_LEET).translate({ord(letter): one for letter in _LEET_ONE})
-        found |= {_SPACES.sub(" ", base).strip(), _SPACES.sub(" ", leet).strip()}
-    return found
-
-
 def terms_found(text: str, terms: Iterable[str]) -> list[str]:
     """Those of ``terms`` that the text holds, in their own order."""
     texts = readings(text)
@@ -62,7 +33,7 @@ def terms_found(text: str, terms: Iterable[str]) -> list[str]:
     squeezed = [reading.replace(" ", "") for reading in texts]
     found = []
     for term in terms:
-        wanted = _SPACES.sub(" ", folded(term)).strip()
+        wanted = words_of(folded(term))
         if not wanted:
             continue
         if _HAN.search(wanted):

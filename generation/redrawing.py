@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from django.conf import settings
 from PIL import Image
 
+from adplatform.lib.sensitive import sensitive_found
 from generation.brand_safety import has_prompt_syntax, unsafe_found
 from generation.briefs import Brief
 from generation.composition import ComposedCreative, creatives_compose
@@ -76,7 +77,10 @@ class _Try:
 
 
 def prompt_refuse_unsafe(job: RenderJob) -> None:
-    """Raises RenderError (permanent) ``prompt_unsafe`` or ``prompt_syntax``: nothing is kept then.
+    """Raises RenderError (permanent) ``prompt_unsafe``, ``prompt_sensitive`` or ``prompt_syntax``.
+
+    Made for a segment, a picture may not speak of people's most personal matters; the generic one of a
+    prayer mat may, for it says nothing of who sees it.
 
     Looked at here, in the worker, so that a prompt is judged by today's lists whenever it was written.
     """
@@ -84,6 +88,11 @@ def prompt_refuse_unsafe(job: RenderJob) -> None:
     if found:
         named = ", ".join(f"{term} ({category})" for term, category in found.items())
         raise RenderError("prompt_unsafe", f"The prompt is not brand-safe: {named}.", permanent=True)
+    segment = (job.brief or {}).get("segment")
+    personal = sensitive_found(f"{job.prompt} | {job.motif} | {segment.get('name', '')}") if segment else {}
+    if personal:
+        named = ", ".join(f"{term} ({category})" for term, category in personal.items())
+        raise RenderError("prompt_sensitive", f"No group is addressed by this: {named}.", permanent=True)
     if has_prompt_syntax(job.prompt) or has_prompt_syntax(job.motif):
         raise RenderError("prompt_syntax", "The prompt holds weights or LoRA tags.", permanent=True)
 

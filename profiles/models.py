@@ -140,7 +140,7 @@ class Segment(TenantModel):
     rule = models.JSONField(default=dict)
     # The interests that enter prompts, strongest first: [taxonomy id, ...]
     interests = models.JSONField(default=list)
-    size = models.PositiveIntegerField(default=0)  # members at refreshed_at
+    size = models.PositiveIntegerField(default=0)  # members seen lately (PROFILES_SEGMENT_ACTIVE_DAYS)
     refreshed_at = models.DateTimeField(null=True, blank=True)  # null: its members are not known yet
     is_active = models.BooleanField(default=True)
 

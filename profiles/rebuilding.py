@@ -13,6 +13,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Count
+from django.utils import timezone
 
 from profiles import consent, interests, segments
 from profiles.models import Behaviour, InterestProfile, Segment, SegmentMembership, Shopper
@@ -132,12 +133,21 @@ def member_strength(segment: Segment, weights: dict[str, float]) -> float | None
     return segments.strength(segment.rule, weights)
 
 
+def active_since() -> datetime:
+    """Since when a shopper has to have been seen to count in a segment's size."""
+    return timezone.now() - timedelta(days=settings.PROFILES_SEGMENT_ACTIVE_DAYS)
+
+
 def sizes_recount(*, segment_ids: set[UUID], refreshed_at: datetime | None = None) -> None:
-    """Write the number of members of these segments, and when a whole refresh of them ended."""
+    """Write the number of members of these segments, and when a whole refresh of them ended.
+
+    Counted are those who were seen within ``PROFILES_SEGMENT_ACTIVE_DAYS``: a crowd to hide in that left long
+    ago is none.
+    """
     if not segment_ids:
         return
     counted = dict(
-        SegmentMembership.objects.filter(segment__in=segment_ids)
+        SegmentMembership.objects.filter(segment__in=segment_ids, shopper__last_seen_at__gte=active_since())
         .values_list("segment")
         .annotate(n=Count("pk"))
     )

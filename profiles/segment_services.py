@@ -17,6 +17,7 @@ from django.utils.text import slugify
 
 from accounts.models import Advertiser
 from adplatform.lib.errors import DomainError
+from adplatform.lib.sensitive import is_sensitive
 from profiles import rebuilding, segments
 from profiles.models import InterestProfile, Segment, Shopper
 from profiles.selectors import profiles_allowed, segment_get, shoppers_to_rebuild
@@ -40,7 +41,10 @@ def rule_checked(rule: Any) -> dict[str, list[dict[str, Any]]]:
 
 
 def name_checked(name: str) -> str:
-    """A name a person can read. Raises DomainError ``name_invalid``."""
+    """A name a person can read. Raises DomainError ``name_invalid``, ``name_sensitive``.
+
+    A name enters prompts and reports, so it may no more speak of health, belief and the like than a rule.
+    """
     name = " ".join(name.split())
     if not name or len(name) > NAME_LIMIT or "\x00" in name:
         raise DomainError(
@@ -48,6 +52,9 @@ def name_checked(name: str) -> str:
             f"Give the segment a name of at most {NAME_LIMIT} characters.",
             errors={"name": [f"Give the segment a name of at most {NAME_LIMIT} characters."]},
         )
+    if is_sensitive(name):
+        message = "A segment may not be about health, belief, origin or anything so personal."
+        raise DomainError("name_sensitive", message, errors={"name": [message]})
     return name
 
 
@@ -93,6 +100,9 @@ def segment_update(
     if name is not None:
         segment.name = name_checked(name)
     if is_active is not None:
+        if is_active and not segment.is_active:  # the nightly scan may have switched it off
+            name_checked(segment.name)
+            rule_checked(segment.rule)
         segment.is_active = is_active
     if rule is not None:
         segment.rule = rule_checked(rule)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adplatform.lib.sensitive import is_sensitive
 from profiles.taxonomy import INTERESTS, family_of
 
 PARTS = ("any", "all", "none")
@@ -62,6 +63,10 @@ def _condition_clean(condition: Any, place: str) -> tuple[dict[str, Any], RulePr
         return {}, RuleProblem(place, "rule_malformed", "A condition names an interest and a min_weight.")
     interest = condition.get("interest")
     if not isinstance(interest, str) or interest not in INTERESTS:
+        if isinstance(interest, str) and is_sensitive(interest):
+            return {}, RuleProblem(
+                place, "interest_sensitive", "Nobody is included or excluded by something so personal."
+            )
         return {}, RuleProblem(place, "interest_unknown", "This interest is not in the taxonomy.")
     weight = condition.get("min_weight", DEFAULT_MIN_WEIGHT)
     # NaN fails both comparisons; a bool is an int in Python.

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 from django.db.models import F, Q, QuerySet
+from django.utils import timezone
 
 from adplatform.lib.errors import NotFound
 from profiles import consent, segments
@@ -172,7 +173,8 @@ class RuleSize:
 
 def rule_size(*, advertiser_id: UUID | str, rule: Mapping[str, Any]) -> RuleSize:
     """The live size of a cleaned rule. Beyond PREVIEW_LIMIT profiles the freshest ones stand for all."""
-    profiles = profiles_allowed(advertiser_id)
+    since = timezone.now() - timedelta(days=settings.PROFILES_SEGMENT_ACTIVE_DAYS)
+    profiles = profiles_allowed(advertiser_id).filter(shopper__last_seen_at__gte=since)
     weights = list(profiles.order_by("-computed_at").values_list("weights", flat=True)[: PREVIEW_LIMIT + 1])
     is_estimate = len(weights) > PREVIEW_LIMIT
     weights = weights[:PREVIEW_LIMIT]

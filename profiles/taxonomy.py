@@ -12,6 +12,8 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+from adplatform.lib.sensitive import sensitive_found
+
 DATA_DIR = Path(__file__).resolve().parent / "data"
 
 
@@ -37,7 +39,16 @@ def rows_read(name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-INTERESTS: dict[str, Interest] = {row["id"]: Interest(**row) for row in rows_read("taxonomy.tsv")}
+def taxonomy_read() -> dict[str, Interest]:
+    """The shipped interests by id. Raises ValueError for one that is too personal to group people by."""
+    found = {row["id"]: Interest(**row) for row in rows_read("taxonomy.tsv")}
+    for interest in found.values():
+        if words := sensitive_found(f"{interest.id} | {interest.label_en} | {interest.label_zh}"):
+            raise ValueError(f"taxonomy.tsv: {interest.id} is sensitive: {', '.join(words)}")
+    return found
+
+
+INTERESTS: dict[str, Interest] = taxonomy_read()
 GROUPS: tuple[str, ...] = tuple(interest.id for interest in INTERESTS.values() if not interest.parent)
 CHILDREN: dict[str, tuple[str, ...]] = {
     group: tuple(interest.id for interest in INTERESTS.values() if interest.parent == group)

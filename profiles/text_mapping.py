@@ -15,6 +15,7 @@ from typing import Protocol
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from adplatform.lib.sensitive import sensitive_found
 from profiles.lexicon import Entry, lexicon_get
 from profiles.similarity import lookalikes
 from profiles.taxonomy import INTERESTS
@@ -87,6 +88,8 @@ def _explain(text: str) -> Mapping:
                 _score(scores, neighbour.entry, LOOKALIKE_WORTH * neighbour.similarity / len(neighbours))
                 key = (word, neighbour.entry.key)
                 matches[key] = Match(word, neighbour.entry.key, neighbour.entry.interests, False)
+    # The lexicon knows English and Chinese in plain spelling; this knows nine languages, and disguises.
+    sensitive |= set(sensitive_found(text).values())
     if sensitive:
         return Mapping(sensitive=tuple(sorted(sensitive)))
     interests = shares(scores)

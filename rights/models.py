@@ -35,6 +35,19 @@ class Erasure(TenantModel):
         ]
 
 
+class SensitiveFinding(TenantModel):
+    """What the nightly scan found and put an end to; never the words themselves."""
+
+    class Kind(models.TextChoices):
+        SEGMENT = "segment", "Segment switched off"
+        BEHAVIOUR = "behaviour", "Texts of behaviours emptied"
+
+    kind = models.CharField(max_length=9, choices=Kind)
+    category = models.CharField(max_length=20)
+    rows = models.PositiveIntegerField(default=1)
+    segment = models.ForeignKey("profiles.Segment", null=True, on_delete=models.SET_NULL, related_name="+")
+
+
 class RetentionRun(models.Model):
     """The last time a class of data was thinned out, for all advertisers."""
 

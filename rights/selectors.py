@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet
 
 from profiles.models import ConsentRecord, Shopper
-from rights.models import Erasure, RetentionRun
+from rights.models import Erasure, RetentionRun, SensitiveFinding
 from rights.retention import data_class_list
 
 
@@ -61,6 +61,12 @@ def retention_list() -> list[Retained]:
 def erasure_list(*, advertiser_id: UUID | str) -> QuerySet[Erasure]:
     """The advertiser's erasures, newest first."""
     return Erasure.objects.filter(advertiser_id=advertiser_id).order_by("-created_at", "-pk")
+
+
+def finding_list(*, advertiser_id: UUID | str) -> QuerySet[SensitiveFinding]:
+    """What the nightly scan found, newest first."""
+    found = SensitiveFinding.objects.filter(advertiser_id=advertiser_id)
+    return found.select_related("segment").order_by("-created_at", "-pk")
 
 
 def consent_summary_get(*, advertiser_id: UUID | str) -> ConsentSummary:

@@ -15,7 +15,7 @@ from adplatform.lib.errors import DomainError
 from rights.erasure import shopper_erase
 from rights.export import shopper_export
 from rights.models import Erasure
-from rights.selectors import consent_summary_get, erasure_list, retention_list
+from rights.selectors import consent_summary_get, erasure_list, finding_list, retention_list
 
 NEWEST = 10
 ROWS = {
@@ -51,6 +51,7 @@ def privacy(request: HttpRequest) -> HttpResponse:
                 )
                 for erasure in erasures[:NEWEST]
             ],
+            "findings": finding_list(advertiser_id=advertiser.pk)[:NEWEST],
             "erasure_count": erasures.count(),
         },
     )

@@ -72,6 +72,11 @@ def is_other_segment(candidate: Candidate, context: ServeContext, products_on_pa
     return candidate.segment_id is not None and candidate.segment_id not in context.segment_ids
 
 
+def is_segment_closed(candidate: Candidate, context: ServeContext, products_on_page: Set[UUID]) -> bool:
+    """Only names the reason: a shopper's segments (``audience_get``) hold no such segment to begin with."""
+    return candidate.is_segment_closed and candidate.segment_id not in context.segment_ids
+
+
 def is_on_page(candidate: Candidate, context: ServeContext, products_on_page: Set[UUID]) -> bool:
     return candidate.product_id in products_on_page
 
@@ -92,6 +97,7 @@ DATE_RULES: tuple[tuple[Reason, DynamicRule], ...] = (
 )
 # Between those and these come the campaign's limits (``campaigns.serving.limits``), asked once a campaign.
 SHOPPER_RULES: tuple[tuple[Reason, DynamicRule], ...] = (
+    (Reason.SEGMENT_TOO_SMALL, is_segment_closed),
     (Reason.SEGMENT_MISMATCH, is_other_segment),
     (Reason.ALREADY_ON_PAGE, is_on_page),
 )

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce
 from django.urls import reverse
@@ -109,6 +110,8 @@ def snapshot_load(advertiser_id: UUID) -> Snapshot:
             "id",
             "job_id",
             "segment_id",
+            "segment__size",
+            "segment__is_active",
             "weight",
             "campaign_id",
             "product_id",
@@ -339,4 +342,6 @@ def _candidate(
         is_house=campaign.is_house,
         job_id=row["job_id"],
         limits=limits,
+        is_segment_closed=row["segment_id"] is not None
+        and (not row["segment__is_active"] or row["segment__size"] < settings.PROFILES_SEGMENT_MIN_SHOPPERS),
     )

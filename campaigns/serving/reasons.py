@@ -30,6 +30,7 @@ class Reason(StrEnum):
     PACED = "paced"
     DAILY_CAP = "daily_cap"
     WEEKLY_CAP = "weekly_cap"
+    SEGMENT_TOO_SMALL = "segment_too_small"
     SEGMENT_MISMATCH = "segment_mismatch"
     ALREADY_ON_PAGE = "already_on_page"
     # --- eligible, and yet another one was shown
@@ -70,6 +71,7 @@ NUMBERS: dict[Reason, int] = {
     Reason.PACED: 520,
     Reason.WEEKLY_CAP: 521,
     Reason.HOUSE_NOT_NEEDED: 522,
+    Reason.SEGMENT_TOO_SMALL: 523,
 }
 
 SENTENCES: dict[Reason, str] = {
@@ -93,6 +95,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.PACED: "The campaign waits, so that its budget of today lasts the day.",
     Reason.DAILY_CAP: "The shopper has seen the campaign as often as it allows in a day.",
     Reason.WEEKLY_CAP: "The shopper has seen the campaign as often as it allows in a week.",
+    Reason.SEGMENT_TOO_SMALL: "The segment is switched off, or has too few shoppers to hide in.",
     Reason.SEGMENT_MISMATCH: "The variant is for a segment that the shopper is not in.",
     Reason.ALREADY_ON_PAGE: "The product is on this page already.",
     Reason.OUTRANKED_BY_SEGMENT: "A variant that fits the shopper better was shown.",

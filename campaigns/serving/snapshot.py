@@ -65,6 +65,7 @@ class Candidate:
     limits: Limits | None = None
     is_learned: bool = False  # the weight was learned
     holdout_share: float = 0.0  # of its share of the draws: those by the weights that people set
+    is_segment_closed: bool = False  # switched off, or too small to hide in
 
 
 @dataclass(frozen=True, slots=True)

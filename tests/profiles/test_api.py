@@ -265,7 +265,7 @@ def test_a_segment_lives_through_the_api(api, page_api):
 def test_a_rule_is_refused_with_a_code_and_its_place(api):
     answer = api.post("/api/v1/segments", {"name": "x", "rule": {"any": [{"interest": "religion"}]}})
     assert answer.status_code == 400
-    assert answer.json()["code"] == "interest_unknown"
+    assert answer.json()["code"] == "interest_sensitive"
     assert list(answer.json()["errors"]) == ["any[0]"]
 
 
