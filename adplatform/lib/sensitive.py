@@ -2,7 +2,7 @@
 
 Health, religion, politics, trade unions, sexual orientation, origin, genetic and biometric data (GDPR
 article 9), and their neighbours: crime, hardship, minors. Words are matched whole in languages with spaces,
-anywhere in Chinese; a harmless phrase that holds one ("union jack", 巨蟹座) is taken out first. The question is
+anywhere in Chinese; a harmless phrase that holds one ("union jack", 巨蟹座) is taken out first. Asked is
 who an audience is, not what a shop sells: a prayer mat may be sold, "Muslims" may not be a segment.
 """
 
