@@ -138,7 +138,8 @@ def placement_funnels_list(
             id=pk,
             name="Unknown codes" if pk is None else labels.label_of(names, pk, "placement"),
             funnel=funnel_make(
-                decisions=[asked.get(pk, PlacementDecisions(pk))], counts=counts.get(pk, Counts())
+                decisions=[asked.get(pk, PlacementDecisions(pk))],
+                counts=counts.get(pk, Counts()) if pk else Counts(),
             ),
         )
         for pk in asked.keys() | counts.keys()
