@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 
-.PHONY: help demo serve setup test test-services lint types imports schema clean
+.PHONY: help demo serve setup test test-services test-faults lint types imports schema clean
 help:
 	@echo "make demo    set up, load the demo shop, start everything (PORT=8000, TORCH_INDEX=URL)"
 	@echo "make serve   set up and start without the demo shop"
 	@echo "make test    set up and run the tests"
 	@echo "make test-services    the same tests on PostgreSQL, the render drill over SERVICES_BROKERS (Redis, RabbitMQ)"
+	@echo "make test-faults    what happens when processes, brokers, databases and disks fail"
 	@echo "make lint types imports schema    what CI checks besides the tests"
 	@echo "make clean   delete .venv and var/"
 
@@ -45,7 +46,14 @@ SERVICES_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/adplatform
 SERVICES_BROKERS ?= redis://127.0.0.1:6379/15,amqp://guest:guest@127.0.0.1:5672//
 TESTS ?= tests
 test-services: $(VENV)/.installed-dev
-	DATABASE_URL=$(SERVICES_DATABASE_URL) SERVICES_BROKERS=$(SERVICES_BROKERS) $(BIN)/python -m pytest -m "not browser" $(TESTS)
+	DATABASE_URL=$(SERVICES_DATABASE_URL) SERVICES_BROKERS=$(SERVICES_BROKERS) $(BIN)/python -m pytest -m "not browser and not faults" $(TESTS)
+
+# Kills, freezes, lost brokers, crashed databases, a full disk, wrong clocks, hostile bodies: servers of its own on
+# loopback, up to 15 minutes. Then 200 examples for each operation of the API.
+test-faults: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m faults -n 1 --durations=0 tests/faults
+	API_EXAMPLES=$(API_EXAMPLES) $(BIN)/python -m pytest tests/test_api_contract.py
+API_EXAMPLES ?= 200
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

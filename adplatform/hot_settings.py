@@ -8,7 +8,8 @@ from adplatform.settings import *  # noqa: F403
 
 ROOT_URLCONF = "adplatform.hot_urls"
 MIDDLEWARE = [
-    "adplatform.middleware.HealthMiddleware",  # first
+    "adplatform.middleware.RequestIdMiddleware",
+    "adplatform.middleware.HealthMiddleware",  # before anything that refuses or redirects
     "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",
 ]

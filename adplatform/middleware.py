@@ -7,7 +7,9 @@ from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
+from structlog.contextvars import bind_contextvars
 
+from adplatform.lib.log_context import request_id_of
 from adplatform.metrics import metrics
 from adplatform.views import bad_request, healthz, readyz
 
@@ -24,6 +26,21 @@ class HealthMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         view = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}.get(request.path_info)
         return self.get_response(request) if view is None else view(request)
+
+
+class RequestIdMiddleware:
+    """Gives each request an id: in every log line of it, and in its answer, for who reports a failure."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request_id = request_id_of(request.META.get("HTTP_X_REQUEST_ID", ""))
+        # Stays until this thread's next request: Django logs a refusal after the last middleware.
+        bind_contextvars(request_id=request_id)
+        response = self.get_response(request)
+        response["X-Request-ID"] = request_id
+        return response
 
 
 class AdminPolicyMiddleware:

@@ -74,7 +74,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "adplatform.middleware.HealthMiddleware",  # first
+    "adplatform.middleware.RequestIdMiddleware",
+    "adplatform.middleware.HealthMiddleware",  # before anything that refuses or redirects
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -452,7 +453,8 @@ LOGGING = {
             "foreign_pre_chain": _shared_processors,
         }
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "default"}},
+    "filters": {"route": {"()": "adplatform.lib.log_context.RouteFilter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "default", "filters": ["route"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # It warns at each connection that a broker on a folder has no host name.
     "loggers": {"kombu.connection": {"level": "ERROR"}, "axes": {"level": "WARNING"}},

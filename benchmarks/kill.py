@@ -1,9 +1,11 @@
 """kill -9 in the middle of ingestion: nothing that was answered 202 is lost, nothing is counted twice.
 
-    python benchmarks/kill.py [--kills 3] [--seconds 4] [--port 8150]
+    python benchmarks/kill.py [--kills 3] [--seconds 4] [--port 8150] [--fault kill|freeze|command]
 
 Four clients post batches to a granian with two workers while its whole process group is killed and started
-again, time after time. In the end eight clients send everything once more, in random order. The run fails
+again, time after time; or frozen for three seconds and thawed; or a command crashes the database
+(``--command "pg_ctl ... -m immediate restart"``). In the end eight clients send everything once more, in
+random order. The run fails
 when fewer rows are stored than were accepted, when an id is stored twice, when the resend leaves a row out or
 adds one, when the roll-ups' sum is not the number of rows, or (PostgreSQL) when there was a deadlock. Uses a
 SQLite database of its own, or the one that DATABASE_URL names.
@@ -19,6 +21,7 @@ import http.client
 import json
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -40,7 +43,7 @@ import django
 django.setup()
 
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, connections
 
 from accounts.models import Advertiser
 from adplatform.lib.ids import uuid7
@@ -72,6 +75,12 @@ class Server:
                 if link.getresponse().status == 200:
                     return
             time.sleep(0.1)
+
+    def freeze(self, seconds: float) -> None:
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGSTOP)
+        time.sleep(seconds)
+        os.killpg(self.process.pid, signal.SIGCONT)
 
     def kill(self) -> None:
         assert self.process is not None
@@ -106,6 +115,8 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0, help="of load before each kill")
     parser.add_argument("--port", type=int, default=8150)
+    parser.add_argument("--fault", choices=("kill", "freeze", "command"), default="kill")
+    parser.add_argument("--command", default="", help="what --fault command runs")
     options = parser.parse_args()
     call_command("migrate", verbosity=0)
     advertiser = Advertiser.objects.create(name="Benchmark", slug=f"kill-{uuid7().hex[-12:]}")
@@ -136,12 +147,21 @@ def main() -> None:
     for thread in threads:
         thread.start()
     for _ in range(options.kills):
+        accepted_before = accepted
         time.sleep(options.seconds)
-        server.kill()
-        server.start()
+        while accepted == accepted_before:  # a fault that interrupts nothing proves nothing
+            time.sleep(0.2)
+        if options.fault == "kill":
+            server.kill()
+            server.start()
+        elif options.fault == "freeze":
+            server.freeze(3.0)
+        else:
+            subprocess.run(shlex.split(options.command), check=True, cwd="/tmp", stdout=subprocess.DEVNULL)  # noqa: S603, S108
     stopping.set()
     for thread in threads:
         thread.join()
+    connections.close_all()  # ours was cut off with the database
     rows = Event.objects.filter(advertiser=advertiser).count()
 
     def resend(number: int) -> int:
@@ -162,9 +182,9 @@ def main() -> None:
     final, distinct = stored.count(), stored.values("event_id").distinct().count()
     rollups.rollups_refresh()
     counted = sum(DailyRollup.objects.filter(advertiser=advertiser).values_list("impressions", flat=True))
-    met = deadlocks() - deadlocks_before
+    met = max(0, deadlocks() - deadlocks_before)  # a crashed database forgets what it counted
     print(f"database              {connection.vendor}")
-    print(f"kills                 {options.kills:10,}   {unanswered} requests unanswered")
+    print(f"{options.fault + 's':<22}{options.kills:10,}   {unanswered} requests unanswered")
     print(f"accepted (202)        {accepted:10,}")
     print(f"rows after the kills  {rows:10,}")
     print(f"sent                  {len(sent):10,}")

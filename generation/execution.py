@@ -20,6 +20,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import connections
 from PIL import Image
+from structlog.contextvars import bound_contextvars
 
 from adplatform.lib.failpoints import failpoint
 from adplatform.lib.files import content_store
@@ -174,7 +175,7 @@ def job_run(
     was given back.
     """
     try:
-        with watch:
+        with bound_contextvars(job=str(job.pk)), watch:
             failpoint("claimed")
             picture, creatives = _make(job, watch, drawn)
         failpoint("stored")

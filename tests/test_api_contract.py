@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -78,7 +79,7 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) ->
 
 @schema.parametrize()
 @settings(
-    max_examples=15,
+    max_examples=int(os.environ.get("API_EXAMPLES", "15")),  # make test-faults: 200
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 import yaml
+from django.conf import settings as django_settings
 from django.utils import timezone
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from adplatform import metrics
@@ -17,8 +21,10 @@ from campaigns.models import DecisionCount
 from generation import queue
 from generation.models import RenderAttempt, RenderJob
 from generation.queue_metrics import queue_metrics_get
+from scripts import grafana_dashboard
 from tests import factories
 
+DEPLOY = django_settings.BASE_DIR / "deploy"
 pytestmark = pytest.mark.django_db
 
 
@@ -130,10 +136,40 @@ def test_nothing_of_an_advertiser_or_a_shopper_is_in_it_and_its_cost_does_not_gr
         assert word not in text
 
 
-def test_every_alert_watches_a_metric_that_there_is(shop, scrape, settings):
-    rules = yaml.safe_load((settings.BASE_DIR / "deploy" / "prometheus" / "alerts.yaml").read_text())
-    known = {name for name, *_ in scrape()} | {"render_attempts_total"}  # without a try there is no sample
-    for rule in rules["groups"][0]["rules"]:
-        watched = re.findall(r"adplatform_(\w+)", rule["expr"])
-        assert watched, rule["alert"]
-        assert set(watched) <= known, rule["alert"]
+@pytest.fixture
+def known_metrics(shop, scrape) -> set[str]:
+    """Every name that /metrics can say; what has no sample in an empty installation is named here."""
+    text = generate_latest(metrics._registry).decode()
+    return {
+        line.split()[2].removeprefix("adplatform_") for line in text.splitlines() if line.startswith("# TYPE")
+    }
+
+
+def _watched(expression: str) -> set[str]:
+    return {name.removesuffix("_total") for name in re.findall(r"adplatform_(\w+)", expression)}
+
+
+def _rules() -> list[dict[str, Any]]:
+    return yaml.safe_load((DEPLOY / "prometheus" / "alerts.yaml").read_text())["groups"][0]["rules"]
+
+
+def test_every_alert_watches_a_metric_that_there_is_and_has_its_line_in_the_runbook(known_metrics):
+    known = {name.removesuffix("_total") for name in known_metrics}
+    runbook = (DEPLOY.parent / "docs" / "operations.md").read_text()
+    for rule in _rules():
+        assert _watched(rule["expr"]), rule["alert"]
+        assert _watched(rule["expr"]) <= known, rule["alert"]
+        assert f"| `{rule['alert']}` |" in runbook, rule["alert"]
+
+
+def test_every_panel_of_the_dashboard_draws_a_metric_that_there_is_and_the_file_is_as_written(known_metrics):
+    stored = json.loads((DEPLOY / "grafana" / "adplatform.json").read_text())
+    assert stored == grafana_dashboard.dashboard(), "run scripts/grafana_dashboard.py"
+    known = {name.removesuffix("_total") for name in known_metrics}
+    drawn: set[str] = set()
+    for panel in stored["panels"]:
+        for target in panel.get("targets", ()):
+            assert _watched(target["expr"]), panel["title"]
+            drawn |= _watched(target["expr"])
+    assert drawn <= known
+    assert known - drawn == set(), "every metric has its panel"
