@@ -88,8 +88,15 @@ class Child:
     environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
+    socket: Path | None = None  # that it listens at
 
     def start(self) -> None:
+        """Start, or start again: what a killed one left, processes and a socket, is in the way."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        if self.socket is not None:
+            self.socket.unlink(missing_ok=True)
         self.process = subprocess.Popen(  # noqa: S603 - our own command line
             self.command,
             env={**os.environ, **self.environment},
@@ -198,7 +205,7 @@ def web_children(host: str, port: int, workers: int, page_workers: int) -> list[
     hot = _granian("adplatform.hot_wsgi:application", workers, HOT_THREADS, public)
     pages = _granian("adplatform.wsgi:application", page_workers, PAGE_THREADS, ["--uds", pages_socket])
     return [
-        Child("page server", pages, stop_seconds=10, environment=environment),
+        Child("page server", pages, stop_seconds=10, environment=environment, socket=Path(pages_socket)),
         Child("web server", hot, stop_seconds=10, environment=environment),
     ]
 

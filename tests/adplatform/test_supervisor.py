@@ -13,6 +13,7 @@ import time
 import pytest
 
 from adplatform.supervisor import Child, StartProblem, Supervisor, check_disk, check_model, check_port
+from tests.drills.trees import group_states
 
 
 def test_a_taken_port_is_named_with_a_way_out():
@@ -86,3 +87,36 @@ def test_a_child_that_ends_while_starting_is_a_problem_with_a_name(signals_kept)
     broken = Child("web server", [sys.executable, "-c", "raise SystemExit(3)"], stop_seconds=1)
     with pytest.raises(StartProblem, match="web server ended while starting"):
         Supervisor([broken]).run(lambda: None, health_url="http://127.0.0.1:9/")
+
+
+def test_a_killed_child_that_left_its_socket_and_a_process_of_its_own_starts_again(tmp_path):
+    name = tmp_path / "s.sock"
+    code = (
+        "import os, socket, sys, time\n"
+        "link = socket.socket(socket.AF_UNIX)\n"
+        "link.bind(sys.argv[1])\n"
+        "os.fork()\n"
+        "time.sleep(60)\n"
+    )
+    child = Child("listener", [sys.executable, "-c", code, str(name)], stop_seconds=1, socket=name)
+    try:
+        child.start()
+        _until(name.exists)
+        first = child.process.pid
+        os.kill(first, signal.SIGKILL)  # the parent alone
+        child.process.wait()
+        child.start()
+        _until(name.exists)
+        assert child.is_running()
+        assert all(state == "Z" for _, state in group_states(first))
+    finally:
+        child.ask_to_stop()
+        child.wait_or_kill()
+
+
+def _until(condition):
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.02)
+    raise AssertionError("did not happen")
