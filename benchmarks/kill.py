@@ -14,6 +14,7 @@ SQLite database of its own, or the one that DATABASE_URL names.
 from __future__ import annotations
 
 import argparse
+import atexit
 
 # ruff: noqa: E402  (Django's settings have to be named before Django is imported)
 import contextlib
@@ -122,6 +123,7 @@ def main() -> None:
     advertiser = Advertiser.objects.create(name="Benchmark", slug=f"kill-{uuid7().hex[-12:]}")
     deadlocks_before = deadlocks()
     server, stopping = Server(options.port), threading.Event()
+    atexit.register(lambda: server.process is not None and server.process.poll() is None and server.kill())
     sent: list[dict[str, str]] = []
     accepted = unanswered = 0
     lock = threading.Lock()
@@ -161,7 +163,9 @@ def main() -> None:
     stopping.set()
     for thread in threads:
         thread.join()
-    connections.close_all()  # ours was cut off with the database
+    connections.close_all()
+    if connection.vendor == "postgresql":
+        connection.close_pool()  # ours was cut off with the database
     rows = Event.objects.filter(advertiser=advertiser).count()
 
     def resend(number: int) -> int:
