@@ -181,6 +181,27 @@ def _parameter(name: str, text: str, type_: Any = str, **more: Any) -> OpenApiPa
     return OpenApiParameter(name, type_, OpenApiParameter.QUERY, description=text, **more)
 
 
+REPORT_PARAMETERS = [
+    _parameter("period", f"One of {', '.join(PERIODS)}, or a number of days such as `45d`."),
+    _parameter("days", "The last days, today included; the same as a period of so many days.", int),
+    _parameter("start", "First day (UTC).", OpenApiTypes.DATE),
+    _parameter("end", "Last day (UTC), included.", OpenApiTypes.DATE),
+    _parameter(
+        "compare",
+        "Compare with the period before, the same weekdays 52 weeks earlier, or nothing.",
+        enum=list(COMPARISONS),
+    ),
+    _parameter("campaign", "Campaign ids; of each filter any.", OpenApiTypes.UUID, many=True),
+    _parameter("product", "Product ids.", OpenApiTypes.UUID, many=True),
+    _parameter("segment", "Segment ids, or `generic`.", many=True),
+    _parameter("placement", "Placement ids.", OpenApiTypes.UUID, many=True),
+    _parameter("device", "Devices.", enum=list(DEVICES), many=True),
+    _parameter("style", "Style keys, such as `soft_3d`.", many=True),
+    _parameter("template", "Prompt templates, such as `scene@1`.", many=True),
+    _parameter("simulated", "Simulated traffic: with it, only it, without it.", enum=["all", "yes", "no"]),
+]
+
+
 class PerformanceReportApi(APIView):
     """The performance report of the advertiser."""
 
@@ -188,25 +209,7 @@ class PerformanceReportApi(APIView):
         operation_id="performance_report_get",
         tags=["reports"],
         parameters=[
-            _parameter("period", f"One of {', '.join(PERIODS)}, or a number of days such as `45d`."),
-            _parameter("days", "The last days, today included; the same as a period of so many days.", int),
-            _parameter("start", "First day (UTC).", OpenApiTypes.DATE),
-            _parameter("end", "Last day (UTC), included.", OpenApiTypes.DATE),
-            _parameter(
-                "compare",
-                "Compare with the period before, the same weekdays 52 weeks earlier, or nothing.",
-                enum=list(COMPARISONS),
-            ),
-            _parameter("campaign", "Campaign ids; of each filter any.", OpenApiTypes.UUID, many=True),
-            _parameter("product", "Product ids.", OpenApiTypes.UUID, many=True),
-            _parameter("segment", "Segment ids, or `generic`.", many=True),
-            _parameter("placement", "Placement ids.", OpenApiTypes.UUID, many=True),
-            _parameter("device", "Devices.", enum=list(DEVICES), many=True),
-            _parameter("style", "Style keys, such as `soft_3d`.", many=True),
-            _parameter("template", "Prompt templates, such as `scene@1`.", many=True),
-            _parameter(
-                "simulated", "Simulated traffic: with it, only it, without it.", enum=["all", "yes", "no"]
-            ),
+            *REPORT_PARAMETERS,
             _parameter("across", "The columns of the table by segment.", enum=list(ACROSS)),
             _parameter("sort", "Order of the leaderboard.", enum=list(SORTS)),
         ],

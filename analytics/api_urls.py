@@ -5,6 +5,7 @@ from django.urls import path
 from analytics import exchange_rates_api, experiments_api, learning_api, orders_api, past_tests_api
 from analytics.api import PerformanceReportApi
 from analytics.events_api import events
+from analytics.report_events_api import ReportEventsApi
 
 urlpatterns = [
     path("past-tests", past_tests_api.PastTestListApi.as_view(), name="api-past-test-list"),
@@ -29,6 +30,7 @@ urlpatterns = [
     path("events", events, name="api-events"),
     path("conversions", orders_api.ConversionApi.as_view(), name="api-conversion"),
     path("refunds", orders_api.RefundApi.as_view(), name="api-refund"),
+    path("reports/events", ReportEventsApi.as_view(), name="api-report-events"),
     path("reports/performance", PerformanceReportApi.as_view(), name="api-performance-report"),
     path("exchange-rates", exchange_rates_api.ExchangeRateListApi.as_view(), name="api-exchange-rate-list"),
     path(

@@ -223,11 +223,23 @@ def matrix_figure(matrix: Matrix) -> Figure:
         xgap=2,
         ygap=2,
         hoverongaps=False,
-        text=[["hidden" if cell.is_hidden else "" for cell in row] for row in matrix.cells],
         texttemplate="%{z:.1%}",
         hovertemplate="%{y} × %{x}<br>%{z:.2%} (%{customdata[0]:,} clicks of %{customdata[1]:,} impressions)"
         "<extra></extra>",
     )
+    if matrix.hidden_count:
+        figure.add_heatmap(
+            x=[_clip(name) for name in matrix.columns],
+            y=[_clip(name) for name in matrix.segments],
+            z=[[1 if cell.is_hidden else None for cell in row] for row in matrix.cells],
+            colorscale=[[0, "var(--line)"], [1, "var(--line)"]],
+            showscale=False,
+            xgap=2,
+            ygap=2,
+            hoverongaps=False,
+            texttemplate="hidden",
+            hovertemplate="%{y} × %{x}<br>too few shoppers<extra></extra>",
+        )
     return figure
 
 

@@ -7,7 +7,7 @@ roll-up does it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -100,10 +100,10 @@ class CountedEvents(Sequence[EventRow]):
             start, passed = passed, passed + count
             if passed <= first or start >= last:
                 continue
-            found = list(self._rows(hour))
+            number, found = self._rows(hour, max(0, first - start), last - start)
             self.counted += count
-            self.found += len(found)
-            rows += found[max(0, first - start) : last - start]
+            self.found += number
+            rows += found
         return rows
 
     @property
@@ -146,9 +146,10 @@ class CountedEvents(Sequence[EventRow]):
             return rows.filter(campaign_id__isnull=self.measure.name == "unattributed")
         return rows
 
-    def _rows(self, hour: datetime | None) -> Iterable[EventRow]:
+    def _rows(self, hour: datetime | None, first: int, last: int) -> tuple[int, list[EventRow]]:
+        """How many events of the hour there are, and those from ``first`` to before ``last``."""
         if hour is None:
-            return []
+            return 0, []
         events = Event.objects.filter(
             advertiser_id=self.advertiser_id,
             occurred_at__gte=hour,
@@ -156,11 +157,12 @@ class CountedEvents(Sequence[EventRow]):
             kind=self.measure.kind,
         ).order_by("-occurred_at", "-pk")
         if not self.measure.reason and self.measure.column == "conversions":
-            return self._orders(hour, list(events.filter(validity=Event.Validity.VALID)))
+            orders = list(self._orders(hour, list(events.filter(validity=Event.Validity.VALID))))
+            return len(orders), orders[first:last]
         left_out = Q(validity=Event.Validity.INVALID, invalid_reason=self.measure.reason)
         wanted = left_out if self.measure.reason else Q(validity=Event.Validity.VALID)
         events = events.filter(wanted, report_filters.condition(self.query.filters, self.advertiser_id))
-        return [_row(event) for event in events]
+        return events.count(), [_row(event) for event in events[first:last]]
 
     def _orders(self, hour: datetime, orders: list[Event]) -> Iterator[EventRow]:
         """Those whose attribution is one of the keys that the filters let through."""

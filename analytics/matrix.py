@@ -15,6 +15,7 @@ from typing import Any, Unpack
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Max, Sum
 
 from analytics import labels, reach
 from analytics.creative_lines import CreativeLine
@@ -26,7 +27,6 @@ from analytics.stats.suppression import suppress
 
 SIDE = 10
 UNCOUNTED_FILTERS = {"placements", "devices"}  # what the sketches do not know
-CREATIVES_AT_ONCE = 500  # in one query
 Key = tuple[str, str]
 
 
@@ -159,28 +159,28 @@ def _shoppers(
     days: Any = DailyCreativeReach.objects.filter(advertiser_id=advertiser_id, day__gte=start, day__lte=end)
     if is_simulated is not None:
         days = days.filter(is_simulated=is_simulated)
-    cell_of = {(line.variant_id, line.creative_id): key for key, lines in cells.items() for line in lines}
-    found: dict[Key, list[tuple[int, UUID]]] = defaultdict(list)
-    for pk, variant_id, creative_id, shoppers in days.values_list(
-        "pk", "variant_id", "creative_id", "shoppers"
-    ):
-        if key := cell_of.get((variant_id, creative_id)):
-            found[key].append((shoppers, pk))
+    key_of = {(line.variant_id, line.creative_id): key for key, lines in cells.items() for line in lines}
+    most: dict[Key, int] = defaultdict(int)  # on one day, of one creative
+    together: dict[Key, int] = defaultdict(int)  # as if nobody had come twice
+    pairs = (
+        days.order_by().values_list("variant_id", "creative_id").annotate(Max("shoppers"), Sum("shoppers"))
+    )
+    for variant_id, creative_id, highest, total in pairs:
+        if key := key_of.get((variant_id, creative_id)):
+            most[key] = max(most[key], highest)
+            together[key] += total
     counts = {}
     for key, lines in cells.items():
         seen = sum(line.impressions for line in lines)
-        sketches = sorted(found.get(key, ()), reverse=True)
-        most = sketches[0][0] if sketches else 0
-        # No more than one for each impression, nor fewer than on the busiest day.
-        if most < minimum <= min(seen, sum(shoppers for shoppers, _ in sketches)):
-            most = _merged(days, [pk for _, pk in sketches])
-        counts[key] = max(most, 1) if seen else 0
+        shoppers = most[key]
+        # No more than one for each impression: otherwise the days have to be merged to know.
+        if shoppers < minimum <= min(seen, together[key]):
+            shoppers = _merged(days, {line.creative_id for line in lines})
+        counts[key] = max(shoppers, 1) if seen else 0
     return counts
 
 
-def _merged(days: Any, ids: list[UUID]) -> int:
-    chunks = (ids[n : n + CREATIVES_AT_ONCE] for n in range(0, len(ids), CREATIVES_AT_ONCE))
-    sketches = [
-        sketch for chunk in chunks for sketch in days.filter(pk__in=chunk).values_list("sketch", flat=True)
-    ]
+def _merged(days: Any, creative_ids: set[UUID]) -> int:
+    """Different shoppers of these creatives over all days; a cell's creatives are in no other cell."""
+    sketches = days.filter(creative_id__in=creative_ids).values_list("sketch", flat=True)
     return reach.estimate(reach.merge(sketches)).shoppers

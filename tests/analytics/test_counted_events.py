@@ -134,7 +134,7 @@ def test_a_page_reads_only_the_hours_its_rows_lie_in(world, shop):
         rows = counted[len(counted) - 3 :]
     reads = [query["sql"] for query in captured if "analytics_event" in query["sql"]]
     assert len(rows) == 3
-    assert 1 <= len(reads) <= 3
+    assert 1 <= len(reads) <= 6  # a number and a slice for each hour
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute(f"EXPLAIN QUERY PLAN {reads[0]}")
