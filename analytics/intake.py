@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from adplatform.lib.tokens import TokenError
-from analytics.decision_tokens import decision_token_read
+from analytics.decision_tokens import DecisionToken, decision_token_read
 from analytics.sources import watch
 from analytics.tracking import (
     IncomingEvent,
@@ -238,8 +238,14 @@ def _decision_event(item: EventItem, sent_at: datetime | None, sender: Sender) -
         clock_flag=flag,
         invalid_reason=reason,
         device=device_of(agent),
-        **(msgspec.structs.asdict(token) | ({"shopper_pseudonym": ""} if sender.is_opted_out else {})),
+        **_token_values(token, sender),
     )
+
+
+def _token_values(token: DecisionToken, sender: Sender) -> dict[str, Any]:
+    values = msgspec.structs.asdict(token)
+    del values["interests"]  # for the page that says why; an event keeps the segment
+    return values | ({"shopper_pseudonym": ""} if sender.is_opted_out else {})
 
 
 def _order_event(item: EventItem, sent_at: datetime | None, sender: Sender) -> IncomingEvent | Refusal:

@@ -37,6 +37,7 @@ from campaigns.serving.wire import (
     CreativeAnswer,
     DecisionAnswer,
     DecisionRequest,
+    Disclosure,
     SlotAnswer,
     decode,
     encode,
@@ -84,7 +85,7 @@ def decisions_decide(request: HttpRequest) -> HttpResponse:
     decision = decide(context, snapshot, _rng)
     counters.add(decision)
     host = f"{request.scheme}://{request.get_host()}"
-    answer = _answer_make(decision, host, snapshot if wants_explanation else None)
+    answer = _answer_make(decision, host, snapshot, explains=wants_explanation)
     content: DecisionAnswer | NativeAnswer = answer
     if form == NATIVE_FORMAT:
         content = NativeAnswer([native_slot(slot, host) for slot in answer.decisions])
@@ -161,17 +162,17 @@ def _clock(simulated_at: datetime | None, *, allowed: bool) -> datetime:
     return simulated_at
 
 
-def _answer_make(decision: Decision, host: str, explained: Snapshot | None) -> DecisionAnswer:
+def _answer_make(decision: Decision, host: str, snapshot: Snapshot, *, explains: bool) -> DecisionAnswer:
     return DecisionAnswer(
-        [_slot_answer(decision.context, answer, host, explained) for answer in decision.slots]
+        [_slot_answer(decision.context, answer, host, snapshot, explains) for answer in decision.slots]
     )
 
 
 def _slot_answer(
-    context: ServeContext, answer: SlotDecision, host: str, explained: Snapshot | None
+    context: ServeContext, answer: SlotDecision, host: str, snapshot: Snapshot, explains: bool
 ) -> SlotAnswer:
     decision_id = uuid7(context.now)
-    candidates = _candidates(context, answer, explained) if explained is not None else None
+    candidates = _candidates(context, answer, snapshot) if explains else None
     if answer.candidate is None or answer.creative is None:
         return SlotAnswer(
             placement=answer.code,
@@ -181,7 +182,7 @@ def _slot_answer(
             candidates=candidates,
         )
     impression_token, click_token = tokens_make(token_make(decision_id, context, answer))
-    creative = answer.creative
+    creative, why_url = answer.creative, f"{host}/why/{impression_token}"
     return SlotAnswer(
         placement=answer.code,
         decision_id=decision_id,
@@ -197,8 +198,16 @@ def _slot_answer(
         click_url=f"{host}/c/{click_token}",
         impression_token=impression_token,
         label=LABELS.get(answer.candidate.language, LABELS["en"]),
-        why_url=f"{host}/why/{impression_token}",
+        why_url=why_url,
         why_label=WHY_LABELS.get(answer.candidate.language, WHY_LABELS["en"]),
+        disclosure=Disclosure(
+            is_advertisement=True,
+            on_behalf_of=snapshot.advertiser_name,
+            paid_by=snapshot.advertiser_name,
+            parameters=[f"interest:{interest}" for interest in answer.candidate.interests] or ["none"],
+            change_url=why_url,
+            is_ai_generated=True,
+        ),
         propensity=answer.propensity,
         match=match_of(answer.candidate),
         candidates=candidates,

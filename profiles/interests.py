@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from profiles.taxonomy import family_of
+
 # What one behaviour of a kind says, in views. A basket says more than a purchase: who has bought it
 # needs it less.
 STRENGTHS: Mapping[str, float] = {
@@ -76,3 +78,9 @@ def aged(weights: Mapping[str, float], *, days: float, half_life_days: float) ->
         if faded >= LEAST_WEIGHT:
             later[interest] = faded
     return strongest_first(later)
+
+
+def without(weights: Mapping[str, float], muted: Iterable[str]) -> dict[str, float]:
+    """The weights less the interests that the shopper took away; a group takes its children along."""
+    gone = {member for interest in muted for member in family_of(interest)}
+    return {interest: weight for interest, weight in weights.items() if interest not in gone}

@@ -18,6 +18,8 @@ class Shopper(TenantModel):
     measurement_allowed = models.BooleanField(default=False)
     has_objected = models.BooleanField(default=False)  # outweighs consent until it is taken back
     is_minor = models.BooleanField(default=False)
+    # Taxonomy ids that the shopper took away: they stay out of the profile whatever is learnt later.
+    muted_interests = models.JSONField(default=list)
     is_simulated = models.BooleanField(default=False)
     last_seen_at = models.DateTimeField(null=True, blank=True)
     # Since when behaviours wait to enter the profile; null when it is up to date.

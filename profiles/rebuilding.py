@@ -41,7 +41,8 @@ def _chunk_rebuild(advertiser_id: UUID, shopper_ids: Sequence[UUID], now: dateti
         .order_by("pk")
     )
     allowed = [s for s in shoppers if consent.allow(consent_state_of(s))]
-    weights = _weights_of([s.pk for s in allowed], now)
+    held = _weights_of([s.pk for s in allowed], now)
+    weights = {s.pk: interests.without(held[s.pk], s.muted_interests) for s in allowed}
     InterestProfile.objects.bulk_create(
         [
             InterestProfile(

@@ -45,6 +45,8 @@ __all__ = [
     "behaviours_record",
     "click_record",
     "consent_record",
+    "interest_remove",
+    "objection_record",
     "profile_rebuild",
     "segment_create",
     "segment_delete",
@@ -345,6 +347,51 @@ def click_record(
         )
         _touch(stored, timezone.now())
     return bool(stored)
+
+
+@transaction.atomic
+def interest_remove(*, advertiser_id: UUID, pseudonym: str, interest: str, now: datetime) -> bool:
+    """A shopper takes an interest away; the next decision knows it no more. False for a shopper unknown here.
+
+    What is learnt later does not bring it back. Raises DomainError ``interest_unknown``.
+    """
+    if interest not in INTERESTS:
+        raise DomainError("interest_unknown", "This interest is not in the taxonomy.")
+    shopper = (
+        Shopper.objects.select_for_update().filter(advertiser_id=advertiser_id, pseudonym=pseudonym).first()
+    )
+    if shopper is None:
+        return False
+    if interest not in shopper.muted_interests:
+        shopper.muted_interests = sorted({*shopper.muted_interests, interest})
+        shopper.save(update_fields=["muted_interests"])
+    rebuilding.profiles_rebuild(advertiser_id=advertiser_id, shopper_ids=[shopper.pk], now=now)
+    return True
+
+
+@transaction.atomic
+def objection_record(*, advertiser_id: UUID, pseudonym: str, text_version: str, source: str) -> bool:
+    """A shopper objects to all personal advertising (GDPR article 21); False for a shopper unknown here."""
+    shopper = (
+        Shopper.objects.select_for_update().filter(advertiser_id=advertiser_id, pseudonym=pseudonym).first()
+    )
+    if shopper is None:
+        return False
+    if not shopper.has_objected:
+        ConsentRecord.objects.create(
+            advertiser_id=advertiser_id,
+            shopper=shopper,
+            purposes=[],
+            personalisation=False,
+            objection=True,
+            text_version=text_version,
+            source=source,
+        )
+        shopper.personalisation_allowed = shopper.measurement_allowed = False
+        shopper.has_objected = True
+        shopper.save(update_fields=["personalisation_allowed", "measurement_allowed", "has_objected"])
+    _profile_forget(shopper)
+    return True
 
 
 def profile_rebuild(*, shopper: Shopper, now: datetime) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -98,9 +99,9 @@ def snapshot_load(advertiser_id: UUID) -> Snapshot:
     ]
     campaigns = {
         campaign.pk: campaign
-        for campaign in Campaign.objects.filter(advertiser_id=advertiser_id).exclude(
-            status=Campaign.Status.ENDED
-        )
+        for campaign in Campaign.objects.filter(advertiser_id=advertiser_id)
+        .exclude(status=Campaign.Status.ENDED)
+        .select_related("advertiser")
     }
     limits = {campaign.pk: limits_of(campaign) for campaign in campaigns.values()}
     variants = list(
@@ -112,6 +113,7 @@ def snapshot_load(advertiser_id: UUID) -> Snapshot:
             "segment_id",
             "segment__size",
             "segment__is_active",
+            "segment__interests",
             "weight",
             "campaign_id",
             "product_id",
@@ -133,7 +135,7 @@ def snapshot_load(advertiser_id: UUID) -> Snapshot:
     ).values_list("campaign_id", "placement_id"):
         campaign_placements[campaign_id].add(placement_id)
     approved, unapproved = _creatives(advertiser_id)
-    return snapshot_make(
+    made = snapshot_make(
         advertiser_id,
         placements,
         [
@@ -152,6 +154,8 @@ def snapshot_load(advertiser_id: UUID) -> Snapshot:
         delivery_load(advertiser_id) if any(limits.values()) else NO_DELIVERY,
         _allocations(advertiser_id) if any(c.learns for c in campaigns.values()) else NO_ALLOCATIONS,
     )
+    name = next((campaign.advertiser.name for campaign in campaigns.values()), "")
+    return replace(made, advertiser_name=name)
 
 
 def _allocations(advertiser_id: UUID) -> Allocations:
@@ -342,6 +346,7 @@ def _candidate(
         is_house=campaign.is_house,
         job_id=row["job_id"],
         limits=limits,
+        interests=tuple(row["segment__interests"] or ()),
         is_segment_closed=row["segment_id"] is not None
         and (not row["segment__is_active"] or row["segment__size"] < settings.PROFILES_SEGMENT_MIN_SHOPPERS),
     )

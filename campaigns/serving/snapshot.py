@@ -66,6 +66,7 @@ class Candidate:
     is_learned: bool = False  # the weight was learned
     holdout_share: float = 0.0  # of its share of the draws: those by the weights that people set
     is_segment_closed: bool = False  # switched off, or too small to hide in
+    interests: tuple[str, ...] = ()  # taxonomy ids of the segment: what a decision for it goes by
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,7 @@ class Snapshot:
     product_of_external_id: Mapping[str, UUID] = field(default_factory=dict)
     experiments: Mapping[UUID, RunningExperiment] = field(default_factory=dict)  # by campaign
     limited: tuple[Limits, ...] = ()  # of live campaigns
+    advertiser_name: str = ""  # on whose behalf all this is shown, and who pays
     delivery: Delivery = NO_DELIVERY  # what those have delivered; replaced more often than the rest
 
 

@@ -18,7 +18,7 @@ CLICK = "click"
 class DecisionToken(msgspec.Struct, frozen=True, omit_defaults=True, rename={
     "decision_id": "d", "advertiser_id": "a", "campaign_id": "c", "variant_id": "v", "creative_id": "cr",
     "placement_id": "p", "segment_id": "s", "propensity": "pr", "shopper_pseudonym": "u",
-    "is_simulated": "sim", "experiment_id": "x", "arm": "xa",
+    "is_simulated": "sim", "experiment_id": "x", "arm": "xa", "interests": "i",
 }):  # fmt: skip
     """Everything an event has to know of its decision, in ASCII; the event outlives the rows it names."""
 
@@ -34,6 +34,7 @@ class DecisionToken(msgspec.Struct, frozen=True, omit_defaults=True, rename={
     is_simulated: bool = False
     experiment_id: UUID | None = None
     arm: str = ""
+    interests: tuple[str, ...] = ()  # what the decision went by, whatever becomes of the segment
 
 
 _encode = msgspec.json.Encoder().encode
@@ -47,6 +48,7 @@ def token_make(decision_id: UUID, context: ServeContext, answer: SlotDecision) -
     unexposed = HOLDOUT if answer.is_holdout else ""
     return DecisionToken(
         decision_id=decision_id,
+        interests=answer.candidate.interests,
         advertiser_id=context.advertiser_id,
         campaign_id=answer.candidate.campaign_id,
         variant_id=answer.candidate.variant_id,

@@ -63,6 +63,19 @@ class CandidateAnswer(msgspec.Struct, frozen=True):
     propensity: float
 
 
+class Disclosure(msgspec.Struct, frozen=True):
+    """What article 26 of the Digital Services Act asks to be said of an advertisement."""
+
+    is_advertisement: bool
+    on_behalf_of: str
+    paid_by: str
+    parameters: list[
+        str
+    ]  # of this decision: "interest:<taxonomy id>", or "none" where nothing personal entered
+    change_url: str  # a page on which the shopper takes an interest away, or all
+    is_ai_generated: bool
+
+
 class SlotAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one placement shows; without ``filled`` the ``reason`` says why it shows nothing."""
 
@@ -76,6 +89,7 @@ class SlotAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     label: str | None = None
     why_url: str | None = None  # a page for the shopper, in plain words
     why_label: str | None = None
+    disclosure: Disclosure | None = None
     propensity: float | None = None
     match: Literal["segment", "generic", "house"] | None = None
     candidates: list[CandidateAnswer] | None = None  # only with ?explain=1 and a secret key
