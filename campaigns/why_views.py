@@ -1,7 +1,7 @@
 """``/why/{token}``: why this creative was shown, in plain words, for whoever sees it.
 
 The token is the impression's own: what it says is what entered the decision, and nothing else is looked up of
-the person. It opens for years, because a screenshot of an advert may be older than its campaign. Whoever holds
+the person. It opens for years: a screenshot of an advert may be older than its campaign. Whoever holds
 the token may take interests away; giving them back is the shop's matter, where the shopper is known.
 """
 

@@ -23,7 +23,7 @@ WORDS: dict[str, dict[str, str]] = {
         "take_all": "No personal ads at all",
         "take_text": "What you take away counts no more from the next ad on, whatever you look at later.",
         "done_one": "Taken away. From the next ad on it plays no part.",
-        "done_all": "Noted. From the next ad on you see what everybody sees; what was known of you is deleted.",
+        "done_all": "Noted. From the next ad on you see what all see; what was known of you is deleted.",
         "done_unknown": "There is nothing here that belongs to you.",
         "ai": "How it was made",
         "ai_text": "The background was made by an artificial intelligence and approved by a person. The "
