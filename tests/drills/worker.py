@@ -10,9 +10,14 @@ import os
 import signal
 import time
 
+import django
 from django.conf import settings
 
 from adplatform.celery import app
+
+django.setup()  # Celery does it after it has imported this module, which imports models
+
+# ruff: noqa: E402
 from generation import renderers
 from generation.matching import scoring
 from tests.generation.motif_renderer import MotifRenderer
