@@ -44,7 +44,9 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Advertiser, Membership
 from analytics import rollups, selectors
-from analytics.creative_lines import creative_lines_get
+from analytics.creative_lines import creative_lines_get, leaders_rank
+from analytics.funnel import decisions_get
+from analytics.matrix import matrix_get
 from analytics.models import DailyInvalid, DailyRollup, Event, HourlyInvalid, HourlyRollup
 from benchmarks.bulk_events import events_load, period, shop_make
 from campaigns.models import Campaign
@@ -131,11 +133,42 @@ def pages(advertiser: Advertiser) -> dict[str, str]:
         "performance, a day by the hour": f"/performance/?{day}",
         "performance, one campaign": f"/performance/?{whole}&campaign={campaign}&sort=revenue",
         "performance, as CSV": f"/performance/export.csv?{whole}&table=creatives",
+        "performance, as XLSX": f"/performance/export.xlsx?{whole}&table=creatives",
+        "rows behind a number": f"/performance/events/?{whole}&of=impressions",
+        "rows behind a number, page 1000": f"/performance/events/?{whole}&of=impressions&page=1000",
+        "saved views": "/performance/views/",
         "a creative's serves": f"/performance/creatives/{creative}",
         "placements' funnels": "/placements/funnels?days=28",
         "campaigns": "/campaigns/",
         "experiments": "/experiments/",
     }
+
+
+def panels(advertiser: Advertiser) -> dict[str, Callable[[], Any]]:
+    """What the performance page is made of."""
+    when = {"advertiser_id": advertiser.pk, "start": START.date(), "end": END.date() - timedelta(days=1)}
+    lines = creative_lines_get(**when)
+    return {
+        "panel: totals": lambda: selectors.totals_get(**when),
+        "panel: days and spend": lambda: selectors.courses_get(**when),
+        "panel: creatives": lambda: creative_lines_get(**when),
+        "panel: leaderboard of them": lambda: leaders_rank(lines, limit=12),
+        "panel: segments by product": lambda: matrix_get(lines=lines, across="product", **when),
+        "panel: left out": lambda: selectors.invalid_get(**when),
+        "panel: shoppers": lambda: selectors.reach_get(**when),
+        "panel: decisions": lambda: decisions_get(**when),
+    }
+
+
+def panels_time(advertiser: Advertiser, rounds: int) -> None:
+    """Each panel's own time: on the clock, and of the processor, which a busy machine does not lengthen."""
+    print(f"{'':30s} {'clock':>10s} {'processor':>12s}")
+    for name, panel in panels(advertiser).items():
+        panel()  # imports
+        started = time.process_time()
+        clock = statistics.median(timed(panel)[0] for _ in range(rounds))
+        processor = (time.process_time() - started) / rounds
+        print(f"{name:30s} {clock * 1000:7.0f} ms {processor * 1000:9.0f} ms")
 
 
 def timed(question: Callable[[], Any]) -> tuple[float, Any]:
@@ -206,6 +239,7 @@ def main() -> None:
     for model in (HourlyRollup, HourlyInvalid, DailyRollup, DailyInvalid):
         print(f"{model.__name__:12s} {model.objects.filter(advertiser=advertiser).count():10,}   rows")
     ratios = queries_time(advertiser, options.rounds)
+    panels_time(advertiser, options.rounds)
     seconds = pages_time(advertiser, options.rounds)
     if options.keep:
         print(f"kept: --shop {advertiser.slug}")

@@ -31,6 +31,8 @@ PAGES = {
     "review": "/creatives/review",
     "review-grid": "/creatives/review/grid",
     "performance": "/performance/",
+    "performance-events": "/performance/events/?of=clicks",
+    "saved-views": "/performance/views/",
     "experiments": "/experiments/",
     "experiment-new": "/experiments/new/",
     "past-tests": "/experiments/past/",
