@@ -139,7 +139,7 @@ class Table:
     def paired(self, metric: str) -> list[PairedSums]:
         """Per-arm sums of a metric now and before."""
         (y, x), (by, bx) = _pair(METRICS[metric], self._now), _pair(METRICS[metric], self._before)
-        seen = self._before.any(axis=1)
+        seen = np.asarray(self._before.any(axis=1))
         return [
             PairedSums(
                 now=_sums_of(y[m], x[m]),
@@ -156,7 +156,7 @@ class Table:
     def before(self, metric: str) -> list[Sums]:
         """Per-arm sums of those who were seen before the start."""
         y, x = _pair(METRICS[metric], self._before)
-        return [_sums_of(y[mask], x[mask]) for mask in self._masks(self._before.any(axis=1))]
+        return [_sums_of(y[mask], x[mask]) for mask in self._masks(np.asarray(self._before.any(axis=1)))]
 
     def _masks(self, taken: np.ndarray) -> list[np.ndarray]:
         return [taken & (self._arm == arm) for arm in range(len(self.arms))]

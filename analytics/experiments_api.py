@@ -116,7 +116,7 @@ class TenantApi(generics.GenericAPIView[Any]):
     """An endpoint that speaks for one advertiser."""
 
     filter_backends: list[Any] = []
-    serializer_class = ExperimentOutput
+    serializer_class: type[serializers.BaseSerializer[Any]] = ExperimentOutput
 
     @property
     def advertiser(self) -> Advertiser:

@@ -71,7 +71,7 @@ def fatigue_compute(campaign: Campaign, parameters: Mapping[str, Any], now: date
         creative_id__isnull=False,
     ).exclude(shopper_pseudonym="")
     clicked = set(events.filter(kind=Event.Kind.CLICK).order_by().values_list("decision_id", flat=True))
-    rows = (
+    rows: Any = (
         events.filter(kind=Event.Kind.IMPRESSION)
         .order_by("occurred_at", "id")
         .values_list("creative_id", "variant_id", "shopper_pseudonym", "occurred_at", "decision_id")

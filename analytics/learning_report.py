@@ -76,7 +76,7 @@ def _strata(
     starts: dict[Context, list[datetime]] = defaultdict(list)
     for period in periods:
         starts[period.placement_id, period.segment_id].append(period.started_at)
-    rows = (
+    rows: Any = (
         Event.objects.filter(
             advertiser_id=campaign.advertiser_id,
             campaign_id=campaign.pk,

@@ -89,7 +89,8 @@ def product_names(campaign: Campaign) -> dict[str, str]:
 
 def history_get(*, campaign: Campaign, placement_id: UUID, segment_id: UUID | None) -> list[AllocationPeriod]:
     """The newest periods of one context, in the order of time."""
-    rows = periods_get(campaign=campaign).filter(placement_id=placement_id, segment_id=segment_id)
+    context: dict[str, Any] = {"placement_id": placement_id, "segment_id": segment_id}
+    rows = periods_get(campaign=campaign).filter(**context)
     return list(rows[:HISTORY])[::-1]
 
 

@@ -61,7 +61,8 @@ class PastTestOutput(serializers.ModelSerializer[PastTest]):
 class PastTestReport(PastTestOutput):
     content = serializers.JSONField()
 
-    class Meta(PastTestOutput.Meta):
+    class Meta:
+        model = PastTest
         fields = (*PastTestOutput.Meta.fields, "content")
 
 
@@ -179,13 +180,11 @@ class SelfCheckApi(TenantApi):
     serializer_class = SelfCheckOutput
 
     @extend_schema(
-        operation_id="get_statistics_selfcheck",
-        summary="The newest measured false-alarm rates, coverage, power and reconciliation",
-        responses=SelfCheckOutput,
+        operation_id="list_statistics_selfchecks",
+        summary="Measured false-alarm rates, coverage, power and reconciliation, newest first",
+        responses=SelfCheckOutput(many=True),
         tags=["past tests"],
     )
     def get(self, request: Request) -> Response:
-        run = SelfCheckRun.objects.first()
-        if run is None:
-            raise DomainError("selfcheck_not_run", "The operator has not run the self-check yet.", status=404)
-        return Response(SelfCheckOutput(run).data)
+        page = self.paginate_queryset(SelfCheckRun.objects.all())
+        return self.get_paginated_response(SelfCheckOutput(page, many=True).data)

@@ -96,14 +96,15 @@ def allocation_write(
     campaign = campaign_get(advertiser_id=advertiser.pk, campaign_id=campaign_id)
     if not campaign.learns:
         raise DomainError("learning_off", "This campaign does not learn.", status=409)
-    mine = set(Variant.objects.filter(campaign=campaign, segment_id=segment_id).values_list("pk", flat=True))
+    of_segment: dict[str, Any] = {"campaign": campaign, "segment_id": segment_id}
+    mine = set(Variant.objects.filter(**of_segment).values_list("pk", flat=True))
     is_share = all(math.isfinite(share) and 0 <= share <= 1 for share in shares.values())
     if not shares.keys() <= mine or not is_share or abs(sum(shares.values()) - 1) > 1e-6:
         raise DomainError("weights_invalid", "Shares are of the campaign's variants and add up to 1.")
     if not Placement.objects.filter(advertiser=advertiser, pk=placement_id).exists():
         raise DomainError("weights_invalid", "There is no such placement.")
     written = {str(pk): round(share, 6) for pk, share in sorted(shares.items())}
-    context = {"campaign": campaign, "placement_id": placement_id, "segment_id": segment_id}
+    context = {**of_segment, "placement_id": placement_id}
     current = AllocationPeriod.objects.select_for_update().filter(**context, ended_at__isnull=True).first()
     held = campaign.learning_holdout_rate
     if current is not None and (current.shares, current.holdout_rate) == (written, held):
