@@ -40,7 +40,7 @@ class Frame:
 def saliency_map(picture: Image.Image) -> np.ndarray:
     """(64, 64) shares of the eye's attention, 1 in all; zeros where nothing stands out."""
     pixels = np.asarray(picture.convert("RGB").resize((GRID, GRID), Image.Resampling.BOX), np.float64)
-    found = sum(_residual(pixels[..., channel]) for channel in range(3))
+    found = np.sum([_residual(pixels[..., channel]) for channel in range(3)], axis=0)
     rim = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     # The nearest of the border's colours: sky and floor are both ground.
     odd = np.min([np.linalg.norm(pixels - colour, axis=2) for colour in rim[::4]], axis=0)
@@ -72,7 +72,8 @@ def frame_choose(
     cost = np.maximum(hidden - 0.5, 0) + 0.3 * hidden + 1.5 * cut + 0.7 * beyond
     cost[under > max(UNDER_WORDS_MOST, under.min() + 0.01)] = np.inf
     best = int(cost.argmin())
-    return Frame(*places[best].tolist(), float(under[best]), float(hidden[best]), float(beyond[best]))
+    left, top, scale = (float(value) for value in places[best])
+    return Frame(left, top, scale, float(under[best]), float(hidden[best]), float(beyond[best]))
 
 
 def scene_framed(picture: Image.Image, frame: Frame, region: tuple[int, int]) -> Image.Image:
