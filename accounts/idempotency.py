@@ -67,7 +67,7 @@ def _once(request: Request, perform: Callable[[], Response]) -> Response:
         raise DomainError("idempotency_key_invalid", f"1 to {KEY_LIMIT} printable ASCII characters.")
     record = _begin(
         advertiser_id=request.advertiser.pk,  # type: ignore[attr-defined]
-        route=request.resolver_match.view_name,
+        route=request.resolver_match.view_name,  # type: ignore[union-attr]
         key=key,
         fingerprint=_fingerprint(request),
         now=timezone.now(),

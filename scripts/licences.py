@@ -78,11 +78,11 @@ def closure() -> dict[str, metadata.Distribution]:
 def licence_of(distribution: metadata.Distribution) -> str:
     """The SPDX expression where there is one, else the classifiers, else the first line of the free text."""
     fields = distribution.metadata
-    if expression := fields.get("License-Expression"):
-        return str(expression)
+    if expression := fields.get_all("License-Expression"):
+        return str(expression[0])
     classifiers = [line for line in fields.get_all("Classifier") or () if line.startswith("License ::")]
     names = [line.split("::")[-1].strip() for line in classifiers if line.count("::") > 1]
-    return " OR ".join(names) or (fields.get("License") or "").split("\n")[0][:60]
+    return " OR ".join(names) or (fields.get_all("License") or [""])[0].split("\n")[0][:60]
 
 
 def is_permissive(licence: str) -> bool:
