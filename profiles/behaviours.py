@@ -20,6 +20,7 @@ CLOCK_SKEW = timedelta(minutes=10)  # a shopper's clock may run ahead; it then c
 OLDEST = timedelta(days=365)
 # A click is counted by us when it happens; a storefront cannot claim one.
 KINDS = frozenset(STRENGTHS) - {"click"}
+_CONTACT = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?<!\w)\+?\d(?:[\s().-]?\d){8,14}(?!\w)")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -91,6 +92,11 @@ def occurred_at_parse(value: Any, *, now: datetime) -> datetime:
     if at < now - OLDEST:
         raise ItemRefused(ItemCode.OCCURRED_AT_TOO_OLD)
     return min(at, now)
+
+
+def contacts_removed(text: str) -> str:
+    """The text without e-mail addresses and telephone numbers: what one likes needs neither."""
+    return " ".join(_CONTACT.sub(" ", text).split()) if _CONTACT.search(text) else text
 
 
 def _text(value: Any, limit: int, code: ItemCode, *, required: bool = False) -> str:

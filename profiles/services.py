@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.models import Advertiser
 from adplatform.lib.errors import DomainError
 from profiles import consent, rebuilding
+from profiles.behaviours import contacts_removed
 from profiles.models import (
     Behaviour,
     ConsentRecord,
@@ -280,7 +281,7 @@ def _behaviour(
     else:
         shares = product_interests(mapper, title=item.text, product_type=item.category)
     # Words that may hint at health, belief and the like are not kept, whatever else the text says.
-    text = "" if mapper.explain(item.text).sensitive else item.text
+    text = "" if mapper.explain(item.text).sensitive else contacts_removed(item.text)
     return Behaviour(
         advertiser=advertiser,
         shopper=shopper,
