@@ -30,9 +30,7 @@ def agree(shop: Any, key: str = KEY, **fields: Any) -> Any:
 
 def like(shop: Any, key: str = KEY, count: int = 1) -> None:
     now = timezone.now()
-    items = [
-        BehaviourInput(f"{key}-{n}"[-60:], key, "interest", now, text="hiking boots") for n in range(count)
-    ]
+    items = [BehaviourInput(str(uuid7()), key, "interest", now, text="hiking boots") for _ in range(count)]
     assert services.behaviours_record(advertiser=shop, items=items, now=now).accepted == count
 
 
