@@ -23,7 +23,7 @@ class Table:
 
     name: str
     header: tuple[str, ...]
-    rows: list[tuple[object, ...]]
+    rows: Sequence[tuple[object, ...]]
 
 
 def cell_safe(value: object) -> object:

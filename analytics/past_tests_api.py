@@ -45,7 +45,7 @@ class PastTestOutput(serializers.ModelSerializer[PastTest]):
 
     class Meta:
         model = PastTest
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "import_id",
             "name",

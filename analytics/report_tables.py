@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from analytics.exports import Table
 from analytics.reports import Report
@@ -131,7 +131,7 @@ def _number(value: float | None) -> float | None:
     return None if value is None else float(value)
 
 
-def _marked(report: Report, rows: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
+def _marked(report: Report, rows: Sequence[tuple[object, ...]]) -> list[tuple[object, ...]]:
     """Each row says whether made-up shoppers are in it."""
     mark = "yes" if report.totals.has_simulated else "no"
     return [(*row, mark) for row in rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -71,7 +72,11 @@ def saved_view_create(request: MemberRequest) -> HttpResponse:
 def saved_view_update(request: MemberRequest, view_id: UUID) -> HttpResponse:
     """``do``: rename, share, hide, delete, or send (with ``frequency``)."""
     do = request.POST.get("do", "")
-    common = {"advertiser_id": request.advertiser.pk, "user": request.user, "view_id": view_id}
+    common: dict[str, Any] = {
+        "advertiser_id": request.advertiser.pk,
+        "user": request.user,
+        "view_id": view_id,
+    }
     try:
         if do == "rename":
             saved_view_change(**common, name=request.POST.get("name", ""))

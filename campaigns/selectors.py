@@ -59,6 +59,7 @@ def campaign_rates_get(*, advertiser_id: UUID) -> dict[UUID, CampaignRate]:
     return {
         pk: CampaignRate(0.0, rate) if unit == Campaign.RateUnit.CLICK else CampaignRate(rate / 1000, 0.0)
         for pk, unit, rate in rows.values_list("pk", "rate_unit", "rate_cents")
+        if rate is not None
     }
 
 
