@@ -5,6 +5,7 @@ from __future__ import annotations
 WORDS: dict[str, dict[str, str]] = {
     "en": {
         "title": "Why you see this ad",
+        "stop": ".",
         "who": "Who pays for it",
         "who_text": "This ad is shown and paid for by",
         "product": "It is for",
@@ -21,7 +22,7 @@ WORDS: dict[str, dict[str, str]] = {
         "test": "It takes part in a comparison of two pictures: chance decided which of them you see.",
         "take": "Not interested",
         "take_all": "No personal ads at all",
-        "take_text": "What you take away counts no more from the next ad on, whatever you look at later.",
+        "take_text": "What you take away no longer counts from the next ad on, whatever you look at later.",
         "done_one": "Taken away. From the next ad on it plays no part.",
         "done_all": "Noted. From the next ad on you see what all see; what was known of you is deleted.",
         "done_unknown": "There is nothing here that belongs to you.",
@@ -34,6 +35,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "zh": {
         "title": "为什么您看到这则广告",
+        "stop": "。",
         "who": "谁在付费",
         "who_text": "这则广告的展示方和付费方是",
         "product": "广告商品",

@@ -18,13 +18,14 @@ from rights.models import Erasure
 from rights.selectors import consent_summary_get, erasure_list, finding_list, retention_list
 
 NEWEST = 10
+# Kind of rows -> what one and several of them are called.
 ROWS = {
-    "consents_reduced": "consent lines",
-    "behaviour": "behaviours",
-    "interestprofile": "profile",
-    "segmentmembership": "memberships",
-    "capped": "caps",
-    "events_unlinked": "events unlinked",
+    "consents_reduced": ("consent line", "consent lines"),
+    "behaviour": ("behaviour", "behaviours"),
+    "interestprofile": ("profile", "profiles"),
+    "segmentmembership": ("membership", "memberships"),
+    "capped": ("cap", "caps"),
+    "events_unlinked": ("event unlinked", "events unlinked"),
 }
 
 
@@ -44,9 +45,9 @@ def privacy(request: HttpRequest) -> HttpResponse:
                 (
                     erasure,
                     [
-                        (label, erasure.counts[name])
-                        for name, label in ROWS.items()
-                        if erasure.counts.get(name)
+                        (one if number == 1 else several, number)
+                        for name, (one, several) in ROWS.items()
+                        if (number := erasure.counts.get(name))
                     ],
                 )
                 for erasure in erasures[:NEWEST]
@@ -97,7 +98,7 @@ def privacy_erase(request: HttpRequest) -> HttpResponse:
         number = sum(erasure.counts.values())
         messages.success(
             request,
-            f"Erased: {number} rows. A second pass within a minute catches what was just being stored."
+            f"Erased: {number} row{'' if number == 1 else 's'}. A second pass within a minute catches what was just being stored."
             if number
             else "Nothing was held under this key. It is noted, in case a backup knew it.",
         )
