@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.template.defaultfilters import pluralize
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
@@ -98,7 +99,8 @@ def privacy_erase(request: HttpRequest) -> HttpResponse:
         number = sum(erasure.counts.values())
         messages.success(
             request,
-            f"Erased: {number} row{'' if number == 1 else 's'}. A second pass within a minute catches what was just being stored."
+            f"Erased: {number} row{pluralize(number)}. "
+            "A second pass within a minute catches what was just being stored."
             if number
             else "Nothing was held under this key. It is noted, in case a backup knew it.",
         )
