@@ -324,6 +324,8 @@ GENERATION_MODELS = {
     "scene-diffusion": str(BASE_DIR / "generation" / "weights" / "scene-diffusion"),
     **env.dict("GENERATION_MODELS", default={}),
 }
+# Name -> SHA-256 that the model's weights must have; a model without one is taken as it lies there.
+GENERATION_MODEL_HASHES = env.dict("GENERATION_MODEL_HASHES", default={})
 # Of the final picture, where the campaign names none; and of the draft that is shown while one is edited.
 GENERATION_DEFAULT_MODEL = env.str("GENERATION_DEFAULT_MODEL", default="motif-gan")
 GENERATION_DRAFT_MODEL = env.str("GENERATION_DRAFT_MODEL", default="motif-gan")

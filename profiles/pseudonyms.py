@@ -55,6 +55,16 @@ def pseudonyms_of(advertiser_id: UUID | str, shopper_key: str) -> tuple[str, ...
     return tuple(_pseudonym(advertiser_id, shopper_key, *item) for item in _master_keys().items())
 
 
+def event_id_stored(advertiser_id: UUID | str, event_id: str, shopper_key: str) -> str:
+    """The sender's id of a behaviour, but its keyed digest where the shopper's key stands in it.
+
+    Equal ids give equal digests, so that what is sent twice is still stored once.
+    """
+    if shopper_key.casefold() not in event_id.casefold():
+        return event_id
+    return pseudonym_of(advertiser_id, f"event:{event_id}")
+
+
 def _fernet(advertiser_id: UUID | str, version: str, master: str) -> Fernet:
     from cryptography.fernet import Fernet  # not for the decision's path, which never needs it
 

@@ -24,6 +24,7 @@ from profiles.models import (
 from profiles.product_mapping import product_interests
 from profiles.pseudonyms import (
     SHOPPER_KEY_LIMIT,
+    event_id_stored,
     key_version,
     pseudonym_of,
     pseudonyms_of,
@@ -225,10 +226,12 @@ def behaviours_record(
         refusal = consent.refusal(consent_state_of(shopper, opted_out=opted_out))
         if refusal is not None or shopper is None:
             rejected.append(Rejection(place, str(refusal or consent.Refusal.NO_CONSENT)))
-        elif item.event_id in rows:
-            in_batch_duplicates += 1
         else:
-            rows[item.event_id] = (place, _behaviour(advertiser, shopper, item, mapper))
+            event_id = event_id_stored(advertiser.pk, item.event_id, item.shopper_key)
+            if event_id in rows:
+                in_batch_duplicates += 1
+            else:
+                rows[event_id] = (place, _behaviour(advertiser, shopper, item, event_id, mapper))
     # Sorted by the unique key, so that two batches with common events wait for each other in one order.
     wanted = [rows[event_id] for event_id in sorted(rows)]
     touched: set[UUID] = set()
@@ -274,7 +277,7 @@ def _refusals_locked(shopper_ids: set[UUID]) -> dict[UUID, str]:
 
 
 def _behaviour(
-    advertiser: Advertiser, shopper: Shopper, item: BehaviourInput, mapper: TextMapper
+    advertiser: Advertiser, shopper: Shopper, item: BehaviourInput, event_id: str, mapper: TextMapper
 ) -> Behaviour:
     if item.kind in {Behaviour.Kind.SEARCH, Behaviour.Kind.INTEREST}:
         shares = mapper.map(item.text)
@@ -285,7 +288,7 @@ def _behaviour(
     return Behaviour(
         advertiser=advertiser,
         shopper=shopper,
-        event_id=item.event_id,
+        event_id=event_id,
         kind=item.kind,
         text=text,
         product_external_id=item.product_id,

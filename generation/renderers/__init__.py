@@ -13,6 +13,7 @@ from pathlib import Path
 from django.conf import settings
 
 from generation.renderers.base import Renderer, RenderError
+from generation.renderers.weights import weights_hash
 
 # Formats that run code when they are loaded, or are code.
 UNSAFE_SUFFIXES = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle", ".py", ".msgpack", ".h5"})
@@ -29,7 +30,7 @@ _loaded: dict[tuple[str, str], Renderer] = {}
 def renderer_get(name: str) -> Renderer:
     """The renderer of a key of ``settings.GENERATION_MODELS``, loaded once and kept.
 
-    Raises RenderError ``model_unknown``, ``model_missing``, ``model_unsafe`` or ``model_broken``.
+    Raises RenderError ``model_unknown``, ``model_missing``, ``model_unsafe``, ``model_hash_mismatch`` or ``model_broken``.
     """
     try:
         location = str(settings.GENERATION_MODELS[name])
@@ -63,6 +64,7 @@ def renderer_load(name: str, location: str) -> Renderer:
 
         folder = hub_download(location)
     kind = model_check(folder)
+    pin_check(name, folder)
     if kind == GAN_CLASS:
         from generation.renderers.gan import GanRenderer
 
@@ -73,6 +75,17 @@ def renderer_load(name: str, location: str) -> Renderer:
     return DiffusionRenderer(
         folder, name=name, pipeline_class=OWN_PIPELINES.get(kind, ""), speed=Speed.from_settings()
     )
+
+
+def pin_check(name: str, folder: Path) -> None:
+    """Raises RenderError ``model_hash_mismatch`` when the operator pinned other weights than lie there."""
+    pinned = str(settings.GENERATION_MODEL_HASHES.get(name, "")).lower()
+    if pinned and pinned != (found := weights_hash(folder)):
+        raise RenderError(
+            "model_hash_mismatch",
+            f"The weights of {name} have the SHA-256 {found}; GENERATION_MODEL_HASHES asks for {pinned}.",
+            permanent=True,
+        )
 
 
 def can_inpaint(name: str) -> bool:

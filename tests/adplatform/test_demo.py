@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from adplatform.demo.people import THEMES, people
 from adplatform.demo.visits import PAGES, Client, visits_play
+from adplatform.management.commands.demo import Command
 from analytics.models import Event
 from profiles.services import consent_record
 from profiles.text_mapping import mapper_get
@@ -25,6 +26,15 @@ def test_the_same_seed_makes_the_same_people():
     assert len({person.key for person in first}) == 40
     assert {person.theme.key for person in first} == {theme.key for theme in THEMES}
     assert all(NOW - timedelta(days=31) < act.occurred_at < NOW for p in first for act in p.acts)
+
+
+def test_every_process_of_the_demo_serves_its_own_small_segments(monkeypatch):
+    """A theme has 125 of 500 people, who are no longer newly seen when the demo is a month old."""
+    monkeypatch.delenv("PROFILES_SEGMENT_MIN_SHOPPERS", raising=False)
+    children = Command().children("127.0.0.1", 8000, 1, 1)
+    assert len(children) > 2
+    for child in children:
+        assert child.environment["PROFILES_SEGMENT_MIN_SHOPPERS"] == "20"
 
 
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.key)

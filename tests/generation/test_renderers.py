@@ -5,6 +5,7 @@ import pytest
 from generation import renderers
 from generation.renderers import model_check, renderer_get
 from generation.renderers.base import RenderError
+from generation.renderers.weights import weights_hash
 
 
 @pytest.fixture
@@ -80,3 +81,13 @@ def test_a_hub_id_that_cannot_be_fetched_is_a_passing_trouble(settings, monkeypa
     with pytest.raises(RenderError, match="could not be fetched") as refusal:
         renderer_get("far")
     assert (refusal.value.code, refusal.value.permanent) == ("model_unreachable", False)
+
+
+def test_pinned_weights_are_loaded_only_while_they_are_those(folder, settings):
+    settings.GENERATION_MODEL_HASHES = {"mine": weights_hash(folder).upper()}
+    renderers.pin_check("mine", folder)
+    renderers.pin_check("not-pinned", folder)
+    (folder / "unet" / "model.safetensors").write_bytes(b"other")
+    with pytest.raises(RenderError, match=weights_hash(folder)) as refusal:
+        renderers.renderer_load("mine", str(folder))
+    assert (refusal.value.code, refusal.value.permanent) == ("model_hash_mismatch", True)

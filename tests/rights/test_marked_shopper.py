@@ -16,12 +16,15 @@ from tests.rights.cast import KEY, agree, dump, everywhere
 def test_neither_key_nor_contacts_are_found_anywhere(shop):
     agree(shop)
     text = "hiking boots, write to zoe.marked@example.com or +49 170 5550123"
-    item = BehaviourInput("marked", KEY, "interest", timezone.now(), text=text)
-    services.behaviours_record(advertiser=shop, items=[item], now=timezone.now())
+    now = timezone.now()
+    items = [BehaviourInput(f"{KEY.upper()}:{n}", KEY, "interest", now, text=text) for n in (1, 1, 2)]
+    first, again = (services.behaviours_record(advertiser=shop, items=items, now=now) for _ in range(2))
+    assert (first.accepted, first.duplicates, again.accepted, again.duplicates) == (2, 1, 0, 3)
+    Behaviour.objects.first().delete()
     assert Behaviour.objects.get().text == "hiking boots, write to or"
     everywhere(shop, factories.make_campaign(shop))
     found = dump()
-    for mark in (KEY, "unmistakable", "zoe.marked", "5550123"):
+    for mark in (KEY, KEY.upper(), "unmistakable", "zoe.marked", "5550123"):
         assert mark not in found
 
 

@@ -38,11 +38,13 @@ class Command(serve.Command):
             stop_seconds=5,
             is_service=False,
         )
-        children = super().children(host, port, web_workers, page_workers)
+        children = [*super().children(host, port, web_workers, page_workers), visits]
         for child in children:
             child.environment["STOREFRONT_CONVERSIONS_FROM_PAGE"] = "true"
-            child.environment.setdefault("REPORTS_MIN_SHOPPERS", "10")  # made-up people need less hiding
-        return [*children, visits]
+            # Made-up people need less hiding, and a demo that is weeks old has fewer who are newly seen.
+            child.environment.setdefault("REPORTS_MIN_SHOPPERS", "10")
+            child.environment.setdefault("PROFILES_SEGMENT_MIN_SHOPPERS", "20")
+        return children
 
     def on_ready(self, url: str) -> None:
         self.stdout.write(
