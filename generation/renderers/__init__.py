@@ -30,7 +30,8 @@ _loaded: dict[tuple[str, str], Renderer] = {}
 def renderer_get(name: str) -> Renderer:
     """The renderer of a key of ``settings.GENERATION_MODELS``, loaded once and kept.
 
-    Raises RenderError ``model_unknown``, ``model_missing``, ``model_unsafe``, ``model_hash_mismatch`` or ``model_broken``.
+    Raises RenderError ``model_unknown``, ``model_missing``, ``model_unsafe``, ``model_hash_mismatch`` or
+    ``model_broken``.
     """
     try:
         location = str(settings.GENERATION_MODELS[name])
