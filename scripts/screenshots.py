@@ -48,6 +48,7 @@ PAGES = {
     "brand-kit": "/brand/",
     "api-keys": "/keys/",
     "people": "/people/",
+    "privacy": "/privacy/",
     "storefront": "/storefront/pinelight/",
     "api": "/api/v1/docs",
 }
