@@ -15,4 +15,5 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {}
 REST_FRAMEWORK = {**REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": {"api_key": None}}
 EVENTS_SOURCE_MINUTE = CLICKS_SOURCE_MINUTE = 0  # every test is the same source
 SERVING_THREAD = False  # tests call what it does
+GENERATION_MATCH_LOW = -1.0  # renderers of tests draw discs, which the built-in judge calls low
 LOG_LEVEL = "WARNING"

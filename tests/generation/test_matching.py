@@ -130,6 +130,7 @@ def test_chinese_is_judged_in_english(redness):
 
 
 def test_what_counts_as_low_is_the_judges_own_unless_set(redness, settings):
+    settings.GENERATION_MATCH_LOW = None
     grey = Image.new("RGB", (8, 8), "grey")
     assert match_score(redness, grey, Wanted("shoe", "shoe")).is_low
     settings.GENERATION_MATCH_LOW = -1.0
