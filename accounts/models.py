@@ -33,6 +33,8 @@ class Advertiser(models.Model):
     time_zone = models.CharField(max_length=40, default="UTC")
     # Single-user installs may let an author approve their own creatives (DESIGN, invariant 1).
     allows_self_approval = models.BooleanField(default=False)
+    # Managers and admins without a second step of signing in reach no page but the one that turns it on.
+    managers_use_two_steps = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

@@ -9,10 +9,13 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from rest_framework import exceptions
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from accounts.models import Advertiser, ApiKey, Membership, User
+from accounts.two_step import is_enrolment_due
 
 Role = Membership.Role
 Scope = ApiKey.Scope
@@ -49,12 +52,17 @@ class HasScope(BasePermission):
         membership = getattr(request, "membership", None)
         if membership is None:
             return False
+        if is_enrolment_due(request):
+            raise exceptions.PermissionDenied("Turn two-step sign-in on first.", code="two_step_required")
         return scope == Scope.READ or membership.role in getattr(view, "roles", WRITING_ROLES)
 
 
-def member_required(*, roles: frozenset[Role] | None = None) -> Callable[..., Callable[..., HttpResponse]]:
+def member_required(
+    *, roles: frozenset[Role] | None = None, before_two_steps: bool = False
+) -> Callable[..., Callable[..., HttpResponse]]:
     """Decorator of pages: signed in, member of an advertiser, and in one of ``roles`` (None: any).
 
+    Who has to turn two-step sign-in on is led there, except from pages ``before_two_steps``.
     Sets nothing itself: ``request.advertiser`` and ``request.membership`` come from the middleware.
     """
 
@@ -65,6 +73,8 @@ def member_required(*, roles: frozenset[Role] | None = None) -> Callable[..., Ca
             membership = request.membership  # type: ignore[attr-defined]
             if membership is None or (roles is not None and membership.role not in roles):
                 raise PermissionDenied
+            if not before_two_steps and is_enrolment_due(request):
+                return redirect("two-step")
             return view(request, *args, **kwargs)
 
         return wrapped

@@ -57,6 +57,13 @@ def advertiser_clock_set(*, advertiser: Advertiser, time_zone: str) -> Advertise
     return advertiser
 
 
+def advertiser_two_step_set(*, advertiser: Advertiser, required: bool) -> Advertiser:
+    """Whether managers and admins must use two steps; keys of the API go on as before."""
+    advertiser.managers_use_two_steps = required
+    advertiser.save(update_fields=["managers_use_two_steps"])
+    return advertiser
+
+
 def membership_set(*, advertiser: Advertiser, user: User, role: str) -> Membership:
     """Give a person a role at an advertiser, or change the one they have."""
     membership, _ = Membership.objects.update_or_create(

@@ -1,16 +1,15 @@
 """Sign in and out, people, API keys, and the choice between advertisers."""
 
-from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
+from django.contrib.auth.views import LogoutView, PasswordChangeView
 from django.urls import path, reverse_lazy
 
-from accounts import views, webhook_views
+from accounts import two_step_views, views, webhook_views
 
 urlpatterns = [
-    path(
-        "login/",
-        LoginView.as_view(template_name="accounts/login.html", redirect_authenticated_user=True),
-        name="login",
-    ),
+    path("login/", two_step_views.PasswordView.as_view(), name="login"),
+    path("login/code/", two_step_views.login_code, name="login-code"),
+    path("two-step/", two_step_views.two_step_page, name="two-step"),
+    path("two-step/remove/", two_step_views.two_step_remove, name="two-step-remove"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path(
         "password/",
@@ -21,6 +20,7 @@ urlpatterns = [
     ),
     path("advertiser/", views.advertiser_switch, name="advertiser-switch"),
     path("advertiser/clock/", views.advertiser_clock, name="advertiser-clock"),
+    path("advertiser/two-step/", two_step_views.advertiser_two_step, name="advertiser-two-step"),
     path("keys/", views.api_key_list, name="api-key-list"),
     path("keys/<uuid:key_id>/rotate/", views.api_key_rotate, name="api-key-rotate"),
     path("keys/<uuid:key_id>/revoke/", views.api_key_revoke, name="api-key-revoke"),

@@ -6,9 +6,11 @@ from datetime import timedelta
 from zoneinfo import available_timezones
 
 from django.contrib import messages
+from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts import services
 from accounts.middleware import SESSION_KEY
@@ -21,7 +23,7 @@ GRACE_HOURS = {"24": "a day", "168": "a week", "720": "30 days", "1": "an hour",
 
 
 @require_POST
-@member_required()
+@member_required(before_two_steps=True)
 def advertiser_switch(request: MemberRequest) -> HttpResponse:
     """Work for another of the person's advertisers; an id they do not belong to changes nothing."""
     chosen = request.POST.get("advertiser", "")
@@ -116,6 +118,9 @@ def member_list(request: MemberRequest) -> HttpResponse:
     members = (
         Membership.objects.filter(advertiser=request.advertiser)
         .select_related("user")
+        .annotate(
+            has_two_steps=Exists(TOTPDevice.objects.filter(user=OuterRef("user"), confirmed=True)),
+        )
         .order_by("user__username")
     )
     return render(

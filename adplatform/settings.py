@@ -64,6 +64,9 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_htmx",
     "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "adplatform.apps.AdplatformConfig",
     "accounts.apps.AccountsConfig",
     "profiles.apps.ProfilesConfig",
@@ -150,6 +153,8 @@ AXES_CLIENT_IP_CALLABLE = "accounts.addresses.client_address"
 AXES_DISABLE_ACCESS_LOG = True  # no diary of who signed in when
 AXES_ALLOWED_CORS_ORIGINS = "null"
 AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code"]  # a mistyped backup code is nearly one
+OTP_TOTP_ISSUER = "Ad platform"  # what authenticator apps call it
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION

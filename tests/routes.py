@@ -34,6 +34,7 @@ PUBLIC = {
     "api-schema": "documentation, holds no data",
     "api-docs": "documentation, holds no data",
     "login": "signing in",
+    "login-code": "the second step of signing in; back to the first without one",
     "logout": "signing out",
     "click": "the signed token is the authority",
     "report-unsubscribe": "the signed token of the e-mail is the authority; it stops that e-mail alone",

@@ -47,6 +47,8 @@ READING_POSTS = {
     "shopper-text-try": "maps a text, stores nothing",
     "advertiser-switch": "chooses among one's own advertisers",
     "password-change": "one's own password",
+    "two-step": "one's own second step of signing in",
+    "two-step-remove": "one's own second step of signing in",
 }
 # POSTs of every role that compute anew what is shown, and change nothing that a person decided.
 REFRESHING_POSTS = {"experiment-refresh", "stored-report-refresh"}
