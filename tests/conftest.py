@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.db.backends.sqlite3.operations import DatabaseOperations
+from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.test import Client
 from rest_framework.test import APIClient
 
@@ -14,7 +14,8 @@ from tests import factories
 @pytest.fixture(scope="session", autouse=True)
 def flush_past_the_ledger():
     """SQLite empties tables row by row, which the consent ledger refuses: reduce its lines first."""
-    original = DatabaseOperations.sql_flush
+    operations = DatabaseWrapper.ops_class
+    original = operations.sql_flush
 
     def sql_flush(self, style, tables, **options):
         statements = original(self, style, tables, **options)
@@ -24,7 +25,7 @@ def flush_past_the_ledger():
         return statements
 
     patch = pytest.MonkeyPatch()
-    patch.setattr(DatabaseOperations, "sql_flush", sql_flush)
+    patch.setattr(operations, "sql_flush", sql_flush)
     yield
     patch.undo()
 
