@@ -29,14 +29,17 @@ class Table:
 def cell_safe(value: object) -> object:
     """A text that a spreadsheet could take for a formula gets a quote in front; numbers stay numbers.
 
-    ``＝1`` (full-width) and `` =1`` count too: some programs trim and fold before they look. Source:
-    OWASP ASVS 1.2.10.
+    ``＝1`` (full-width), `` =1`` and what stands behind invisible characters count too: some programs
+    trim and fold before they look. Source: OWASP ASVS 1.2.10.
     """
     if isinstance(value, date):
         return value.isoformat()
     if not isinstance(value, str):
         return "" if value is None else value
-    trimmed = unicodedata.normalize("NFKC", value).lstrip(" \t\r\n\v\f\0\u200b\ufeff")
+    trimmed = unicodedata.normalize("NFKC", value)
+    # Z: spaces and line ends; C: control and format characters, such as marks of the reading direction.
+    seen = (n for n, sign in enumerate(trimmed) if unicodedata.category(sign)[0] not in "CZ")
+    trimmed = trimmed[next(seen, 0) :]
     if value[:1] in ("\t", "\r", "\n", "\0") or trimmed.startswith(FORMULA_STARTS):
         return "'" + value
     return value
