@@ -58,7 +58,7 @@ API_EXAMPLES ?= 200
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/bandit -q -ll -r accounts adplatform analytics campaigns generation profiles clients scripts
+	$(BIN)/bandit -q -ll -r accounts adplatform analytics campaigns generation profiles rights clients scripts
 
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy .

@@ -237,7 +237,8 @@ def _dashboard_equals_sql(advertiser: Advertiser, now: datetime) -> list[bool]:
     totals = totals_get(advertiser_id=advertiser.pk, start=start, end=end)
     day = "date(occurred_at)" if connection.vendor == "sqlite" else "(occurred_at AT TIME ZONE 'UTC')::date"
     rows = _sql(
-        f"SELECT {day}, kind, COUNT(*) FROM analytics_event "  # noqa: S608  (the dialect's own word for a day)
+        # The dialect's own word for a day.
+        f"SELECT {day}, kind, COUNT(*) FROM analytics_event "  # noqa: S608 # nosec B608
         "WHERE advertiser_id = %s AND validity = 'valid' GROUP BY 1, 2",
         [_key(advertiser.pk)],
     )
