@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
-from analytics.experiment_metrics import metric_label, metric_unit
+from analytics.experiment_metrics import METRICS, metric_label, metric_unit
 from analytics.stats.adjustment import Adjustment, PairedSums, adjust
 from analytics.stats.bayesian import believe
 from analytics.stats.frequentist import Comparison, compare, compare_estimates
@@ -78,17 +78,23 @@ class StoredSums:
         return cls(
             metrics={
                 name: [PairedSums(Sums(*arm[0]), Sums(*arm[1]), *arm[2:]) for arm in arms]
-                for name, arms in stored["metrics"].items()
+                for name, arms in _ordered(stored["metrics"])
             },
             slices=[
                 Slice(
                     part["dimension"],
                     part["value"],
-                    {name: [Sums(*arm) for arm in arms] for name, arms in part["metrics"].items()},
+                    {name: [Sums(*arm) for arm in arms] for name, arms in _ordered(part["metrics"])},
                 )
                 for part in stored["slices"]
             ],
         )
+
+
+def _ordered(metrics: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """In the order of METRICS: PostgreSQL keeps the keys of JSON in another one."""
+    known = [name for name in METRICS if name in metrics]
+    return [(name, metrics[name]) for name in (*known, *(name for name in metrics if name not in METRICS))]
 
 
 def _flat(arm: PairedSums) -> list[Any]:
