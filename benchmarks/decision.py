@@ -24,6 +24,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="adplatform-benchmark-")
 os.environ["SERVING_SNAPSHOT_SECONDS"] = "3600"
+os.environ["SERVING_KEY_RATE"] = "0"
 os.environ.setdefault("LOG_LEVEL", "ERROR")
 os.environ["DJANGO_SETTINGS_MODULE"] = "adplatform.hot_settings"
 

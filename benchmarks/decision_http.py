@@ -141,6 +141,7 @@ def main() -> int:
     options = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="adplatform-benchmark-")
     os.environ |= {
+        "SERVING_KEY_RATE": "0",  # one key asks all
         "VAR_DIR": folder, "LOG_LEVEL": "ERROR", "DJANGO_SETTINGS_MODULE": "adplatform.settings",
         "PYTHONPATH": str(ROOT),
     }  # fmt: skip
