@@ -1,49 +1,25 @@
-"""One settings file, driven by the environment; ``.env.example`` lists every variable.
+"""Settings, driven by the environment; ``.env.example`` lists every variable.
 
 The defaults need nothing but Python: SQLite, a folder as task transport, local memory as cache.
 """
 
-import os
-import secrets
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import environ
-import structlog
-from django.core.exceptions import ImproperlyConfigured
+from adplatform.environment import (  # noqa: F401 - Django reads them from here
+    BASE_DIR,
+    DEBUG,
+    PRODUCTION,
+    SECRET_KEY,
+    SECRET_KEY_FALLBACKS,
+    TESTING,
+    VAR_DIR,
+    env,
+)
+from adplatform.log_settings import LOG_LEVEL, LOGGING  # noqa: F401
+from adplatform.product_settings import *  # noqa: F403
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
-
-VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
-VAR_DIR.mkdir(parents=True, exist_ok=True)
-
-DEBUG = env.bool("DEBUG", default=False)
-TESTING = False  # tests' own settings say True: only then may a drill arm failpoints
-PRODUCTION = env.bool("PRODUCTION", default=False)
-
-
-def _local_secret_key() -> str:
-    """A key of this installation's own, made once, so that a trial needs no configuration."""
-    path = VAR_DIR / "secret_key"
-    try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return path.read_text()
-    key = secrets.token_urlsafe(50)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(key)
-    return key
-
-
-SECRET_KEY = env.str("SECRET_KEY", default="")
-if not SECRET_KEY:
-    if PRODUCTION:
-        raise ImproperlyConfigured("PRODUCTION is on: set SECRET_KEY to at least 50 random characters.")
-    SECRET_KEY = _local_secret_key()
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
@@ -240,6 +216,9 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
+# Only on CORS_URLS_REGEX: a publishable key is public and these endpoints read no cookie, so any shop's
+# page may call them from its own origin.
+CORS_ALLOW_ALL_ORIGINS = env.bool("CORS_ALLOW_ALL_ORIGINS", default=True)
 CORS_URLS_REGEX = r"^/api/v1/(decisions|events|behaviours|consents)$"
 
 # --- REST
@@ -322,95 +301,6 @@ CELERY_TASK_SOFT_TIME_LIMIT = env.int("RENDER_SOFT_TIME_LIMIT", default=540)
 CELERY_TASK_TIME_LIMIT = env.int("RENDER_TIME_LIMIT", default=600)
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 
-# --- generation
-# Name -> model folder (or hub id). The class in model_index.json decides which renderer loads it.
-GENERATION_MODELS = {
-    "motif-gan": str(BASE_DIR / "generation" / "weights" / "motif-gan"),
-    "scene-diffusion": str(BASE_DIR / "generation" / "weights" / "scene-diffusion"),
-    **env.dict("GENERATION_MODELS", default={}),
-}
-# Name -> SHA-256 that the model's weights must have; a model without one is taken as it lies there.
-GENERATION_MODEL_HASHES = env.dict("GENERATION_MODEL_HASHES", default={})
-# Of the final picture, where the campaign names none; and of the draft that is shown while one is edited.
-GENERATION_DEFAULT_MODEL = env.str("GENERATION_DEFAULT_MODEL", default="motif-gan")
-GENERATION_DRAFT_MODEL = env.str("GENERATION_DRAFT_MODEL", default="motif-gan")
-GENERATION_TORCH_THREADS = env.int("GENERATION_TORCH_THREADS", default=1)
-GENERATION_DTYPE = env.str("GENERATION_DTYPE", default="auto")  # auto | float32 | float16 | bfloat16
-# Each where the model's parts have it: faster after a long first picture; less memory for more time.
-GENERATION_COMPILE = env.bool("GENERATION_COMPILE", default=False)
-GENERATION_VAE_TILING = env.bool("GENERATION_VAE_TILING", default=False)
-GENERATION_VAE_SLICING = env.bool("GENERATION_VAE_SLICING", default=False)
-GENERATION_ATTENTION_SLICING = env.bool("GENERATION_ATTENTION_SLICING", default=False)
-# Holds one folder with one safetensors file for each style that a brand kit may name; empty: none.
-GENERATION_LORA_DIR = env.str("GENERATION_LORA_DIR", default="")
-GENERATION_LEASE_SECONDS = env.int("GENERATION_LEASE_SECONDS", default=30)
-GENERATION_STEP_DEADLINE_SECONDS = env.int("GENERATION_STEP_DEADLINE_SECONDS", default=120)
-GENERATION_LOAD_DEADLINE_SECONDS = env.int("GENERATION_LOAD_DEADLINE_SECONDS", default=300)
-# Side of the square picture asked of a model; one that was trained on less answers in its own size.
-GENERATION_PICTURE_SIZE = env.int("GENERATION_PICTURE_SIZE", default=1024)
-GENERATION_STEPS = env.int("GENERATION_STEPS", default=0)  # 0: the model's own default
-GENERATION_GUIDANCE = env.float("GENERATION_GUIDANCE", default=-1.0)  # below 0: the model's own default
-# Waiting jobs of one model that a worker draws in one pass: for GPUs; a CPU gains nothing.
-GENERATION_BATCH = env.int("GENERATION_BATCH", default=1)
-# What finished creatives are; in each the quality is found that keeps the size's weight.
-GENERATION_FORMAT = env.str("GENERATION_FORMAT", default="webp")
-if GENERATION_FORMAT not in ("webp", "jpg", "png", "avif"):
-    raise ImproperlyConfigured(
-        f"GENERATION_FORMAT is {GENERATION_FORMAT!r}; it must be webp, jpg, png or avif."
-    )
-# Pictures drawn of one brief, of which the one that matches it best is kept.
-GENERATION_CANDIDATES = env.int("GENERATION_CANDIDATES", default=1)
-# A transformers CLIP folder that judges the match; empty: the built-in encoder.
-GENERATION_CLIP = env.str("GENERATION_CLIP", default="")
-GENERATION_MAX_ATTEMPTS = env.int("GENERATION_MAX_ATTEMPTS", default=3)
-GENERATION_MAX_CRASHES = env.int("GENERATION_MAX_CRASHES", default=3)
-# A picture that fails the inspection is drawn again with another seed so many times at the most.
-GENERATION_REDRAWS_MAX = env.int("GENERATION_REDRAWS_MAX", default=2)
-# A match score (-1 to 1) below this is the code low_match; None: what the judge itself calls low.
-GENERATION_MATCH_LOW = env.float("GENERATION_MATCH_LOW", default=None)
-# PEM files of the certificate that signs creatives (leaf first) and its P-256 key; made in VAR_DIR without.
-C2PA_CERTIFICATES = env.str("C2PA_CERTIFICATES", default="")
-C2PA_PRIVATE_KEY = env.str("C2PA_PRIVATE_KEY", default="")
-
-# --- profiles
-PROFILES_HALF_LIFE_DAYS = env.float("PROFILES_HALF_LIFE_DAYS", default=14.0)
-PROFILES_TEXT_ENCODER = env.str("PROFILES_TEXT_ENCODER", default="profiles.text_mapping.LexiconMapper")
-PROFILES_SEGMENT_MIN_SHOPPERS = env.int("PROFILES_SEGMENT_MIN_SHOPPERS", default=100)
-# A segment's size counts who was seen within so many days.
-PROFILES_SEGMENT_ACTIVE_DAYS = env.int("PROFILES_SEGMENT_ACTIVE_DAYS", default=30)
-# Makes pseudonyms of shopper keys. Apart from SECRET_KEY, so that rotating that one loses no profile.
-PROFILES_PSEUDONYM_KEY = env.str("PROFILES_PSEUDONYM_KEY", default=SECRET_KEY)
-# Rotation: "2:newkey,1:oldkey", newest first; then it replaces the one above (docs/privacy.md).
-PROFILES_PSEUDONYM_KEYS = dict(
-    item.strip().split(":", 1) for item in env.list("PROFILES_PSEUDONYM_KEYS", default=[])
-)
-# Our id in IAB Europe's Global Vendor List. With it consents may come as TCF strings; 0: they are refused.
-PROFILES_TCF_VENDOR_ID = env.int("PROFILES_TCF_VENDOR_ID", default=0)
-
-# --- shoppers' rights
-# Keeps the tombstones of erased shoppers recognisable; it may never change.
-RIGHTS_TOMBSTONE_KEY = env.str("RIGHTS_TOMBSTONE_KEY", default=PROFILES_PSEUDONYM_KEY)
-# Outside the database, so that a restore from a backup does not take it back as well.
-RIGHTS_TOMBSTONE_LOG = env.str("RIGHTS_TOMBSTONE_LOG", default=str(VAR_DIR / "erasures.log"))
-# Days that each class of data is kept; 0: for ever.
-RETENTION_BEHAVIOUR_DAYS = env.int("RETENTION_BEHAVIOUR_DAYS", default=180)
-RETENTION_EVENT_LINK_DAYS = env.int("RETENTION_EVENT_LINK_DAYS", default=395)
-RETENTION_CONSENT_DAYS = env.int("RETENTION_CONSENT_DAYS", default=1095)
-RETENTION_IDLE_SHOPPER_DAYS = env.int("RETENTION_IDLE_SHOPPER_DAYS", default=395)
-RETENTION_DECISION_COUNT_DAYS = env.int("RETENTION_DECISION_COUNT_DAYS", default=395)
-
-# --- serving
-SERVING_TOKEN_DAYS = env.int("SERVING_TOKEN_DAYS", default=7)
-SERVING_SNAPSHOT_SECONDS = env.float("SERVING_SNAPSHOT_SECONDS", default=1.0)
-# Decisions and batches of events a second that one key may ask of one process; 0: any number. A process
-# answers some 2,000, so half of it is left to everybody else.
-SERVING_KEY_RATE = env.float("SERVING_KEY_RATE", default=1000.0)
-SERVING_THREAD = True  # refreshes snapshots beside the requests (campaigns.serving.background)
-ATTRIBUTION_CLICK_DAYS = env.int("ATTRIBUTION_CLICK_DAYS", default=7)
-ATTRIBUTION_VIEW_DAYS = env.int("ATTRIBUTION_VIEW_DAYS", default=1)
-PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000")  # what the links of e-mails begin with
-REPORTS_MIN_SHOPPERS = env.int("REPORTS_MIN_SHOPPERS", default=50)  # tables by segment hide smaller groups
-
 # --- e-mail: into the worker's log until a server is named, smtp+tls://user:password@host:587
 _email = env.email_url("EMAIL_URL", default="consolemail://")
 EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT = (
@@ -422,73 +312,6 @@ EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_USER"] or "", _email["
 EMAIL_USE_TLS, EMAIL_USE_SSL = _email.get("EMAIL_USE_TLS", False), _email.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="reports@localhost")
-
-# --- operations
-METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # what Prometheus shows at /metrics; empty: no such page
-
-# --- logging
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
-_shared_processors: list[structlog.typing.Processor] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-]
-structlog.configure(
-    processors=[*_shared_processors, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-    logger_factory=structlog.stdlib.LoggerFactory(),
-    cache_logger_on_first_use=True,
-)
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "default": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "processors": [
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *(
-                    # Without the first a traceback is written as "<traceback object>".
-                    [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-                    if PRODUCTION
-                    else [
-                        structlog.dev.ConsoleRenderer(
-                            colors=False, exception_formatter=structlog.dev.plain_traceback
-                        )
-                    ]
-                ),
-            ],
-            "foreign_pre_chain": _shared_processors,
-        }
-    },
-    "filters": {"route": {"()": "adplatform.lib.log_context.RouteFilter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "default", "filters": ["route"]}},
-    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    # It warns at each connection that a broker on a folder has no host name.
-    "loggers": {"kombu.connection": {"level": "ERROR"}, "axes": {"level": "WARNING"}},
-}
-
-# --- storefronts
-# Only on CORS_URLS_REGEX: a publishable key is public and these endpoints read no cookie, so any shop's
-# page may call them from its own origin.
-CORS_ALLOW_ALL_ORIGINS = env.bool("CORS_ALLOW_ALL_ORIGINS", default=True)
-# How long a process that cannot read the database goes on serving what it last read.
-SERVING_STALE_SECONDS = env.float("SERVING_STALE_SECONDS", default=60.0)
-DEMO_STOREFRONT = env.bool("DEMO_STOREFRONT", default=not PRODUCTION)
-# A page's word about an order is not proof; only the demo storefront's "buy" button needs it.
-STOREFRONT_CONVERSIONS_FROM_PAGE = env.bool("STOREFRONT_CONVERSIONS_FROM_PAGE", default=False)
-
-# --- events
-# How old a reported event may be; what is older is refused with too_old.
-EVENTS_MAX_AGE_DAYS = env.int("EVENTS_MAX_AGE_DAYS", default=30)
-# A Redis stream in front of the database, for peaks (docs/events.md); empty: every event goes there directly.
-EVENTS_BUFFER_URL = env.str("EVENTS_BUFFER_URL", default="")
-EVENTS_BUFFER_BATCHES = env.int("EVENTS_BUFFER_BATCHES", default=10_000)  # that may wait; more are refused
-# How far behind the figures may be before /readyz says so; 0: never.
-READY_STALE_SECONDS = env.int("READY_STALE_SECONDS", default=900)
-# What one address with one browser may send in a minute before it is kept but not counted; 0: anything.
-# Well above an office, or a carrier's phones behind one address.
-EVENTS_SOURCE_MINUTE = env.int("EVENTS_SOURCE_MINUTE", default=1200)
-CLICKS_SOURCE_MINUTE = env.int("CLICKS_SOURCE_MINUTE", default=60)
 
 # Plain msgspec views are unknown to DRF: each app adds its own to the schema.
 SPECTACULAR_SETTINGS["POSTPROCESSING_HOOKS"] = [
