@@ -14,15 +14,14 @@ from accounts.models import Advertiser, User
 from adplatform.lib.commit import queue_on_commit
 from adplatform.lib.errors import DomainError, NotFound
 from analytics.models import PastTest, PastTestImport
-from analytics.past_test_reading import (
-    ReadTest,
+from analytics.past_test_columns import (
     UnreadableFile,
     columns_read,
     mapping_guess,
     mapping_problems,
-    read_tests,
     text_decode,
 )
+from analytics.past_test_reading import ReadTest, read_tests
 from analytics.windows import today
 
 Shape = PastTestImport.Shape

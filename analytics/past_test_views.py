@@ -15,7 +15,7 @@ from accounts.permissions import WRITING_ROLES, MemberRequest, member_required
 from adplatform.lib.errors import DomainError, NotFound
 from analytics import past_test_services
 from analytics.models import PastTestImport
-from analytics.past_test_reading import FIELDS, NEEDED
+from analytics.past_test_columns import FIELDS, NEEDED
 from analytics.verdict import TITLES, Code
 
 PAGE_SIZE = 50

@@ -16,7 +16,7 @@ from adplatform.lib.errors import DomainError
 from analytics import past_test_services
 from analytics.experiments_api import TenantApi
 from analytics.models import PastTest, PastTestImport, SelfCheckRun
-from analytics.past_test_reading import MAX_BYTES
+from analytics.past_test_columns import MAX_BYTES
 from analytics.verdict import Code
 
 

@@ -14,14 +14,14 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from analytics.models import PastTest, PastTestImport
-from analytics.past_test_reading import (
+from analytics.past_test_columns import (
     UnreadableFile,
     columns_read,
     mapping_guess,
     mapping_problems,
-    read_tests,
     text_decode,
 )
+from analytics.past_test_reading import read_tests
 from analytics.past_test_reports import past_test_compute
 from analytics.past_test_services import past_imports_read
 
