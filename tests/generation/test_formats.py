@@ -76,10 +76,9 @@ def test_a_format_that_nobody_knows_stops_at_the_door(tmp_path):
 
 
 def test_a_motif_keeps_its_pixels_in_every_format_that_is_drawn_on(shop):
+    brief = brief_for(shop, sizes=((300, 250),))  # one: another product may stand before another ground
     made = {
-        extension: creatives_compose(
-            brief=brief_for(shop, sizes=((300, 250),)), picture=motif(), extension=extension
-        )[0]
+        extension: creatives_compose(brief=brief, picture=motif(), extension=extension)[0]
         for extension in ("png", "avif")
     }
     exact, lossy = (
