@@ -1,4 +1,4 @@
-"""POST /api/v1/decisions and the public pictures, through HTTP."""
+"""POST /api/v1/decisions through HTTP."""
 
 from __future__ import annotations
 
@@ -16,63 +16,11 @@ from accounts.services import api_key_revoke
 from adplatform.lib.tokens import TokenError, token_read
 from campaigns.models import Campaign, Placement
 from campaigns.serving import keys
-from campaigns.serving.store import snapshots
 from campaigns.serving_version import serving_version_bump
-from generation.models import Creative
-from generation.review import creative_approve, creative_withdraw
-from profiles.models import SegmentMembership, Shopper
 from profiles.pseudonyms import pseudonym_of
 from tests import factories
+from tests.campaigns.decision_cast import URL, ask, first, make_shopper
 from tests.campaigns.serving_cast import creative_in, make_live, make_variant
-
-URL = "/api/v1/decisions"
-
-
-@pytest.fixture(autouse=True)
-def cold():
-    snapshots.clear()
-    keys.callers_forget()
-
-
-@pytest.fixture
-def pk(shop):
-    return factories.make_key(shop, ApiKey.Kind.PUBLISHABLE)
-
-
-@pytest.fixture
-def sk(shop):
-    return factories.make_key(shop)
-
-
-@pytest.fixture
-def live(shop):
-    return make_live(shop)
-
-
-def ask(key, *placements, query="", body=None, **fields):
-    content = body if body is not None else json.dumps({"placements": placements or ["hero"], **fields})
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    return Client().post(URL + query, content, content_type="application/json", headers=headers)
-
-
-def first(response):
-    assert response.status_code == 200, response.content
-    return response.json()["decisions"][0]
-
-
-def make_shopper(advertiser, key="anna", *, segments=(), personalisation_allowed=True, **fields):
-    shopper = Shopper.objects.create(
-        advertiser=advertiser,
-        pseudonym=pseudonym_of(advertiser.pk, key),
-        personalisation_allowed=personalisation_allowed,
-        measurement_allowed=personalisation_allowed,
-        **fields,
-    )
-    for position, segment in enumerate(segments):
-        SegmentMembership.objects.create(
-            advertiser=advertiser, segment=segment, shopper=shopper, strength=1 - position / 10
-        )
-    return shopper
 
 
 # --- what it answers
@@ -357,67 +305,6 @@ def test_any_shops_page_may_ask_from_its_own_origin_and_no_cookie_is_set(live, p
     assert "Access-Control-Allow-Origin" not in elsewhere
 
 
-# --- pictures
-def path_of(creative, digest="", extension="png"):
-    return f"/m/{creative.pk}/{digest or creative.sha256[:16]}.{extension}"
-
-
-def test_an_approved_picture_is_public_and_may_be_kept_for_ever(live, pk):
-    campaign, placement = live
-    creative = creative_in(make_variant(campaign, placement))
-    for _ in range(2):  # from the database, then from the snapshot
-        response = Client().get(path_of(creative))
-        assert response.status_code == 200
-        assert response["Content-Type"] == "image/png"
-        assert response["Cache-Control"] == "public, max-age=31536000, immutable"
-        assert response["X-Content-Type-Options"] == "nosniff"
-        assert response.content.startswith(b"\x89PNG")
-        ask(pk)
-
-
-@pytest.mark.parametrize("status", ["in_review", "rejected", "withdrawn"])
-def test_a_picture_that_nobody_approved_is_not_there(live, status, alice_client, api):
-    campaign, placement = live
-    creative = creative_in(make_variant(campaign, placement, status=status))
-    for client in (Client(), alice_client, api):
-        assert client.get(path_of(creative)).status_code == 404
-
-
-def test_a_picture_disappears_when_it_is_withdrawn(live, pk, settings):
-    settings.SERVING_SNAPSHOT_SECONDS = 0
-    campaign, placement = live
-    creative = creative_in(make_variant(campaign, placement))
-    ask(pk)
-    assert Client().get(path_of(creative)).status_code == 200
-    Creative.objects.filter(pk=creative.pk).update(status="withdrawn", approved_sha256="")
-    serving_version_bump(creative.advertiser_id)
-    assert Client().get(path_of(creative)).status_code == 404
-
-
-def test_a_reviewers_word_starts_and_stops_it_everywhere(live, pk, shop, rita, settings):
-    settings.SERVING_SNAPSHOT_SECONDS = 0
-    campaign, placement = live
-    creative = creative_in(make_variant(campaign, placement, status="in_review"))
-    by = {"advertiser": shop, "creative_id": creative.pk, "reviewer": rita}
-    assert first(ask(pk))["reason"] == "creative_not_approved"
-    creative_approve(**by)
-    assert first(ask(pk))["creative"]["id"] == str(creative.pk)
-    assert Client().get(path_of(creative)).status_code == 200
-    creative_withdraw(**by, comment="The boot is on the wrong foot.")
-    assert first(ask(pk))["reason"] == "creative_not_approved"
-    assert Client().get(path_of(creative)).status_code == 404
-
-
-def test_a_wrong_hash_a_wrong_ending_and_changed_bytes_are_not_there(live, settings):
-    campaign, placement = live
-    creative = creative_in(make_variant(campaign, placement))
-    assert Client().get(path_of(creative, "0" * 16)).status_code == 404
-    assert Client().get(path_of(creative, extension="webp")).status_code == 404
-    assert Client().get(f"/m/{uuid.uuid4()}/{creative.sha256[:16]}.png").status_code == 404
-    (settings.MEDIA_ROOT / creative.file).write_bytes(b"something else")
-    assert Client().get(path_of(creative)).status_code == 404
-
-
 def test_an_inactive_placement_says_so(live, pk, shop):
     Placement.objects.filter(advertiser=shop).update(is_active=False)
     assert first(ask(pk))["reason"] == "placement_inactive"
@@ -466,104 +353,3 @@ def test_the_answer_in_the_terms_of_openrtb_native(live, pk):
     assert (unknown["nbr"], unknown["reason"]) == (2, "unknown_placement")
     refused = ask(pk, query="?format=xml")
     assert (refused.status_code, refused.json()["code"]) == (400, "format_unknown")
-
-
-# --- why this ad
-def why(url):
-    response = Client().get(url.removeprefix("http://testserver"))
-    assert response.status_code == 200
-    return response.content.decode()
-
-
-def test_whoever_sees_a_creative_may_read_why_in_plain_words(shop, live, pk):
-    campaign, placement = live
-    hikers = factories.make_segment(shop, "hikers", ("outdoor_hiking",), size=500)
-    make_variant(campaign, placement)
-    make_variant(campaign, placement, segment=hikers)
-    make_shopper(shop, segments=[hikers])
-    general, personal = why(first(ask(pk))["why_url"]), why(first(ask(pk, shopper="anna"))["why_url"])
-    assert "It was made for everybody" in general
-    assert "Nothing was noted down about you" in general
-    assert "Hiking" in personal
-    assert "by what they looked at" in personal
-    for page in (general, personal):
-        assert 'href="https://shop.example"' in page
-        assert "artificial intelligence" in page
-        assert "anna" not in page
-
-
-def test_the_reason_is_given_in_the_campaigns_language_and_outlives_its_segment(shop, pk):
-    segment = factories.make_segment(shop, "hikers", size=500)
-    campaign, placement = make_live(shop, language=Campaign.Language.CHINESE)
-    make_variant(campaign, placement, segment=segment)
-    make_shopper(shop, segments=[segment])
-    url = first(ask(pk, shopper="anna"))["why_url"]
-    assert "为什么您看到这则广告" in why(url)
-    segment.delete()
-    assert "徒步登山" in why(url) or "商店现已不再使用该兴趣" in why(url)
-    assert (
-        "Why you see this ad"
-        in Client(headers={"Accept-Language": "de, en;q=0.8"})
-        .get(url.removeprefix("http://testserver"))
-        .content.decode()
-    )
-
-
-@pytest.mark.parametrize("token", ["x", "a:b:c", "%00", "eyJhIjoxfQ:1abc:sig"])
-def test_a_forged_reason_is_not_found(shop, token):
-    assert Client().get(f"/why/{token}").status_code in (400, 404)
-
-
-def test_an_interest_is_taken_away_and_the_next_decision_knows_it_no_more(shop, live, pk):
-    campaign, placement = live
-    hikers = factories.make_segment(shop, "hikers", ("outdoor_hiking",), size=500)
-    make_variant(campaign, placement)
-    make_variant(campaign, placement, segment=hikers)
-    anna = make_shopper(shop, segments=[hikers])
-    answer = first(ask(pk, shopper="anna"))
-    assert answer["match"] == "segment"
-    assert answer["disclosure"] == {
-        "is_advertisement": True,
-        "on_behalf_of": "Shop",
-        "paid_by": "Shop",
-        "parameters": ["interest:outdoor_hiking"],
-        "change_url": answer["why_url"],
-        "is_ai_generated": True,
-    }
-    path = answer["why_url"].removeprefix("http://testserver")
-    page = Client(enforce_csrf_checks=True).post(path, {"interest": "outdoor_hiking"}, follow=True)
-    assert "Taken away" in page.content.decode()
-    nobody = first(ask(pk, shopper="anna"))
-    assert (nobody["match"], nobody["disclosure"]["parameters"]) == ("generic", ["none"])
-    anna.refresh_from_db()
-    assert anna.muted_interests == ["outdoor_hiking"]
-
-
-def test_all_is_taken_away_by_an_objection_in_the_ledger(shop, live, pk):
-    campaign, placement = live
-    hikers = factories.make_segment(shop, "hikers", ("outdoor_hiking",), size=500)
-    make_variant(campaign, placement)
-    make_variant(campaign, placement, segment=hikers)
-    anna = make_shopper(shop, segments=[hikers])
-    path = first(ask(pk, shopper="anna"))["why_url"].removeprefix("http://testserver")
-    for _ in range(2):
-        assert "Noted." in Client().post(path, {"interest": "all"}, follow=True).content.decode()
-    answer = first(ask(pk, shopper="anna"))
-    assert answer["match"] == "generic"
-    assert (
-        token_read(answer["impression_token"], purpose="impression", max_age=timedelta(days=1)).get("u", "")
-        == ""
-    )
-    row = anna.consents.get()
-    assert (row.objection, row.source, row.purposes) == (True, "why page", [])
-
-
-def test_nothing_is_taken_away_from_whom_the_token_does_not_name(shop, live, pk):
-    campaign, placement = live
-    make_variant(campaign, placement)
-    path = first(ask(pk))["why_url"].removeprefix("http://testserver")
-    assert "nothing here" in Client().post(path, {"interest": "all"}, follow=True).content.decode()
-    hikers = factories.make_segment(shop, "hikers", ("outdoor_hiking",), size=500)
-    make_shopper(shop, segments=[hikers])
-    path = first(ask(pk, shopper="anna"))["why_url"].removeprefix("http://testserver")
-    assert Client().post(path, {"interest": "<script>"}).status_code == 400

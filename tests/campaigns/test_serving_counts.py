@@ -17,7 +17,7 @@ from campaigns.models import Campaign, DecisionCount
 from campaigns.serving import background, keys
 from campaigns.serving.counters import UNKNOWN_PLACEMENT_ID, DecisionCounters, DecisionKey, counters
 from campaigns.serving.engine import Decision, SlotDecision
-from campaigns.serving.store import SnapshotStore, snapshots
+from campaigns.serving.store import SnapshotStore
 from campaigns.serving_version import serving_version_bump
 from tests import factories
 from tests.campaigns.serving_cast import (
@@ -34,9 +34,7 @@ HOUR = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def cold():
-    snapshots.clear()
-    keys.callers_forget()
+def nothing_counted():
     counters.take()
 
 

@@ -12,8 +12,6 @@ from accounts.models import ApiKey
 from accounts.services import api_key_revoke
 from campaigns import storefront
 from campaigns.models import Placement, Product
-from campaigns.serving import keys
-from campaigns.serving.store import snapshots
 from campaigns.storefront_services import storefront_key_ensure, storefront_shoppers_ensure
 from profiles.models import Behaviour, ConsentRecord, Shopper
 from profiles.selectors import audience_get
@@ -25,11 +23,9 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def cold(settings):
+def small_shop(settings):
     settings.DEMO_STOREFRONT = True
     settings.PROFILES_SEGMENT_MIN_SHOPPERS = 1
-    snapshots.clear()
-    keys.callers_forget()
 
 
 @pytest.fixture
