@@ -19,16 +19,11 @@ from profiles.models import (
     InterestProfile,
     SegmentMembership,
     Shopper,
-    ShopperKey,
 )
 from profiles.product_mapping import product_interests
 from profiles.pseudonyms import (
-    SHOPPER_KEY_LIMIT,
     event_id_stored,
-    key_version,
-    pseudonym_of,
     pseudonyms_of,
-    shopper_key_seal,
 )
 from profiles.segment_services import (
     RefreshResult,
@@ -37,7 +32,8 @@ from profiles.segment_services import (
     segment_update,
     segments_refresh,
 )
-from profiles.selectors import consent_state_of, shopper_find
+from profiles.selectors import consent_state_of
+from profiles.shopper_services import shopper_ensure
 from profiles.snapshots import BehaviourInput, RecordResult, Rejection
 from profiles.taxonomy import INTERESTS
 from profiles.text_mapping import TextMapper, mapper_get
@@ -61,58 +57,6 @@ __all__ = [
 # A batch that touches more shoppers leaves their profiles to the task, which runs every minute.
 REBUILD_AT_ONCE = 50
 INSERT_BATCH = 500
-
-
-def shopper_key_checked(shopper_key: str) -> str:
-    """The key as it will be hashed. Raises DomainError ``shopper_invalid``."""
-    key = shopper_key.strip()
-    if not key or len(key) > SHOPPER_KEY_LIMIT or "\x00" in key:
-        raise DomainError("shopper_invalid", f"A shopper key has 1 to {SHOPPER_KEY_LIMIT} characters.")
-    return key
-
-
-def shopper_ensure(
-    *,
-    advertiser: Advertiser,
-    shopper_key: str,
-    language: str = "",
-    is_simulated: bool = False,
-    is_minor: bool | None = None,
-) -> Shopper:
-    """The shopper behind the shop's key, made when new. It may do nothing until consent is recorded."""
-    key = shopper_key_checked(shopper_key)
-    shopper, is_new = shopper_find(advertiser_id=advertiser.pk, shopper_key=key), False
-    if shopper is None:
-        shopper, is_new = Shopper.objects.get_or_create(
-            advertiser=advertiser,
-            pseudonym=pseudonym_of(advertiser.pk, key),
-            defaults={"language": language, "is_simulated": is_simulated, "is_minor": bool(is_minor)},
-        )
-    if is_new or not ShopperKey.objects.filter(shopper=shopper).exists():
-        ShopperKey.objects.get_or_create(
-            shopper=shopper,
-            defaults={
-                "advertiser": advertiser,
-                "sealed": shopper_key_seal(advertiser.pk, key),
-                "key_version": key_version_of(shopper, key),
-            },
-        )
-    changes: dict[str, str | bool] = {}
-    if not is_new and language and shopper.language != language:
-        changes["language"] = language
-    if not is_new and is_minor is not None and shopper.is_minor != is_minor:
-        changes["is_minor"] = is_minor
-    if changes:
-        for name, value in changes.items():
-            setattr(shopper, name, value)
-        shopper.save(update_fields=list(changes))
-    return shopper
-
-
-def key_version_of(shopper: Shopper, shopper_key: str) -> str:
-    """The newest version when the pseudonym is of it, else empty: a rotation has to look at the row."""
-    is_newest = shopper.pseudonym == pseudonym_of(shopper.advertiser_id, shopper_key)
-    return key_version() if is_newest else ""
 
 
 @transaction.atomic

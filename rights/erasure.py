@@ -21,7 +21,8 @@ from accounts.models import Advertiser
 from analytics.erasure import STAND_IN, events_unlink
 from campaigns.delivery_services import capped_forget
 from profiles.pseudonyms import pseudonyms_of
-from profiles.services import shopper_key_checked, shoppers_forget
+from profiles.services import shoppers_forget
+from profiles.shopper_services import shopper_key_checked
 from rights.models import Erasure
 from rights.tombstones import Tombstone, subject_of, tombstone_write
 

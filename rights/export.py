@@ -14,7 +14,7 @@ from campaigns.models import CappedShopper
 from profiles.models import Behaviour, ConsentRecord, InterestProfile, SegmentMembership, ShopperKey
 from profiles.pseudonyms import shopper_key_open
 from profiles.selectors import interest_weights, shopper_find
-from profiles.services import shopper_key_checked
+from profiles.shopper_services import shopper_key_checked
 
 FORMAT = "adplatform-shopper-export/1"
 LEGEND = {

@@ -3,55 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from adplatform.lib.errors import DomainError, NotFound
-from campaigns import services, variant_services
-from campaigns.models import Campaign, ServingVersion, Variant
-from campaigns.planning import VARIANTS_MAX, Change
+from campaigns import services
+from campaigns.models import Campaign, Variant
+from campaigns.planning import VARIANTS_MAX
 from campaigns.selectors import landing_url_get, progress_get
 from generation.models import RenderJob
 from tests import factories
-
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def campaign(shop) -> Campaign:
-    """Two products for two segments in placements of two sizes."""
-    return factories.make_campaign(
-        shop,
-        products=[factories.make_product(shop), factories.make_product(shop)],
-        segments=[
-            factories.make_segment(shop, "hikers", ("outdoor_hiking",)),
-            factories.make_segment(shop, "coffee", ("food_coffee",)),
-        ],
-        placements=[
-            factories.make_placement(shop),
-            factories.make_placement(shop),
-            factories.make_placement(shop, width=728, height=90),
-        ],
-    )
-
-
-def _generate(campaign, **changes):
-    return services.campaign_generate(
-        advertiser=campaign.advertiser, campaign_id=campaign.pk, **{"now": NOW, **changes}
-    )
-
-
-def _approve_one(campaign) -> Variant:
-    variant = campaign.variants.select_related("job").first()
-    factories.make_creative(variant.job, status="approved")
-    return variant
-
-
-def _version(advertiser) -> int:
-    found = ServingVersion.objects.filter(advertiser=advertiser).first()
-    return found.number if found else 0
-
+from tests.campaigns.campaign_cast import NOW, approve_one, generate, version_of
 
 # --- serving version
 
@@ -59,7 +22,7 @@ def _version(advertiser) -> int:
 def test_the_first_bump_makes_the_row_and_each_one_moves_the_number(shop):
     services.serving_version_bump(shop.pk)
     services.serving_version_bump(shop.pk)
-    assert _version(shop) == 2
+    assert version_of(shop) == 2
 
 
 # --- create and update
@@ -170,7 +133,7 @@ def test_equal_plans_have_equal_seeds(campaign):
 
 def test_the_time_is_guessed_from_pictures_that_were_made(campaign):
     assert services.campaign_plan(campaign=campaign, now=NOW).seconds_estimated is None
-    _generate(campaign)
+    generate(campaign)
     for job in RenderJob.objects.all():
         factories.make_creative(job)  # 2 s each
     style = services.campaign_update(advertiser=campaign.advertiser, campaign_id=campaign.pk, style="studio")
@@ -202,210 +165,37 @@ def test_too_many_variants_are_refused_with_the_numbers(shop, campaign):
     factories.Product.objects.bulk_create(many)
     campaign.products.set(many)
     with pytest.raises(DomainError) as refusal:
-        _generate(campaign)
+        generate(campaign)
     assert refusal.value.code == "too_many_variants"
     assert str(VARIANTS_MAX) in refusal.value.message
     assert Variant.objects.count() == 0
-
-
-# --- generate
-
-
-def test_generating_twice_makes_everything_once(campaign, alice):
-    first = _generate(campaign, requested_by=alice)
-    ids = set(RenderJob.objects.values_list("pk", flat=True))
-    second = _generate(campaign)
-    assert (first.created_count, first.requested_count) == (6, 6)
-    assert (second.created_count, second.requested_count, second.current_count) == (0, 0, 6)
-    assert set(RenderJob.objects.values_list("pk", flat=True)) == ids
-    assert Variant.objects.filter(job=None).count() == 0
-    assert {job.requested_by for job in RenderJob.objects.all()} == {alice}
-
-
-def test_the_generic_pictures_are_rendered_first(campaign):
-    _generate(campaign)
-    order = list(campaign.variants.order_by("job__priority").values_list("segment", flat=True))
-    assert order[:2] == [None, None]
-
-
-def test_the_plan_and_the_jobs_tell_the_same_prompt(campaign):
-    plan = services.campaign_plan(campaign=campaign, now=NOW)
-    _generate(campaign)
-    assert {p.prompt.text for p in plan.variants} == set(RenderJob.objects.values_list("prompt", flat=True))
-
-
-def test_two_campaigns_with_one_brief_share_its_picture(shop, campaign):
-    _generate(campaign)
-    twin = factories.make_campaign(
-        shop,
-        products=campaign.products.all(),
-        segments=campaign.segments.all(),
-        placements=campaign.placements.all(),
-    )
-    assert services.campaign_plan(campaign=twin, now=NOW).new_picture_count == 0
-    _generate(twin)
-    assert RenderJob.objects.count() == 6
-    assert twin.variants.count() == 6
-
-
-def test_a_draft_whose_style_changed_is_rendered_again(shop, campaign):
-    _generate(campaign)
-    services.campaign_update(advertiser=shop, campaign_id=campaign.pk, style="studio")
-    assert _generate(campaign).requested_count == 6
-    assert {v.job.brief["style"] for v in campaign.variants.select_related("job")} == {"studio"}
-
-
-def test_a_live_campaign_keeps_outdated_pictures_until_somebody_asks(shop, campaign):
-    _generate(campaign)
-    _approve_one(campaign)
-    services.campaign_launch(advertiser=shop, campaign_id=campaign.pk, now=NOW)
-    services.campaign_update(advertiser=shop, campaign_id=campaign.pk, style="studio")
-    result = _generate(campaign)
-    assert (result.requested_count, result.outdated_count) == (0, 6)
-    assert services.campaign_refresh(advertiser=shop, campaign_id=campaign.pk, now=NOW) == 6
-    assert services.campaign_refresh(advertiser=shop, campaign_id=campaign.pk, now=NOW) == 0
-
-
-def test_a_new_price_makes_variants_outdated_and_says_so(shop, campaign):
-    _generate(campaign)
-    product = campaign.products.first()
-    product.price_cents += 100
-    product.save()
-    outdated = services.variants_outdated(campaign=campaign, now=NOW)
-    assert {planned.product for planned in outdated} == {product}
-    assert {planned.changes for planned in outdated} == {(Change.PRICE,)}
-    one = outdated[0].variant
-    assert (
-        services.campaign_refresh(advertiser=shop, campaign_id=campaign.pk, variant_ids=[one.pk], now=NOW)
-        == 1
-    )
-    assert one.pk not in {p.variant.pk for p in services.variants_outdated(campaign=campaign, now=NOW)}
-
-
-def test_another_take_has_another_seed_and_is_not_outdated(shop, campaign):
-    _generate(campaign)
-    variant = campaign.variants.select_related("job").first()
-    job = services.variant_regenerate(advertiser=shop, variant_id=variant.pk, now=NOW)
-    assert job.brief["take"] == 1
-    assert job.seed != variant.job.seed
-    assert services.variants_outdated(campaign=campaign, now=NOW) == []
-    assert _generate(campaign).requested_count == 0
-
-
-def test_a_new_take_takes_the_old_picture_out_of_review(shop, campaign, alice):
-    _generate(campaign)
-    variant = campaign.variants.select_related("job").first()
-    waiting = factories.make_creative(variant.job)
-    (take,) = variant_services.picture_regenerate(
-        advertiser=shop, job_id=variant.job_id, requested_by=alice, now=NOW
-    )
-    assert take.replaces == variant.job
-    record = waiting.reviews.get()
-    assert (record.action, record.who, record.to_status) == ("replace", "alice", "withdrawn")
-    with pytest.raises(DomainError) as caught:  # nobody shows the old picture any more
-        variant_services.picture_regenerate(advertiser=shop, job_id=variant.job_id, now=NOW)
-    assert caught.value.code == "not_shown"
-
-
-def test_another_take_over_the_api_is_asked_for_once(shop, campaign, api, other_api):
-    _generate(campaign)
-    picture = campaign.variants.first().job
-    url = f"/api/v1/render-jobs/{picture.pk}/takes"
-    first, again = api.post(url), api.post(url)
-    assert (first.status_code, again.status_code) == (202, 202)
-    (take,) = first.json()
-    assert again.json()[0]["id"] == take["id"]
-    assert picture.successors.get().brief["take"] == 1
-    following = api.post(f"/api/v1/render-jobs/{take['id']}/takes").json()[0]
-    assert following["id"] not in (take["id"], str(picture.pk))
-    assert other_api.post(url).status_code == 404
-    lonely = factories.make_render_job(shop, take=7)
-    answer = api.post(f"/api/v1/render-jobs/{lonely.pk}/takes")
-    assert (answer.status_code, answer.json()["code"]) == (409, "not_shown")
-
-
-def test_a_picture_that_is_being_rendered_for_nobody_is_stopped(shop, campaign):
-    _generate(campaign)
-    running = campaign.variants.select_related("job").first().job
-    RenderJob.objects.filter(pk=running.pk).update(
-        status="leased", lease_owner="w", lease_expires_at=NOW, lease_epoch=1
-    )
-    services.campaign_delete(advertiser=shop, campaign_id=campaign.pk)
-    running.refresh_from_db()
-    assert (running.status, running.cancel_requested, running.lease_owner) == ("leased", True, "w")
-
-
-def test_pictures_wanted_again_come_back_into_review(shop, campaign):
-    _generate(campaign)
-    creative = factories.make_creative(campaign.variants.first().job)
-    for style, status in (("studio", "withdrawn"), ("soft_3d", "in_review")):
-        services.campaign_update(advertiser=shop, campaign_id=campaign.pk, style=style)
-        _generate(campaign)
-        creative.refresh_from_db()
-        assert creative.status == status
-    assert list(creative.reviews.order_by("id").values_list("action", flat=True)) == ["replace", "restore"]
-
-
-def test_failed_pictures_are_queued_again_and_done_ones_left_alone(shop, campaign):
-    _generate(campaign)
-    jobs = list(RenderJob.objects.all())
-    RenderJob.objects.filter(pk=jobs[0].pk).update(status=RenderJob.Status.DEAD)
-    RenderJob.objects.filter(pk=jobs[1].pk).update(status=RenderJob.Status.SUCCEEDED)
-    assert services.campaign_retry(advertiser=shop, campaign_id=campaign.pk) == 1
-    assert RenderJob.objects.get(pk=jobs[0].pk).status == RenderJob.Status.QUEUED
-    assert RenderJob.objects.get(pk=jobs[1].pk).status == RenderJob.Status.SUCCEEDED
-
-
-def test_pictures_nobody_wants_any_more_leave_the_queue_and_come_back_when_wanted(shop, campaign):
-    _generate(campaign)
-    done = factories.make_creative(campaign.variants.first().job).job
-    services.campaign_update(advertiser=shop, campaign_id=campaign.pk, style="studio")
-    _generate(campaign)
-    soft = RenderJob.objects.filter(brief__style="soft_3d")
-    assert set(soft.exclude(pk=done.pk).values_list("status", flat=True)) == {"cancelled"}
-    assert RenderJob.objects.get(pk=done.pk).status == "succeeded"
-    services.campaign_update(advertiser=shop, campaign_id=campaign.pk, style="soft_3d")
-    _generate(campaign)
-    assert set(soft.exclude(pk=done.pk).values_list("status", flat=True)) == {"queued"}
-
-
-def test_a_picture_another_campaign_waits_for_stays_in_the_queue(shop, campaign):
-    twin = factories.make_campaign(
-        shop, products=campaign.products.all(), placements=campaign.placements.all()
-    )
-    _generate(campaign)
-    _generate(twin)
-    services.campaign_delete(advertiser=shop, campaign_id=campaign.pk)
-    waiting = RenderJob.objects.filter(status="queued")
-    assert {job.pk for job in waiting} == set(twin.variants.values_list("job", flat=True))
-    assert RenderJob.objects.filter(status="cancelled").count() == 4
 
 
 # --- leaving a campaign
 
 
 def test_a_draft_forgets_the_variants_of_a_product_that_left(shop, campaign):
-    _generate(campaign)
+    generate(campaign)
     kept = campaign.products.first()
     services.campaign_update(advertiser=shop, campaign_id=campaign.pk, products=[kept.pk])
     assert set(campaign.variants.values_list("product", flat=True)) == {kept.pk}
 
 
 def test_a_live_campaign_takes_them_off_the_air_but_a_click_still_lands(shop, campaign):
-    _generate(campaign)
-    _approve_one(campaign)
+    generate(campaign)
+    approve_one(campaign)
     services.campaign_launch(advertiser=shop, campaign_id=campaign.pk, now=NOW)
     kept, left = campaign.products.all()
-    before = _version(shop)
+    before = version_of(shop)
     services.campaign_update(advertiser=shop, campaign_id=campaign.pk, products=[kept.pk])
     gone = campaign.variants.filter(product=left)
     assert gone.count() == 3
     assert set(gone.values_list("job", flat=True)) == {None}
     assert landing_url_get(gone.first().pk) == left.link
-    assert _version(shop) > before
+    assert version_of(shop) > before
     # and coming back brings the same pictures back
     services.campaign_update(advertiser=shop, campaign_id=campaign.pk, products=[kept.pk, left.pk])
-    assert _generate(campaign).created_count == 0
+    assert generate(campaign).created_count == 0
     assert RenderJob.objects.count() == 6
 
 
@@ -413,18 +203,18 @@ def test_a_live_campaign_takes_them_off_the_air_but_a_click_still_lands(shop, ca
 
 
 def test_nothing_is_launched_before_something_is_approved(shop, campaign):
-    _generate(campaign)
+    generate(campaign)
     with pytest.raises(DomainError) as refusal:
         services.campaign_launch(advertiser=shop, campaign_id=campaign.pk, now=NOW)
     assert (refusal.value.code, refusal.value.status) == ("nothing_approved", 409)
-    _approve_one(campaign)
-    before = _version(shop)
+    approve_one(campaign)
+    before = version_of(shop)
     assert services.campaign_launch(advertiser=shop, campaign_id=campaign.pk, now=NOW).status == "live"
-    assert _version(shop) == before + 1
+    assert version_of(shop) == before + 1
 
 
 def test_an_approved_creative_in_a_size_no_placement_asks_for_is_nothing_to_show(shop, campaign):
-    _generate(campaign)
+    generate(campaign)
     factories.make_creative(campaign.variants.first().job, 160, 600, status="approved")
     with pytest.raises(DomainError) as refusal:
         services.campaign_launch(advertiser=shop, campaign_id=campaign.pk, now=NOW)
@@ -432,8 +222,8 @@ def test_an_approved_creative_in_a_size_no_placement_asks_for_is_nothing_to_show
 
 
 def test_a_campaign_goes_live_pauses_comes_back_and_ends_for_good(shop, campaign):
-    _generate(campaign)
-    _approve_one(campaign)
+    generate(campaign)
+    approve_one(campaign)
     arguments = {"advertiser": shop, "campaign_id": campaign.pk, "now": NOW}
     services.campaign_launch(**arguments)
     assert services.campaign_pause(**arguments).status == "paused"
@@ -443,12 +233,12 @@ def test_a_campaign_goes_live_pauses_comes_back_and_ends_for_good(shop, campaign
         services.campaign_update(advertiser=shop, campaign_id=campaign.pk, name="Again")
     assert refusal.value.code == "campaign_ended"
     with pytest.raises(DomainError):
-        _generate(campaign)
+        generate(campaign)
 
 
 def test_only_a_draft_can_be_deleted(shop, campaign):
-    _generate(campaign)
-    _approve_one(campaign)
+    generate(campaign)
+    approve_one(campaign)
     services.campaign_launch(advertiser=shop, campaign_id=campaign.pk, now=NOW)
     with pytest.raises(DomainError) as refusal:
         services.campaign_delete(advertiser=shop, campaign_id=campaign.pk)
@@ -459,8 +249,8 @@ def test_only_a_draft_can_be_deleted(shop, campaign):
 
 
 def test_progress_counts_each_variant_once(campaign):
-    _generate(campaign)
-    variant = _approve_one(campaign)
+    generate(campaign)
+    variant = approve_one(campaign)
     factories.make_creative(variant.job, 728, 90)
     progress = progress_get(campaign=campaign)
     assert (progress.variant_count, progress.done_count, progress.waiting_count) == (6, 1, 5)
@@ -500,9 +290,9 @@ def test_a_placement_that_cannot_be_is_refused_by_field(shop, changes, field):
 
 def test_closing_a_placement_tells_serving(shop):
     placement = factories.make_placement(shop)
-    before = _version(shop)
+    before = version_of(shop)
     assert not services.placement_deactivate(advertiser=shop, placement_id=placement.pk).is_active
-    assert _version(shop) == before + 1
+    assert version_of(shop) == before + 1
 
 
 def test_the_landing_page_of_an_unknown_variant_is_none(db):

@@ -22,47 +22,16 @@ from profiles.models import (
     ShopperKey,
 )
 from profiles.pseudonyms import pseudonym_of, pseudonyms_of
-from profiles.selectors import audience_get, profile_get, rule_size
-from profiles.snapshots import Audience, BehaviourInput
+from profiles.selectors import audience_get, profile_get
+from profiles.snapshots import Audience
+from tests.profiles.profile_cast import HIKERS, agree, did, hikers, record, weights
 
 pytestmark = pytest.mark.django_db
-
-HIKERS = {"any": [{"interest": "outdoor_hiking", "min_weight": 0.2}]}
 
 
 @pytest.fixture(autouse=True)
 def small_segments_count(settings):
     settings.PROFILES_SEGMENT_MIN_SHOPPERS = 2
-
-
-def agree(shop, key, personalisation=True, **fields):
-    return services.consent_record(
-        advertiser=shop,
-        shopper_key=key,
-        personalisation=personalisation,
-        text_version="2026-01",
-        source="test",
-        **fields,
-    )
-
-
-def did(event_id, key="ann", kind="view", text="hiking boots", **fields):
-    return BehaviourInput(
-        event_id=event_id,
-        shopper_key=key,
-        kind=kind,
-        occurred_at=fields.pop("at", timezone.now()),
-        text=text,
-        **fields,
-    )
-
-
-def record(shop, *items, **fields):
-    return services.behaviours_record(advertiser=shop, items=items, now=timezone.now(), **fields)
-
-
-def weights(shop, key="ann"):
-    return {i.id: i.weight for i in profile_get(advertiser_id=shop.pk, shopper_key=key).interests}
 
 
 # --- behaviours
@@ -233,96 +202,6 @@ def test_an_empty_key_is_refused(shop):
     with pytest.raises(DomainError) as refused:
         agree(shop, "  ")
     assert refused.value.code == "shopper_invalid"
-
-
-# --- segments
-
-
-def hikers(shop, *keys):
-    for key in keys:
-        agree(shop, key)
-        record(shop, did(f"{key}-hike", key, kind="interest"))
-
-
-def test_a_segment_is_filled_when_it_is_made_and_follows_the_shoppers(shop):
-    hikers(shop, "ann", "bob")
-    segment = services.segment_create(advertiser=shop, name="Hikers", rule=HIKERS)
-    assert (segment.size, segment.interests) == (2, ["outdoor_hiking"])
-    hikers(shop, "cid")
-    services.shoppers_forget(advertiser_id=shop.pk, pseudonyms=pseudonyms_of(shop.pk, "ann"), tombstone="t")
-    segment.refresh_from_db()
-    assert segment.size == SegmentMembership.objects.filter(segment=segment).count() == 2
-
-
-def test_the_preview_says_what_the_segment_will_hold(shop):
-    hikers(shop, "ann", "bob")
-    agree(shop, "cid")
-    record(shop, did("c", "cid", text="coffee"))
-    size = rule_size(advertiser_id=shop.pk, rule=HIKERS)
-    assert (size.size, size.of, size.is_large_enough) == (2, 3, True)
-
-
-def test_a_changed_rule_changes_the_members(shop):
-    hikers(shop, "ann")
-    segment = services.segment_create(advertiser=shop, name="Hikers", rule=HIKERS)
-    tea = {"any": [{"interest": "food_tea", "min_weight": 0.2}]}
-    changed = services.segment_update(advertiser=shop, segment_id=segment.pk, rule=tea)
-    assert (changed.size, changed.interests) == (0, ["food_tea"])
-
-
-def test_two_segments_of_one_name_get_two_slugs_and_chinese_names_a_plain_one(shop):
-    slugs = [
-        services.segment_create(advertiser=shop, name=n, rule=HIKERS).slug
-        for n in ("Hikers", "Hikers", "徒步")
-    ]
-    assert slugs == ["hikers", "hikers-2", "segment"]
-
-
-def test_a_segment_of_another_shop_does_not_exist(shop, other_shop):
-    segment = services.segment_create(advertiser=shop, name="Hikers", rule=HIKERS)
-    with pytest.raises(NotFound):
-        services.segment_update(advertiser=other_shop, segment_id=segment.pk, name="Mine")
-    with pytest.raises(NotFound):
-        services.segment_delete(advertiser=other_shop, segment_id=segment.pk)
-
-
-def test_favourites_make_segments_by_themselves_once(shop):
-    hikers(shop, "ann", "bob")
-    now = timezone.now()
-    assert services.segments_refresh(advertiser=shop, now=now).created == 1
-    assert services.segments_refresh(advertiser=shop, now=now).created == 0
-    found = Segment.objects.get(slug="top-outdoor-hiking")
-    assert (found.kind, found.size, found.interests) == ("top_interest", 2, ["outdoor_hiking"])
-
-
-def test_a_group_becomes_a_segment_when_it_holds_more_than_one_child(shop):
-    hikers(shop, "ann", "bob")
-    agree(shop, "cid")
-    record(shop, did("c", "cid", kind="interest", text="fishing rod"))
-    services.segments_refresh(advertiser=shop, now=timezone.now())
-    sizes = dict(Segment.objects.values_list("slug", "size"))
-    assert sizes == {"top-outdoor": 3, "top-outdoor-hiking": 2}
-
-
-def test_refreshing_twice_changes_nothing(shop):
-    hikers(shop, "ann", "bob")
-    services.segment_create(advertiser=shop, name="Hikers", rule=HIKERS)
-    now = timezone.now()
-    services.segments_refresh(advertiser=shop, now=now)
-    before = [list(m.objects.order_by("pk").values()) for m in (InterestProfile, Segment, SegmentMembership)]
-    services.segments_refresh(advertiser=shop, now=now)
-    assert before == [
-        list(m.objects.order_by("pk").values()) for m in (InterestProfile, Segment, SegmentMembership)
-    ]
-
-
-def test_an_idle_shopper_fades_out_of_a_segment(shop):
-    hikers(shop, "ann", "bob")
-    segment = services.segment_create(advertiser=shop, name="Hikers", rule=HIKERS)
-    services.segments_refresh(advertiser=shop, now=timezone.now() + timedelta(days=40))
-    segment.refresh_from_db()
-    assert segment.size == 0
-    assert 0 < weights(shop)["outdoor_hiking"] < 0.2
 
 
 # --- audience
