@@ -11,8 +11,18 @@ import threading
 import time
 
 import pytest
+from django.conf import settings
+from django.db import connection
 
-from adplatform.supervisor import Child, StartProblem, Supervisor, check_disk, check_model, check_port
+from adplatform.supervisor import (
+    HOT_THREADS,
+    Child,
+    StartProblem,
+    Supervisor,
+    check_disk,
+    check_model,
+    check_port,
+)
 from tests.drills.trees import group_states
 
 
@@ -38,6 +48,12 @@ def test_a_full_disk_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr("adplatform.supervisor.MIN_FREE_BYTES", 1 << 60)
     with pytest.raises(StartProblem, match="MB are free"):
         check_disk(tmp_path)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no pool")
+def test_no_thread_of_a_web_process_waits_for_another_s_connection():
+    pool = settings.DATABASES["default"]["OPTIONS"]["pool"]
+    assert pool["max_size"] >= HOT_THREADS + 4, "each thread one, and those of the counters and the snapshot"
 
 
 @pytest.fixture
