@@ -371,6 +371,10 @@ def main() -> None:
                 f"{name} ({time.monotonic() - started:.0f} s): {results[name]}", file=sys.stderr, flush=True
             )
         results["audit"] = audit(drill)
+    except Exception:
+        for tree in drill.trees:
+            print(f"{tree.log.name}:\n{tree.log.read_text(errors='replace')[-3000:]}", file=sys.stderr)
+        raise
     finally:
         drill.end()
     print(json.dumps(results))
