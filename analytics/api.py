@@ -170,7 +170,8 @@ class ReportSerializer(serializers.Serializer[Any]):
     funnel = StageSerializer(
         many=True,
         source="funnel.stages",
-        help_text="From the decision on where the filters allow: decisions are counted by placement.",
+        help_text="From the decision on where the filters allow: all decisions are counted by placement, "
+        "filled ones by what they showed, none by device.",
     )
     spend = SpendSerializer(allow_null=True, help_text="Null: no campaign with a rate was shown.")
     traffic = TrafficSerializer(many=True)

@@ -1,8 +1,8 @@
 """From the decision to the order: what placements were asked for beside what the events say came of it.
 
-Decisions are counted by hour, placement, outcome and reason (``campaigns.decision_counts``), events by the
-daily roll-ups; nothing here reads the events. A step of which nothing is known for the filters in force is
-left out instead of guessed.
+Decisions are counted by placement, outcome and reason, the filled ones also by what they showed
+(``campaigns.decision_counts``), events by the daily roll-ups; nothing here reads the events. A step of which
+nothing is known for the filters in force is left out instead of guessed.
 """
 
 from __future__ import annotations
@@ -14,13 +14,26 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Unpack
 from uuid import UUID
 
-from analytics import labels, selectors
+from analytics import labels, report_filters, selectors
 from analytics.report_query import Filters
 from analytics.selectors import Counts
-from campaigns.decision_counts import PlacementDecisions, placement_decisions_list
+from campaigns.decision_counts import (
+    PlacementDecisions,
+    filled_decisions_get,
+    placement_decisions_list,
+)
 from campaigns.serving.reasons import SENTENCES
 
-COUNTED_FILTERS = {"placements", "is_simulated"}  # what decisions are counted by
+COUNTED_FILTERS = {"placements", "is_simulated"}  # what all decisions are counted by
+UNCOUNTED_FILTERS = {"devices"}  # what not even filled ones are: the storefront names one or does not
+
+NOT_BY_DEVICE = "Decisions are not counted by device: without that filter the way begins there."
+ONLY_FILLED = (
+    "A decision that stays empty shows no campaign, so with these filters the way begins at the filled ones; "
+    "filtered by placement alone, or not at all, it begins at all decisions."
+)
+NOT_COUNTED = "No decision was counted in this time."
+FEWER_FILLED = "Some impressions are of decisions made earlier than this time, or before such were counted."
 
 
 @dataclass(frozen=True)
@@ -48,15 +61,24 @@ class Funnel:
     """Decision, filled, impression, viewable impression, click, order."""
 
     counts: Counts
-    decisions: int | None = None  # None: decisions are not counted by these filters
-    filled: int | None = None
+    decisions: int | None = None  # None: by these filters only filled ones are counted, or none
+    filled: int | None = None  # None: not counted by these filters, or nothing was counted
     refusals: tuple[Refusal, ...] = ()  # most frequent first
     stages: list[Stage] = field(default_factory=list)
+    missing: str = ""  # why the first steps are not there
 
     @property
     def fill_rate(self) -> float | None:
         """The share of decisions that showed something; None without any."""
         return self.filled / self.decisions if self.decisions and self.filled is not None else None
+
+    @property
+    def note(self) -> str:
+        """Why it begins where it does, and what does not add up; empty where nothing needs to be said."""
+        if self.filled is None:
+            return "" if self.counts == Counts() else self.missing
+        less = self.filled < self.counts.impressions
+        return " ".join(filter(None, (self.missing, FEWER_FILLED if less else "")))
 
 
 @dataclass(frozen=True)
@@ -80,8 +102,18 @@ def stages_make(steps: Sequence[tuple[str, int]]) -> list[Stage]:
     return stages
 
 
-def funnel_make(*, decisions: Iterable[PlacementDecisions] | None, counts: Counts) -> Funnel:
-    """One funnel of some placements' decisions and the events that came of them."""
+def funnel_make(
+    *,
+    decisions: Iterable[PlacementDecisions] | None,
+    counts: Counts,
+    filled: int | None = None,
+    missing: str = "",
+) -> Funnel:
+    """One funnel of some placements' decisions and the events that came of them.
+
+    Without decisions it begins at the ``filled`` ones, and without those at the impressions; ``missing`` says
+    why.
+    """
     events = [
         ("Impressions", counts.impressions),
         ("Viewable", counts.viewables),
@@ -89,7 +121,8 @@ def funnel_make(*, decisions: Iterable[PlacementDecisions] | None, counts: Count
         ("Conversions", counts.conversions),
     ]
     if decisions is None:
-        return Funnel(counts, stages=stages_make(events))
+        steps = events if filled is None else [("Filled", filled), *events]
+        return Funnel(counts, filled=filled, stages=stages_make(steps), missing=missing)
     found = list(decisions)
     asked, filled = sum(row.decisions for row in found), sum(row.filled for row in found)
     reasons: Counter[str] = Counter()
@@ -103,26 +136,33 @@ def funnel_make(*, decisions: Iterable[PlacementDecisions] | None, counts: Count
     return Funnel(counts, asked, filled, refusals, stages_make(steps))
 
 
-def funnel_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]) -> Funnel:
-    """The funnel from ``start`` to ``end``, both included (UTC days).
+def funnel_get(
+    *,
+    advertiser_id: UUID,
+    start: date,
+    end: date,
+    counts: Counts | None = None,
+    **filters: Unpack[Filters],
+) -> Funnel:
+    """The funnel from ``start`` to ``end``, both included (UTC days); ``counts``: the totals, where known.
 
-    Decisions are counted by placement and by simulated or not; with another filter the funnel begins at the
-    impressions.
+    All decisions are counted by placement and by simulated or not, filled ones by what they showed as well,
+    and none by device. Where nothing at all was counted the funnel begins at the impressions.
     """
-    counts = selectors.totals_get(advertiser_id=advertiser_id, start=start, end=end, **filters)
-    decisions = decisions_get(advertiser_id=advertiser_id, start=start, end=end, **filters)
-    return funnel_make(decisions=decisions, counts=counts)
-
-
-def decisions_get(
-    *, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]
-) -> list[PlacementDecisions] | None:
-    """The decisions of each placement; None with a filter that decisions are not counted by."""
-    if filters.keys() - COUNTED_FILTERS:
-        return None
-    rows = _decisions(advertiser_id, start, end, filters.get("is_simulated"))
-    placements = filters.get("placements")
-    return [row for row in rows if not placements or row.placement_id in placements]
+    if counts is None:
+        counts = selectors.totals_get(advertiser_id=advertiser_id, start=start, end=end, **filters)
+    if filters.keys() & UNCOUNTED_FILTERS:
+        return funnel_make(decisions=None, counts=counts, missing=NOT_BY_DEVICE)
+    if filters.keys() <= COUNTED_FILTERS:
+        placements = filters.get("placements")
+        rows = _decisions(advertiser_id, start, end, filters.get("is_simulated"))
+        asked = [row for row in rows if not placements or row.placement_id in placements]
+        return funnel_make(decisions=asked or None, counts=counts, missing="" if asked else NOT_COUNTED)
+    shown = report_filters.condition(filters, advertiser_id)
+    filled = filled_decisions_get(advertiser_id=advertiser_id, start=start, end=end, shown=shown)
+    return funnel_make(
+        decisions=None, counts=counts, filled=filled or None, missing=ONLY_FILLED if filled else NOT_COUNTED
+    )
 
 
 def placement_funnels_list(

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import Advertiser
 from analytics import labels, selectors
 from analytics.creative_lines import CreativeLine, creative_lines_get, leaders_rank
-from analytics.funnel import Funnel, decisions_get, funnel_make
+from analytics.funnel import Funnel, funnel_get
 from analytics.matrix import Matrix, matrix_get
 from analytics.models import Event
 from analytics.reach import Reach
@@ -142,9 +142,7 @@ def report_get(
         matrix=matrix_get(
             advertiser_id=pk, lines=lines, across=query.across, start=start, end=end, **filters
         ),
-        funnel=funnel_make(
-            decisions=decisions_get(advertiser_id=pk, start=start, end=end, **filters) or None, counts=totals
-        ),
+        funnel=funnel_get(advertiser_id=pk, start=start, end=end, counts=totals, **filters),
         spend=spend_make(courses, rates, start, end),
         spend_before=spend_before,
         traffic=_traffic(totals, invalid),

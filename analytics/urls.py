@@ -63,6 +63,7 @@ urlpatterns = [
         name="performance-events-export-parquet",
     ),
     path("placements/funnels", funnel_views.placement_funnels, name="placement-funnels"),
+    path("campaigns/<uuid:campaign_id>/funnel", funnel_views.campaign_funnel, name="campaign-funnel"),
     path("exchange-rates/", exchange_rate_views.exchange_rate_list, name="exchange-rate-list"),
     path(
         "exchange-rates/<uuid:rate_id>/remove/",

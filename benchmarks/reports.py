@@ -45,7 +45,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import Advertiser, Membership
 from analytics import rollups, selectors
 from analytics.creative_lines import creative_lines_get, leaders_rank
-from analytics.funnel import decisions_get
+from analytics.funnel import funnel_get
 from analytics.matrix import matrix_get
 from analytics.models import DailyInvalid, DailyRollup, Event, HourlyInvalid, HourlyRollup
 from benchmarks.bulk_events import events_load, period, shop_make
@@ -156,7 +156,7 @@ def panels(advertiser: Advertiser) -> dict[str, Callable[[], Any]]:
         "panel: segments by product": lambda: matrix_get(lines=lines, across="product", **when),
         "panel: left out": lambda: selectors.invalid_get(**when),
         "panel: shoppers": lambda: selectors.reach_get(**when),
-        "panel: decisions": lambda: decisions_get(**when),
+        "panel: from decision to order": lambda: funnel_get(**when),
     }
 
 

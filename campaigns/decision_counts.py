@@ -1,18 +1,25 @@
-"""Hourly counts of decisions: added to by serving processes, read by pages and by ``analytics``."""
+"""Counts of decisions: added to by serving processes, read by pages and by ``analytics``.
+
+All of them by the hour and placement with what they ended in; the filled ones once more by the day and what
+they showed.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import F, Sum
+from django.db import connection, models, transaction
+from django.db.models import Q, Sum
+from django.utils import timezone
 
 from accounts.models import Advertiser
-from campaigns.models import DecisionCount
+from adplatform.lib.ids import uuid7
+from campaigns.models import DecisionCount, FilledDecisionCount
 from campaigns.serving.counters import UNFILLED, UNKNOWN_PLACEMENT_ID, DecisionKey
 
 
@@ -56,24 +63,54 @@ def decision_counts_add(*, counts: Mapping[DecisionKey, int]) -> None:
     known = set(
         Advertiser.objects.filter(pk__in={key.advertiser_id for key in counts}).values_list("pk", flat=True)
     )
-    # Sorted: two processes that flush at once take the rows' locks in one order.
-    found = sorted((key, number) for key, number in counts.items() if key.advertiser_id in known)
-    DecisionCount.objects.bulk_create(
-        [DecisionCount(decisions=0, **_columns(key)) for key, _ in found], ignore_conflicts=True
-    )
-    for key, number in found:
-        DecisionCount.objects.filter(**_columns(key)).update(decisions=F("decisions") + number)
+    asked: Counter[tuple[Any, ...]] = Counter()
+    filled: Counter[tuple[Any, ...]] = Counter()
+    for key, number in counts.items():
+        if key.advertiser_id not in known:
+            continue
+        at, shown = key.hour_at, key.shown
+        asked[key.advertiser_id, at, key.placement_id, key.outcome, key.reason, key.is_simulated] += number
+        if shown is not None:
+            place = (key.advertiser_id, at.date(), key.placement_id)
+            variant = (shown.variant_id, shown.creative_id, key.is_simulated)
+            filled[*place, *variant, shown.campaign_id, shown.segment_id] += number
+    _increment(DecisionCount, asked)
+    _increment(FilledDecisionCount, filled, ("campaign_id", "segment_id"))
 
 
-def _columns(key: DecisionKey) -> dict[str, object]:
-    return {
-        "advertiser_id": key.advertiser_id,
-        "hour_at": key.hour_at,
-        "placement_id": key.placement_id,
-        "outcome": key.outcome,
-        "reason": key.reason,
-        "is_simulated": key.is_simulated,
-    }
+def _increment(
+    model: type[models.Model], rows: Mapping[tuple[Any, ...], int], told: tuple[str, ...] = ()
+) -> None:
+    """Add to the rows of a key, or make them: values of the unique constraint, then of ``told``.
+
+    One statement a row and no look before it, so it holds SQLite's one lock for as short as can be.
+    """
+    (once,) = (found for found in model._meta.constraints if isinstance(found, models.UniqueConstraint))
+    known = {found.name: found for found in model._meta.concrete_fields}
+    fields = [known[name] for name in ("id", "created_at", *once.fields, *told, "decisions")]
+    table = connection.ops.quote_name(model._meta.db_table)
+    columns = [str(found.column) for found in fields]
+    unique = ", ".join(str(known[name].column) for name in once.fields)
+    now = timezone.now()
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"  # noqa: S608 # nosec B608 - names of our own columns
+            f" ON CONFLICT ({unique}) DO UPDATE SET decisions = {table}.decisions + excluded.decisions",
+            [
+                [
+                    found.get_db_prep_save(value, connection)
+                    for found, value in zip(fields, (uuid7(), now, *key, number), strict=True)
+                ]
+                # Sorted: two processes that flush at once take the rows' locks in one order.
+                for key, number in sorted(rows.items(), key=lambda pair: pair[0][: len(once.fields)])
+            ],
+        )
+
+
+def filled_decisions_get(*, advertiser_id: UUID, start: date, end: date, shown: Q) -> int:
+    """Decisions from ``start`` to ``end`` (UTC days, both included) that showed what the condition says."""
+    rows = FilledDecisionCount.objects.filter(shown, advertiser_id=advertiser_id, day__range=(start, end))
+    return rows.aggregate(number=Sum("decisions", default=0))["number"]
 
 
 def placement_decisions_list(

@@ -279,6 +279,30 @@ class DecisionCount(TenantModel):
         ]
 
 
+class FilledDecisionCount(TenantModel):
+    """How many decisions of a UTC day showed a creative: ``DecisionCount``'s filled ones by what they showed.
+
+    Ids are plain columns, as in a roll-up: a count outlives the rows it speaks of.
+    """
+
+    day = models.DateField()
+    placement_id = models.UUIDField()
+    variant_id = models.UUIDField()
+    creative_id = models.UUIDField()
+    campaign_id = models.UUIDField()  # the variant's, and its segment
+    segment_id = models.UUIDField(null=True)  # null: the generic creative
+    is_simulated = models.BooleanField(default=False)
+    decisions = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["advertiser", "day", "placement_id", "variant_id", "creative_id", "is_simulated"],
+                name="filled_decision_count_once",
+            )
+        ]
+
+
 class Experiment(TenantModel):
     """Shoppers of one campaign split at random, to learn which picture of the same product works better.
 

@@ -18,7 +18,7 @@ from django.db.models import F, Max, Model, OuterRef, Q, QuerySet, Subquery
 
 from accounts.webhooks import KEPT, webhook_deliveries_purge
 from analytics.models import Event
-from campaigns.models import DecisionCount
+from campaigns.models import DecisionCount, FilledDecisionCount
 from profiles.models import Behaviour, ConsentRecord, Shopper
 from rights.models import RetentionRun
 
@@ -100,7 +100,10 @@ def _idle_shoppers(before: datetime) -> int:
 
 
 def _decision_counts(before: datetime) -> int:
-    return _delete_step(DecisionCount.objects.filter(hour_at__lt=before), DecisionCount)
+    filled = FilledDecisionCount.objects.filter(day__lt=before.date())
+    return _delete_step(DecisionCount.objects.filter(hour_at__lt=before), DecisionCount) + _delete_step(
+        filled, FilledDecisionCount
+    )
 
 
 def data_class_list() -> tuple[DataClass, ...]:
@@ -123,7 +126,7 @@ def data_class_list() -> tuple[DataClass, ...]:
             settings.RETENTION_IDLE_SHOPPER_DAYS, _idle_shoppers,
         ),
         DataClass(
-            "decision_counts", "Hourly counts of decisions", "deleted",
+            "decision_counts", "Counts of decisions", "deleted",
             settings.RETENTION_DECISION_COUNT_DAYS, _decision_counts,
         ),
         DataClass(

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import OperationalError
+from django.db.models import Sum
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import ApiKey
 from accounts.services import api_key_revoke
+from adplatform.lib.ids import uuid7
 from campaigns.decision_counts import decision_counts_add, placement_decisions_list
-from campaigns.models import Campaign, DecisionCount
+from campaigns.models import Campaign, DecisionCount, FilledDecisionCount, Variant
 from campaigns.serving import background, keys
-from campaigns.serving.counters import UNKNOWN_PLACEMENT_ID, DecisionCounters, DecisionKey, counters
+from campaigns.serving.counters import UNKNOWN_PLACEMENT_ID, DecisionCounters, DecisionKey, Shown, counters
 from campaigns.serving.engine import Decision, SlotDecision
 from campaigns.serving.store import SnapshotStore
 from campaigns.serving_version import serving_version_bump
@@ -80,6 +83,49 @@ def test_a_decision_is_counted_by_placement_outcome_and_reason_in_its_own_hour()
     assert next(iter(found.take())).hour_at == HOUR
 
 
+def test_a_filled_one_also_by_what_it_showed(shop):
+    import random
+
+    from campaigns.serving.engine import decide
+
+    found, one = DecisionCounters(), candidate_of(1)
+    snapshot = snapshot_of(one)
+    for _ in range(3):
+        found.add(decide(context_of("hero", "nowhere"), snapshot, random.Random(1)))
+    creative = next(iter(one.creatives.values()))
+    shown = Shown(one.campaign_id, one.variant_id, creative.id, one.segment_id)
+    assert {key.shown: number for key, number in found.take().items()} == {shown: 3, None: 3}
+
+
+def test_what_was_shown_makes_up_all_that_was_filled(shop):
+    """Planted at random: several processes, days, places and creatives; the two tables agree."""
+    import random
+
+    rng, places = random.Random(5), [uuid7() for _ in range(3)]
+    shown = [Shown(uuid7(), uuid7(), uuid7(), rng.choice([None, uuid7()])) for _ in range(6)]
+    expected: Counter = Counter()
+    for _ in range(5):
+        counts = Counter()
+        for _ in range(60):
+            hour = int(HOUR.timestamp()) // 3600 + rng.randrange(40)
+            what = rng.choice([None, *shown])
+            outcome = "none" if what is None else "segment" if what.segment_id else "generic"
+            reason = "daily_cap" if what is None else ""
+            key = DecisionKey(shop.pk, hour, rng.choice(places), outcome, reason, rng.random() < 0.2, what)
+            counts[key] += rng.randrange(1, 9)
+        decision_counts_add(counts=counts)
+        for key, number in counts.items():
+            if key.shown:
+                expected[key.hour_at.date(), key.placement_id, *key.shown, key.is_simulated] += number
+    rows = FilledDecisionCount.objects.values_list(
+        "day", "placement_id", "campaign_id", "variant_id", "creative_id", "segment_id", "is_simulated",
+        "decisions",
+    )  # fmt: skip
+    assert {row[:-1]: row[-1] for row in rows} == expected
+    filled = DecisionCount.objects.exclude(outcome="none").aggregate(n=Sum("decisions"))["n"]
+    assert filled == sum(expected.values())
+
+
 # --- the rows
 def test_counts_of_several_processes_add_up_and_fill_rate_is_their_quotient(shop, other_shop):
     hero, side = factories.make_placement(shop, "hero"), factories.make_placement(shop, "side")
@@ -127,6 +173,10 @@ def test_what_cannot_be_stored_is_stored_later(shop, client, monkeypatch):
     background.counts_flush()
     found = dict(DecisionCount.objects.values_list("outcome", "decisions"))
     assert found == {"generic": 3, "none": 3}
+    shown = FilledDecisionCount.objects.get()
+    variant = Variant.objects.get()
+    assert (shown.decisions, shown.variant_id, shown.campaign_id) == (3, variant.pk, variant.campaign_id)
+    assert shown.creative_id == creative_in(variant).pk
 
 
 # --- the thread's work

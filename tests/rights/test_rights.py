@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from analytics.models import Event
-from campaigns.models import CappedShopper, DecisionCount
+from campaigns.models import CappedShopper, DecisionCount, FilledDecisionCount
 from profiles.models import Behaviour, ConsentRecord, InterestProfile, Shopper, ShopperKey
 from profiles.pseudonyms import pseudonym_of, shopper_key_open
 from profiles.selectors import audience_get
@@ -117,10 +117,15 @@ def test_each_class_goes_when_its_time_has_come_and_not_a_day_before(shop):
     DecisionCount.objects.create(
         advertiser=shop, hour_at=timezone.now(), placement_id=shop.pk, outcome="none", decisions=3
     )
+    FilledDecisionCount.objects.create(
+        advertiser=shop, day=timezone.now(), placement_id=shop.pk, variant_id=shop.pk, creative_id=shop.pk,
+        campaign_id=shop.pk, decisions=3,
+    )  # fmt: skip
 
     def run(days):
         age(Behaviour, days, names=["occurred_at"])
         age(DecisionCount, days, names=["hour_at"])
+        age(FilledDecisionCount, days, names=["day"])
         age(Event, days, names=["occurred_at"])
         return retention_run(now=timezone.now())
 
@@ -129,7 +134,7 @@ def test_each_class_goes_when_its_time_has_come_and_not_a_day_before(shop):
     assert (found["behaviours"], found["event_links"]) == (1, 0)
     assert Shopper.objects.get().stale_since is not None  # the profile is computed anew
     found = run(396)
-    assert (found["event_links"], found["decision_counts"]) == (5, 1)
+    assert (found["event_links"], found["decision_counts"]) == (5, 2)
     assert Event.objects.filter(shopper_pseudonym="").count() == 5
     assert set(run(396).values()) == {0}
     row = RetentionRun.objects.get(name="event_links")
