@@ -95,6 +95,7 @@ NAVIGATION = (
             Entry("Brand kit", "brand-kit"),
             Entry("Templates", "template-list"),
             Entry("Headlines", "headline-list"),
+            Entry("Attribution", "attribution-list"),
             Entry("Exchange rates", "exchange-rate-list"),
             Entry("API keys", "api-key-list"),
             Entry("Webhooks", "webhook-list", ("webhook-detail",)),

@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from analytics import exchange_rates_api, experiments_api, learning_api, orders_api, past_tests_api
+from analytics import (
+    attribution_api,
+    exchange_rates_api,
+    experiments_api,
+    learning_api,
+    orders_api,
+    past_tests_api,
+)
 from analytics.api import PerformanceReportApi
 from analytics.events_api import events
 from analytics.report_events_api import ReportEventsApi
@@ -21,6 +28,11 @@ urlpatterns = [
         "campaigns/<uuid:campaign_id>/learning",
         learning_api.LearningApi.as_view(),
         name="api-campaign-learning",
+    ),
+    path(
+        "campaigns/<uuid:campaign_id>/attribution",
+        attribution_api.AttributionApi.as_view(),
+        name="api-campaign-attribution",
     ),
     path(
         "campaigns/<uuid:campaign_id>/reports/<slug:kind>",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.db import models
 
 from accounts.models import TenantModel
 from adplatform.lib.ids import uuid7
+from analytics.attribution import Windows
 from analytics.report_models import ReportSchedule as ReportSchedule
 from analytics.report_models import ReportSending as ReportSending
 from analytics.report_models import SavedView as SavedView
@@ -248,6 +251,20 @@ class ExchangeRate(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["advertiser", "currency", "day"], name="exchange_rate_once_a_day")
         ]
+
+
+class AttributionWindows(TenantModel):
+    """A campaign's own windows; without a row the installation's hold."""
+
+    campaign = models.OneToOneField(
+        "campaigns.Campaign", on_delete=models.CASCADE, related_name="attribution"
+    )
+    click_days = models.PositiveSmallIntegerField()
+    view_days = models.PositiveSmallIntegerField()  # 0: a view never gets an order
+
+    @property
+    def windows(self) -> Windows:
+        return Windows(click=timedelta(days=self.click_days), view=timedelta(days=self.view_days))
 
 
 class ExperimentReport(TenantModel):

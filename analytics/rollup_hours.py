@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 
 from accounts.models import Advertiser
 from analytics import reach
-from analytics.attribution import Touch, Windows, attribute
+from analytics.attribution import Touch, attribute
+from analytics.attribution_windows import rules_get
 from analytics.dirty_hours import hour_of
 from analytics.models import Event
 from analytics.orders import MONEY_KINDS, Order, OrderValue, chunks, order_values, refund_problems
@@ -55,14 +55,6 @@ class Hour:
     later: set[datetime] = field(
         default_factory=set
     )  # hours whose orders a late touch of this one may change
-
-
-def windows_get() -> Windows:
-    """The attribution windows in force."""
-    return Windows(
-        click=timedelta(days=settings.ATTRIBUTION_CLICK_DAYS),
-        view=timedelta(days=settings.ATTRIBUTION_VIEW_DAYS),
-    )
 
 
 def hour_compute(*, advertiser_id: UUID, start: datetime) -> Hour:
@@ -115,15 +107,15 @@ def orders_attribute(
     *, advertiser_id: UUID, orders: list[Event]
 ) -> Iterator[tuple[Event, tuple[Any, ...], OrderValue]]:
     """Each order with the KEY it counts under and what it is worth."""
-    windows = windows_get()
-    touches = _touches_get(advertiser_id, orders, windows)
+    rules = rules_get(advertiser_id=advertiser_id)
+    touches = _touches_get(advertiser_id, orders, rules.longest)
     values = order_values(
         advertiser_id=advertiser_id,
         home=Advertiser.objects.values_list("currency", flat=True).get(pk=advertiser_id) if orders else "",
         orders=[Order(o.order_id, o.occurred_at, o.value_cents or 0, o.currency) for o in orders],
     )
     for order in orders:
-        touch = attribute(order.occurred_at, touches.get(order.shopper_pseudonym, ()), windows)
+        touch = attribute(order.occurred_at, touches.get(order.shopper_pseudonym, ()), rules)
         key = (
             touch.campaign_id if touch else None,
             touch.variant_id if touch else None,
@@ -167,11 +159,11 @@ def _add_reach(hour: Hour, impressions: QuerySet[Event]) -> None:
     hour.reach = {campaign_id: reach.sketch_of(found) for campaign_id, found in shoppers.items()}
 
 
-def _touches_get(advertiser_id: UUID, orders: Iterable[Event], windows: Windows) -> dict[str, list[Touch]]:
+def _touches_get(advertiser_id: UUID, orders: Iterable[Event], longest: timedelta) -> dict[str, list[Touch]]:
     by_shopper = [order for order in orders if order.shopper_pseudonym]
     if not by_shopper:
         return {}
-    first = min(order.occurred_at for order in by_shopper) - windows.longest
+    first = min(order.occurred_at for order in by_shopper) - longest
     last = max(order.occurred_at for order in by_shopper)
     found: dict[str, list[Touch]] = defaultdict(list)
     for chunk in chunks(sorted({order.shopper_pseudonym for order in by_shopper})):
@@ -204,7 +196,7 @@ def _later_hours(advertiser_id: UUID, valid: QuerySet[Event], end: datetime) -> 
             advertiser_id=advertiser_id,
             shopper_pseudonym__in=chunk,
             occurred_at__gte=end,
-            occurred_at__lt=end + windows_get().longest,
+            occurred_at__lt=end + rules_get(advertiser_id=advertiser_id).longest,
             kind=Event.Kind.CONVERSION,
             validity=Event.Validity.VALID,
         )

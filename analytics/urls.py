@@ -3,6 +3,7 @@
 from django.urls import path
 
 from analytics import (
+    attribution_views,
     beacons,
     counted_event_views,
     exchange_rate_views,
@@ -64,6 +65,10 @@ urlpatterns = [
     ),
     path("placements/funnels", funnel_views.placement_funnels, name="placement-funnels"),
     path("campaigns/<uuid:campaign_id>/funnel", funnel_views.campaign_funnel, name="campaign-funnel"),
+    path("attribution/", attribution_views.attribution_list, name="attribution-list"),
+    path(
+        "attribution/<uuid:campaign_id>/reset/", attribution_views.attribution_reset, name="attribution-reset"
+    ),
     path("exchange-rates/", exchange_rate_views.exchange_rate_list, name="exchange-rate-list"),
     path(
         "exchange-rates/<uuid:rate_id>/remove/",

@@ -43,6 +43,7 @@ PAGES = {
     "batches": "/render-batches/",
     "templates": "/templates/",
     "headlines": "/headlines/",
+    "attribution": "/attribution/",
     "exchange-rates": "/exchange-rates/",
     "webhooks": "/webhooks/",
     "brand-kit": "/brand/",
