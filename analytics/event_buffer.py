@@ -9,7 +9,6 @@ and its entries pass to another; an entry that is stored twice counts once, as a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -109,7 +108,7 @@ def refused_unlink(pseudonyms: Sequence[str]) -> int:
         if batch is None or not any(event.shopper_pseudonym in gone for event in batch.events):
             continue
         events = tuple(
-            replace(event, shopper_pseudonym="") if event.shopper_pseudonym in gone else event
+            msgspec.structs.replace(event, shopper_pseudonym="") if event.shopper_pseudonym in gone else event
             for event in batch.events
         )
         total += sum(event.shopper_pseudonym in gone for event in batch.events)

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from adplatform.lib.tokens import TokenError
-from analytics.decision_tokens import DecisionToken, decision_token_read
+from analytics.decision_tokens import decision_token_read
 from analytics.sources import watch
 from analytics.tracking import (
     IncomingEvent,
@@ -232,20 +232,25 @@ def _decision_event(item: EventItem, sent_at: datetime | None, sender: Sender) -
             creative_id=token.creative_id,
         )
     return IncomingEvent(
+        advertiser_id=token.advertiser_id,
         event_id=item.event_id,
         kind=item.kind,
         occurred_at=occurred_at,
         clock_flag=flag,
         invalid_reason=reason,
+        decision_id=token.decision_id,
+        campaign_id=token.campaign_id,
+        variant_id=token.variant_id,
+        creative_id=token.creative_id,
+        placement_id=token.placement_id,
+        segment_id=token.segment_id,
+        propensity=token.propensity,
+        shopper_pseudonym="" if sender.is_opted_out else token.shopper_pseudonym,
+        is_simulated=token.is_simulated,
         device=device_of(agent),
-        **_token_values(token, sender),
+        experiment_id=token.experiment_id,
+        arm=token.arm,
     )
-
-
-def _token_values(token: DecisionToken, sender: Sender) -> dict[str, Any]:
-    values = msgspec.structs.asdict(token)
-    del values["interests"]  # for the page that says why; an event keeps the segment
-    return values | ({"shopper_pseudonym": ""} if sender.is_opted_out else {})
 
 
 def _order_event(item: EventItem, sent_at: datetime | None, sender: Sender) -> IncomingEvent | Refusal:

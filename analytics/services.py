@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
+import msgspec
 import structlog
 from django.conf import settings
 from django.db import OperationalError, connection
@@ -15,7 +16,8 @@ from django.utils import timezone
 
 from accounts.models import Advertiser
 from adplatform.lib.ids import uuid7
-from analytics.event_store import HolderMoved, NewEvent, events_insert
+from analytics.event_rows import NewEvent
+from analytics.event_store import HolderMoved, events_insert
 from analytics.group_commit import GroupCommit
 from analytics.models import Event
 from analytics.tracking import EventBatch, IncomingEvent
@@ -129,7 +131,7 @@ def _event_of(event: IncomingEvent, person: Person | None) -> IncomingEvent:
     is_order = event.kind == Event.Kind.CONVERSION
     if may_join and not is_order:
         return event
-    return replace(
+    return msgspec.structs.replace(
         event,
         shopper_pseudonym=event.shopper_pseudonym if may_join else "",
         is_simulated=event.is_simulated or (is_order and person is not None and person.is_simulated),

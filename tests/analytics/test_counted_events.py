@@ -62,7 +62,7 @@ def world(shop):
 
 
 def vars_of(event):
-    return {name: getattr(event, name) for name in event.__dataclass_fields__}
+    return {name: getattr(event, name) for name in event.__struct_fields__}
 
 
 def asked(**parameters):
