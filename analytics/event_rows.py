@@ -1,7 +1,7 @@
 """New events as one SQL statement, in the form that costs least: past the ORM, and past Django's cursors.
 
-Django's PostgreSQL cursor writes every value into the statement's text: a third of all that an event cost. Its
-SQLite cursor looks for placeholders in 30 kB of SQL each time.
+Django's PostgreSQL cursor writes every value into the statement's text, a third of all that an event cost;
+its SQLite cursor looks for placeholders in 30 kB of SQL each time.
 """
 
 from __future__ import annotations
