@@ -33,7 +33,7 @@ GENERATION_PICTURE_SIZE = env.int("GENERATION_PICTURE_SIZE", default=1024)
 GENERATION_STEPS = env.int("GENERATION_STEPS", default=0)  # 0: the model's own default
 GENERATION_GUIDANCE = env.float("GENERATION_GUIDANCE", default=-1.0)  # below 0: the model's own default
 # Waiting jobs of one model that a worker draws in one pass: for GPUs; a CPU gains nothing.
-GENERATION_BATCH = env.int("GENERATION_BATCH", default=1)
+GENERATION_MICROBATCH = env.int("GENERATION_MICROBATCH", default=1)
 # What finished creatives are; in each the quality is found that keeps the size's weight.
 GENERATION_FORMAT = env.str("GENERATION_FORMAT", default="webp")
 if GENERATION_FORMAT not in ("webp", "jpg", "png", "avif"):

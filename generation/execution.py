@@ -82,7 +82,7 @@ class Watch:
         self._thread = threading.Thread(target=self._beat_until_over, name="render-heartbeat", daemon=True)
 
     def __enter__(self) -> Watch:
-        if not self._thread.is_alive():  # a batch begins to watch before its jobs are run one by one
+        if not self._thread.is_alive():  # a microbatch begins to watch before its jobs are run one by one
             self._thread.start()
         return self
 
@@ -169,7 +169,7 @@ def job_run(
 ) -> str:
     """Render and compose one claimed job and write how it ended; the outcome in a word.
 
-    ``drawn`` is its picture where a batch has drawn it already.
+    ``drawn`` is its picture where a microbatch has drawn it already.
 
     Leaves the exceptions that end a process (SystemExit, KeyboardInterrupt) to go on after the lease
     was given back.
@@ -248,7 +248,7 @@ def _recheck(job: RenderJob, original: RenderJob, watch: Watch, drawn: Drawn | N
     from generation.rechecking import render_compare
 
     first_seed = original.render_details.get("first_seed", job.seed)
-    if drawn is None or first_seed != job.seed:  # a batch draws what the brief asked for first
+    if drawn is None or first_seed != job.seed:  # a microbatch draws what the brief asked for first
         job.seed = first_seed
         watch.enter("rendering")
         drawn = picture_draw(job, renderer_get(job.model), watch.on_step)

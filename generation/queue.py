@@ -115,7 +115,7 @@ def jobs_claim_like(
     """Lease up to ``limit`` due jobs that one pass of a model can draw together with ``job``.
 
     They name the same model and LoRA, and none is painted around its product. A check of a picture is drawn
-    alone: in a batch a pixel may come out one step brighter.
+    alone: in a microbatch a pixel may come out one step brighter.
     """
     if job.brief.get("keeps_product") or job.checks_id or limit < 1:
         return []

@@ -100,7 +100,7 @@ def prompt_refuse_unsafe(job: RenderJob) -> None:
 def picture_settle(job: RenderJob, progress: Progress, drawn: Drawn | None = None) -> Settled:
     """The first picture without a fault, or the one with the fewest. Raises as drawing and composing do.
 
-    ``drawn`` is the first one where a batch has drawn it already.
+    ``drawn`` is the first one where a microbatch has drawn it already.
     """
     kept = kept_copy(job)
     brief = kept.on(Brief.from_dict(job.brief))

@@ -231,23 +231,23 @@ def render_execute(
     stopping: Callable[[], bool] | None = None,
     on_hang: Callable[[], None] | None = None,
 ) -> bool:
-    """Claim one due job, or a batch for one model, and run it to its end; False when nothing is due."""
+    """Claim one due job, or a microbatch of one model, and run it to its end; False when nothing is due."""
     # The worker's machinery: imported here, so that a page which only queues work stays light.
-    from generation.batches import batch_run
     from generation.execution import Watch, never
+    from generation.microbatches import microbatch_run
     from generation.renderers import renderer_loaded
 
     claimed = queue.job_claim(worker=worker, now=queue.clock(), model=renderer_loaded())
     if claimed is None:
         return False
     others = queue.jobs_claim_like(
-        job=claimed[0], worker=worker, now=queue.clock(), limit=settings.GENERATION_BATCH - 1
+        job=claimed[0], worker=worker, now=queue.clock(), limit=settings.GENERATION_MICROBATCH - 1
     )
     watched = [
         (job, lease, Watch(lease, stopping=stopping or never, on_hang=on_hang))
         for job, lease in (claimed, *others)
     ]
-    for job, outcome, ms in batch_run(watched):
+    for job, outcome, ms in microbatch_run(watched):
         log.info("render_ended", job=str(job.pk), outcome=outcome, ms=ms)
     return True
 

@@ -1,7 +1,8 @@
 """Several claimed jobs of one model: drawn in one pass, then composed and finished one by one.
 
-Each job keeps a lease, a heartbeat and an outcome of its own. A batch is only a faster way to draw: whatever
-goes wrong in it, its jobs are then drawn alone, so that one of them cannot sink the others.
+Each job keeps a lease, a heartbeat and an outcome of its own. A microbatch is only a faster way to draw:
+whatever goes wrong in it, its jobs are then drawn alone, so that one of them cannot sink the others. What
+one click asks for is something else: a ``RenderBatch``.
 """
 
 from __future__ import annotations
@@ -26,17 +27,17 @@ log = structlog.get_logger(__name__)
 Watched = tuple[RenderJob, queue.Lease, Watch]
 
 
-def batch_run(batch: list[Watched]) -> Iterator[tuple[RenderJob, str, int]]:
+def microbatch_run(microbatch: list[Watched]) -> Iterator[tuple[RenderJob, str, int]]:
     """Run claimed jobs to their ends; each with its outcome in a word and the milliseconds of its turn.
 
     The exceptions that end a process go on after every lease was given back.
     """
-    waiting = list(batch)
+    waiting = list(microbatch)
     try:
         with ExitStack() as watches:
-            for _, _, watch in batch if len(batch) > 1 else ():
+            for _, _, watch in microbatch if len(microbatch) > 1 else ():
                 watches.enter_context(watch)
-            drawn = batch_draw(batch) if len(batch) > 1 else {}
+            drawn = microbatch_draw(microbatch) if len(microbatch) > 1 else {}
             while waiting:
                 job, lease, watch = waiting.pop(0)
                 started = time.monotonic()
@@ -53,11 +54,11 @@ def batch_run(batch: list[Watched]) -> Iterator[tuple[RenderJob, str, int]]:
         raise
 
 
-def batch_draw(batch: list[Watched]) -> dict[UUID, Drawn]:
-    """The pictures of a batch by job. A job that is not among them is to be drawn alone: its own render
+def microbatch_draw(microbatch: list[Watched]) -> dict[UUID, Drawn]:
+    """The pictures of a microbatch by job. A job that is not among them is to be drawn alone: its own render
     then says what is wrong, or that it was cancelled."""
     started = time.monotonic()
-    going = {job.pk: watch for job, _, watch in batch}
+    going = {job.pk: watch for job, _, watch in microbatch}
 
     def on_step(step: int, steps: int) -> None:
         for pk, watch in list(going.items()):
@@ -65,31 +66,31 @@ def batch_draw(batch: list[Watched]) -> dict[UUID, Drawn]:
                 watch.on_step(step, steps)
             except ShuttingDown:
                 raise
-            except RenderCancelled:  # this one's lease or wish is gone; its row of the batch runs on
+            except RenderCancelled:  # this one's lease or wish is gone; its row runs on
                 del going[pk]
         if not going:
             raise RenderCancelled
 
     try:
-        renderer = renderer_get(batch[0][0].model)
-        for _, _, watch in batch:
+        renderer = renderer_get(microbatch[0][0].model)
+        for _, _, watch in microbatch:
             watch.enter("rendering")
-        requests = {job.pk: requests_make(job) for job, _, _ in batch}
+        requests = {job.pk: requests_make(job) for job, _, _ in microbatch}
         results = iter(renderer.render_many([one for each in requests.values() for one in each], on_step))
     except RenderCancelled:
         return {}
     except SoftTimeLimitExceeded:
         raise
     except Exception as error:
-        log.warning("batch_failed", jobs=len(batch), error=f"{type(error).__name__}: {error}")
+        log.warning("microbatch_failed", jobs=len(microbatch), error=f"{type(error).__name__}: {error}")
         return {}
     drawn = {}
-    share_ms = round((time.monotonic() - started) * 1000 / len(batch))
-    for job, _, _ in batch:
+    share_ms = round((time.monotonic() - started) * 1000 / len(microbatch))
+    for job, _, _ in microbatch:
         own = [next(results) for _ in requests[job.pk]]
         if job.pk in going:
             try:
                 drawn[job.pk] = picture_choose(job, requests[job.pk], own, share_ms)
             except RenderError as error:
-                log.warning("batch_picture_refused", job=str(job.pk), code=error.code)
+                log.warning("microbatch_picture_refused", job=str(job.pk), code=error.code)
     return drawn

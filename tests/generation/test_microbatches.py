@@ -17,7 +17,7 @@ Status = RenderJob.Status
 pytestmark = pytest.mark.django_db
 
 
-class BatchRenderer:
+class PassRenderer:
     """Draws discs; ``before_step`` may do or raise anything, given the requests of the pass."""
 
     def __init__(self, before_step=None):
@@ -43,7 +43,7 @@ class BatchRenderer:
 
 @pytest.fixture
 def install(brief, settings, monkeypatch):
-    settings.GENERATION_BATCH = 4
+    settings.GENERATION_MICROBATCH = 4
 
     def put(renderer):
         key = ("tiny", str(settings.GENERATION_MODELS["tiny"]))
@@ -66,7 +66,7 @@ def states(jobs) -> list[str]:
 
 
 def test_waiting_jobs_of_one_model_are_one_pass_and_each_its_own_row(jobs, install):
-    renderer = install(BatchRenderer())
+    renderer = install(PassRenderer())
     assert services.render_execute("a")
     assert renderer.passes == [3]
     assert states(jobs) == [Status.SUCCEEDED] * 3
@@ -88,31 +88,31 @@ def test_what_one_pass_cannot_draw_together_waits_for_its_turn(shop, brief, jobs
             {"brand": replace(brief.brand, lora="house-style")},
         )
     ]
-    install(BatchRenderer())
+    install(PassRenderer())
     assert services.render_execute("a")
     assert states(jobs) == [Status.SUCCEEDED] * 3
     assert states(apart) == [Status.QUEUED] * 3
 
 
-def test_a_job_that_fails_does_not_sink_the_batch(jobs, install):
+def test_a_job_that_fails_does_not_sink_the_microbatch(jobs, install):
     bad = jobs[1].seed
 
     def poison(requests):
         if any(request.seed == bad for request in requests):
             raise RenderError("unsafe_picture", "No.", permanent=True)
 
-    renderer = install(BatchRenderer(poison))
+    renderer = install(PassRenderer(poison))
     services.render_execute("a")
     assert renderer.passes == [3, 1, 1, 1], "together, then each alone"
     assert states(jobs) == [Status.SUCCEEDED, Status.REJECTED, Status.SUCCEEDED]
 
 
-def test_a_cancelled_job_leaves_the_batch_and_the_others_finish(shop, jobs, install):
+def test_a_cancelled_job_leaves_the_microbatch_and_the_others_finish(shop, jobs, install):
     def cancel(requests):
         if RenderJob.objects.get(pk=jobs[2].pk).status == Status.LEASED:
             services.render_cancel(advertiser=shop, job_id=jobs[2].pk)
 
-    renderer = install(BatchRenderer(cancel))
+    renderer = install(PassRenderer(cancel))
     services.render_execute("a")
     assert renderer.passes == [3]
     assert states(jobs) == [Status.SUCCEEDED, Status.SUCCEEDED, Status.CANCELLED]
@@ -125,7 +125,7 @@ def test_a_lease_that_moves_on_mid_pass_is_respected(jobs, install):
         )
         queue.leases_expire(now=timezone.now(), jitter=0.5)
 
-    install(BatchRenderer(freeze))
+    install(PassRenderer(freeze))
     services.render_execute("a")
     first, *others = states(jobs)
     assert others == [Status.SUCCEEDED] * 2
@@ -134,8 +134,8 @@ def test_a_lease_that_moves_on_mid_pass_is_respected(jobs, install):
 
 
 def test_a_shutdown_gives_every_lease_back(jobs, install):
-    renderer = install(BatchRenderer())
-    stops = iter([False] * 4 + [True] * 100)  # the four are the batch's start: three stages and a step
+    renderer = install(PassRenderer())
+    stops = iter([False] * 4 + [True] * 100)  # the four: three stages and a step
     services.render_execute("a", stopping=lambda: next(stops))
     assert renderer.passes == [3]
     assert states(jobs) == [Status.QUEUED] * 3
@@ -149,7 +149,7 @@ def test_the_end_of_the_process_or_of_its_time_leaves_no_lease(jobs, install, er
     def end(requests):
         raise error
 
-    install(BatchRenderer(end))
+    install(PassRenderer(end))
     if raised:
         with pytest.raises(raised):
             services.render_execute("a")
