@@ -1,6 +1,7 @@
 """Edits of a creative's words: composed anew from the stored render, so the scene is not painted again.
 
-All sizes of a brief get the same words. An edit is all or nothing and takes every approval back.
+All sizes of a brief get the same words. An edit is all or nothing and takes every approval back. Where the
+template has a newer version than the creative was composed with, that one is used, and the trail says so.
 """
 
 from __future__ import annotations
@@ -110,6 +111,7 @@ def _composed(
 def _version_next(creative: Creative, fields: dict[str, object], editor: User | None) -> None:
     """Keep what there was, write what there is now; guarded like every other move."""
     before, target = move_check(creative, "edit")
+    template = creative.template
     CreativeVersion.objects.create(
         advertiser_id=creative.advertiser_id,
         creative=creative,
@@ -132,4 +134,6 @@ def _version_next(creative: Creative, fields: dict[str, object], editor: User | 
     for name, value in changes.items():
         setattr(creative, name, value)
     words = f"“{creative.headline}” · {creative.call_to_action}"
+    if creative.template != template:
+        words += f" · template {template} → {creative.template}"
     record_make(creative, "edit", editor, before=before, comment=words)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -229,6 +231,11 @@ class RenderAttempt(TenantModel):
         return (self.ended_at - self.started_at).total_seconds() if self.ended_at else None
 
 
+def _template(inspection: dict[str, Any], job: RenderJob) -> str:
+    # Creatives from before it was recorded could only be composed with the version that their brief names.
+    return str(inspection.get("template") or job.brief.get("template", ""))
+
+
 class Creative(TenantModel):
     """A finished picture in one placement size. Only an approved one is ever served."""
 
@@ -290,6 +297,11 @@ class Creative(TenantModel):
     def size(self) -> str:
         return f"{self.width}x{self.height}"
 
+    @property
+    def template(self) -> str:
+        """What it was composed with, as ``id@version``; blank for an old one whose brief left that open."""
+        return _template(self.inspection, self.job)
+
 
 class CreativeVersion(TenantModel):
     """What a creative was before an edit of its copy; kept for ever, so that an old approval can be shown."""
@@ -312,6 +324,11 @@ class CreativeVersion(TenantModel):
     class Meta:
         ordering = ["-number"]
         constraints = [models.UniqueConstraint(fields=["creative", "number"], name="creative_version_once")]
+
+    @property
+    def template(self) -> str:
+        """What it was composed with, as a creative's."""
+        return _template(self.inspection, self.creative.job)
 
 
 class ReviewRecord(TenantModel):

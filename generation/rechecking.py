@@ -28,9 +28,9 @@ def render_compare(original: RenderJob, drawn: Drawn, sha256: str, on_step: OnSt
     """What the second render shares with the first, ready for a JSON field.
 
     ``is_equal`` is the whole answer; ``picture`` and ``creatives`` say where it differs and by how much,
-    ``causes`` what else was different: weights, scheduler, library.
+    ``causes`` what else was different: weights, scheduler, library, the version of the template.
     """
-    creatives = _creatives_compare(original, drawn.image, on_step)
+    creatives, templates = _creatives_compare(original, drawn.image, on_step)
     picture = {
         "before": original.picture_sha256,
         "after": sha256,
@@ -43,7 +43,7 @@ def render_compare(original: RenderJob, drawn: Drawn, sha256: str, on_step: OnSt
         "is_equal": picture["is_equal"] and all(row["is_equal"] for row in creatives),
         "picture": picture,
         "creatives": creatives,
-        "causes": _causes(original, drawn),
+        "causes": [*_causes(original, drawn), *templates],
     }
 
 
@@ -60,8 +60,10 @@ def pixels_difference(before: Image.Image | None, after: Image.Image) -> dict[st
     return {"changed_rate": round(changed / (after.width * after.height), 6), "largest": max(extrema)}
 
 
-def _creatives_compare(original: RenderJob, picture: Image.Image, on_step: OnStep) -> list[dict[str, Any]]:
-    """Each creative composed again in the words that it has now."""
+def _creatives_compare(
+    original: RenderJob, picture: Image.Image, on_step: OnStep
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """Each creative composed again in the words that it has now, and the templates that are not the same."""
     from generation.composition import creatives_compose
 
     brief = Brief.from_dict(original.brief)
@@ -71,7 +73,8 @@ def _creatives_compare(original: RenderJob, picture: Image.Image, on_step: OnSte
     for creative in creatives:
         edited = (creative.headline, creative.call_to_action) if creative.version > 1 else ("", "")
         by_words[*edited, creative.file.rpartition(".")[2]].append(creative)
-    rows = []
+    rows: list[dict[str, Any]] = []
+    templates: list[dict[str, str]] = []
     for (headline, action, extension), same in by_words.items():
         worded = brief.with_copy(headline=headline, call_to_action=action) if headline else kept.on(brief)
         sizes = tuple((creative.width, creative.height) for creative in same)
@@ -88,8 +91,11 @@ def _creatives_compare(original: RenderJob, picture: Image.Image, on_step: OnSte
                     "difference": None if is_equal else pixels_difference(_opened(creative.file), after),
                 }
             )
+            template = _cause("template", creative.template, composed.inspection["template"])
+            if template["before"] != template["after"] and template not in templates:
+                templates.append(template)
             on_step(len(rows), len(creatives))
-    return rows
+    return rows, templates
 
 
 def _causes(original: RenderJob, drawn: Drawn) -> list[dict[str, str]]:
@@ -97,10 +103,14 @@ def _causes(original: RenderJob, drawn: Drawn) -> list[dict[str, str]]:
     before = {**original.render_details, "weights": original.model_hash}
     after = {**drawn.details, "weights": drawn.model_hash}
     return [
-        {"what": name, "before": str(before.get(name, "")), "after": str(after.get(name, ""))}
+        _cause(name, before.get(name, ""), after.get(name, ""))
         for name in sorted(before.keys() | after.keys())
         if before.get(name) != after.get(name) and name not in _INCIDENTAL
     ]
+
+
+def _cause(what: str, before: Any, after: Any) -> dict[str, str]:
+    return {"what": what, "before": str(before), "after": str(after)}
 
 
 def _opened(name: str) -> Image.Image | None:

@@ -115,7 +115,7 @@ def comparisons_get(*, job: RenderJob, creatives: Sequence[Creative]) -> dict[UU
     """By creative; one without a version before it is not there. Three queries at most."""
     found: dict[UUID, Comparison] = {}
     for version in CreativeVersion.objects.filter(creative__in=creatives).order_by("number"):
-        creative = next(c for c in creatives if c.pk == version.creative_id)
+        version.creative = creative = next(c for c in creatives if c.pk == version.creative_id)
         found[creative.pk] = Comparison(  # the newest is the last to be written
             version.file,
             version.sha256,
@@ -138,7 +138,12 @@ def comparisons_get(*, job: RenderJob, creatives: Sequence[Creative]) -> dict[UU
 
 
 def _words(row: Creative | CreativeVersion) -> dict[str, str]:
-    return {"Headline": row.headline, "Call to action": row.call_to_action, "Price": row.price_text}
+    return {
+        "Headline": row.headline,
+        "Call to action": row.call_to_action,
+        "Price": row.price_text,
+        "Template": row.template,
+    }
 
 
 def _brief_words(job: RenderJob) -> dict[str, str]:

@@ -215,7 +215,7 @@ def _finish(sources: _Sources, placement: Size, extension: str) -> ComposedCreat
         headline=words.headline,
         price_text=str(sources.price) if "price" in roles else "",
         alt_text=words.alt_text,
-        inspection={**inspection, "watermark": watermark_id(brief)},
+        inspection={**inspection, "template": sources.template.reference, "watermark": watermark_id(brief)},
     )
 
 

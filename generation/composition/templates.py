@@ -123,7 +123,7 @@ class Template:
 
     @property
     def reference(self) -> str:
-        """What a brief names: a new version is another template to it."""
+        """What a brief names and a creative records: a new version makes another brief of it."""
         return f"{self.key}@{self.version}"
 
     def panels(self) -> frozenset[str]:
@@ -202,15 +202,14 @@ def templates_read() -> dict[str, Template]:
 
 
 def template_get(reference: str) -> Template:
-    """The template that a brief names, as ``id`` or ``id@version``.
+    """The template of this ``id`` or ``id@version``, in the version that there is now.
 
-    Raises DomainError ``template_unknown``, also for a version that is gone: a brief must not quietly
-    become another picture.
+    A brief of another version is composed by today's, so that its words can still be edited; what a creative
+    was composed with stands in its inspection. Raises DomainError ``template_unknown``.
     """
-    key, _, version = reference.partition("@")
-    template = templates_read().get(key)
-    if template is None or (version and version != str(template.version)):
-        known = ", ".join(t.reference for t in templates_read().values())
+    template = templates_read().get(reference.partition("@")[0])
+    if template is None:
+        known = ", ".join(templates_read())
         raise DomainError("template_unknown", f"There is no template {reference!r}; there are: {known}.")
     return template
 

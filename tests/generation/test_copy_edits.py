@@ -13,6 +13,7 @@ from adplatform.lib.files import content_read
 from generation import review
 from generation.briefs import Brief
 from generation.composition import creatives_compose
+from generation.composition.templates import template_get
 from generation.copy_edits import copy_edit
 from generation.creative_files import creative_store
 from generation.models import Creative, CreativeVersion, RenderJob, ReviewRecord
@@ -77,6 +78,23 @@ def test_the_scene_stays_where_the_words_are_not(shop, job, alice):
     changed = ImageChops.difference(before, after).convert("L").point(lambda value: 255 * (value > 40))
     share = sum(changed.histogram()[255:]) / (300 * 250)
     assert 0 < share < 0.2  # letters only; a scene drawn anew differs nearly everywhere
+
+
+def test_words_of_a_creative_made_with_an_older_template_are_set_with_todays(shop, job, alice):
+    today = template_get("lifestyle").reference
+    job.brief["template"] = "lifestyle@1"
+    job.save()
+    for creative in job.creatives.all():  # as the release before this one left them
+        creative.inspection.pop("template")
+        creative.save()
+    first, *others = edit(shop, job, alice)
+    assert {creative.template for creative in (first, *others)} == {today} != {"lifestyle@1"}
+    assert first.versions.get().template == "lifestyle@1"
+    assert first.reviews.get().comment.endswith(f"template lifestyle@1 → {today}")
+    changes = comparisons_get(job=job, creatives=[first])[first.pk].changes
+    assert [change.label for change in changes] == ["Headline", "Call to action", "Template"]
+    again, *_ = edit(shop, job, alice, headline="Once more")
+    assert "template" not in again.reviews.order_by("-created_at", "-id").first().comment
 
 
 def test_who_wrote_the_words_does_not_approve_them(shop, job, rita):

@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 
 from adplatform.lib.errors import DomainError
 from generation import renderers, services
+from generation.composition.templates import template_get
 from generation.copy_edits import copy_edit
 from generation.models import Creative, RenderJob
 from generation.rechecking import pixels_difference
@@ -68,6 +69,18 @@ def test_what_differs_is_named_and_measured(shop, job, painter):
     assert 0.3 < found["picture"]["difference"]["changed_rate"] < 0.6
     assert [cause["what"] for cause in found["causes"]] == ["weights"]
     assert all(row["difference"] for row in found["creatives"] if not row["is_equal"])
+
+
+def test_a_new_version_of_the_template_is_named(shop, job, alice):
+    for creative in job.creatives.all():
+        creative.inspection["template"] = "lifestyle@1"
+        creative.pixels_sha256 = "0" * 64  # that version looked otherwise
+        creative.save()
+    found = checked(shop, job)
+    assert (found["picture"]["is_equal"], found["is_equal"]) == (True, False)
+    (cause,) = found["causes"]
+    assert (cause["what"], cause["before"]) == ("template", "lifestyle@1")
+    assert cause["after"] == template_get("lifestyle").reference
 
 
 def test_a_check_is_asked_for_once_and_only_of_a_finished_picture(shop, other_shop, job, brief):
