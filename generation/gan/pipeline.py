@@ -7,7 +7,6 @@ vectors of the names that the generator was trained on.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,11 +21,11 @@ from torch import Tensor
 from generation.gan.anchors import KEYS_FILE, NAMES_FILE, Anchors
 from generation.gan.networks import STYLES, MotifGenerator
 from generation.gan.upscaler import MotifUpscaler
+from generation.renderers.weights import weights_share
 
 INDEX = "model_index.json"
 ANCHORS = "anchors"
 WEIGHTS = "diffusion_pytorch_model.safetensors"
-
 
 Network = TypeVar("Network", MotifGenerator, MotifUpscaler)
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
@@ -38,15 +37,6 @@ class ModelMissing(Exception):
 
 class ModelBroken(Exception):
     """A file of the folder cannot be read or does not fit the others."""
-
-
-def weights_hash(folder: Path) -> str:
-    """SHA-256 over all weight files of the folder, by name order."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.safetensors")):
-        digest.update(path.relative_to(folder).as_posix().encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def require_files(folder: Path, names: Sequence[str]) -> None:
@@ -123,8 +113,7 @@ class MotifGanPipeline:
             "truncation": self.truncation,
         }
         (folder / INDEX).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
-        for path in folder.rglob("*.safetensors"):
-            path.chmod(0o644)  # safetensors writes 0600, and another user runs the worker
+        weights_share(folder)
 
     @classmethod
     def load(cls, folder: Path) -> MotifGanPipeline:

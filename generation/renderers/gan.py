@@ -73,7 +73,7 @@ class GanRenderer:
             raise RenderError("model_missing", f"the model folder {folder} does not exist", permanent=True)
         import torch
 
-        from generation.gan.pipeline import ModelBroken, ModelMissing, MotifGanPipeline, weights_hash
+        from generation.gan.pipeline import ModelBroken, ModelMissing, MotifGanPipeline
         from generation.text_encoder import TextEncoder, TextEncoderMissing, text_encoder_get
 
         torch.set_num_threads(threads)
@@ -86,8 +86,7 @@ class GanRenderer:
             raise RenderError("model_broken", str(error), permanent=True) from error
         except TextEncoderMissing as error:
             raise RenderError("encoder_missing", str(error), permanent=True) from error
-        self.model_hash = weights_hash(folder)
-        _, self._files = weights_hashes(folder)
+        self.model_hash, self._files = weights_hashes(folder)
 
     def render(self, request: RenderRequest, on_step: OnStep) -> RenderResult:
         """Draw one motif. The answer is 256 x 256 whatever size was asked for."""

@@ -1,4 +1,4 @@
-"""The fingerprints of a model folder's weight files."""
+"""A model folder's weight files: their fingerprints and their permissions."""
 
 from __future__ import annotations
 
@@ -25,3 +25,9 @@ def weights_hashes(folder: Path) -> tuple[str, dict[str, str]]:
 def weights_hash(folder: Path) -> str:
     """SHA-256 over the weight files alone."""
     return weights_hashes(folder)[0]
+
+
+def weights_share(folder: Path) -> None:
+    """Let other users read the files: safetensors writes 0600, and another user runs the worker."""
+    for path in folder.rglob("*.safetensors"):
+        path.chmod(0o644)

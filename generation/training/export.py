@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 
 from generation.gan.anchors import Anchors
-from generation.gan.pipeline import MotifGanPipeline, load_upscaler, weights_hash
+from generation.gan.pipeline import MotifGanPipeline, load_upscaler
 from generation.gan.upscaler import MotifUpscaler
+from generation.renderers.weights import weights_hash
 from generation.training.captions import RARE_KEYWORD_OBJECTS, keyword_counts
 from generation.training.checkpoint import CheckpointError, read_checkpoint
 from generation.training.gan_data import encode_captions

@@ -9,14 +9,18 @@ import numpy as np
 import scipy.spatial.distance
 
 
-def retrieval_rates(pictures: np.ndarray, texts: np.ndarray) -> dict[str, float]:
-    """Does picture i find text i among all N? Unit vectors (N, D) each; rates 0-1 and the median rank.
+def retrieval_rates(
+    queries: np.ndarray, answers: np.ndarray, own: np.ndarray | None = None
+) -> dict[str, float]:
+    """Does each query (N, D) find its answer among all (M, D)? Unit vectors; rates 0-1 and the median rank.
 
-    Texts that are equal count as one: any of them is the right answer.
+    ``own`` (N,) is the row of each query's answer; without it the i-th query's is the i-th. Answers that are
+    equal count as one: any of them is right.
     """
-    scores = pictures @ texts.T
-    own = np.diagonal(scores)[:, None]
-    rank = 1 + (scores > own + 1e-6).sum(axis=1)
+    scores = queries @ answers.T
+    rows = np.arange(len(queries))
+    mine = scores[rows, rows if own is None else own][:, None]
+    rank = 1 + (scores > mine + 1e-6).sum(axis=1)
     return {
         "top1_rate": float((rank <= 1).mean()),
         "top5_rate": float((rank <= 5).mean()),
