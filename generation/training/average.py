@@ -15,6 +15,7 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 
 from generation.gan.pipeline import WEIGHTS
+from generation.renderers.weights import weights_share
 
 
 def average_generators(first: Path, second: Path, out: Path, share: float) -> None:
@@ -27,9 +28,8 @@ def average_generators(first: Path, second: Path, out: Path, share: float) -> No
         raise ValueError(f"the generators of {first} and {second} are of different shapes")
     shutil.copytree(first, out, dirs_exist_ok=True)
     mixed = {name: (mine[name].float().lerp(other[name].float(), share)).half() for name in mine}
-    target = out / "generator" / WEIGHTS
-    save_file(mixed, target, metadata={"format": "pt"})
-    target.chmod(0o644)  # safetensors writes 0600, and another user runs the worker
+    save_file(mixed, out / "generator" / WEIGHTS, metadata={"format": "pt"})
+    weights_share(out)
 
 
 def main() -> None:

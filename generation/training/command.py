@@ -18,7 +18,7 @@ from generation.training.gan_config import LR_SCHEDULES, SAMPLINGS, TrainConfig
 from generation.training.gan_data import build_training_set
 from generation.training.gan_loop import train
 from generation.training.pictures import DatasetError, read_objects
-from generation.training.stop import StopOnSignal
+from generation.training.stop import RunLimits, StopOnSignal
 from generation.training.upscaler_loop import UpscalerConfig, train_upscaler
 
 PRESETS: dict[str, TrainConfig] = {
@@ -164,21 +164,13 @@ def run(options: argparse.Namespace, say: Callable[[str], None] = print) -> None
     """Train what the options name; resumes when the folder holds a checkpoint."""
     objects = read_objects(options.data)
     emphasised = emphasised_names(options.emphasise)
-    should_stop = StopOnSignal()
+    limits = RunLimits(options.max_seconds, StopOnSignal())
     if options.network == "upscaler":
         upscaler_config = upscaler_config_of(options)
         data = build_training_set(
             objects, 256, options.out.parent, emphasised=emphasised, emphasis=options.emphasis
         )
-        train_upscaler(
-            data,
-            options.out,
-            upscaler_config,
-            options.generator,
-            max_seconds=options.max_seconds,
-            should_stop=should_stop,
-            say=say,
-        )
+        train_upscaler(data, options.out, upscaler_config, options.generator, limits, say)
         return
     weights = load_generator(options.from_weights) if options.from_weights else None
     config = config_of(options, weights)
@@ -190,15 +182,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None] = print) -> None
         emphasised=emphasised,
         emphasis=options.emphasis,
     )
-    train(
-        data,
-        options.out,
-        config,
-        weights=weights,
-        max_seconds=options.max_seconds,
-        should_stop=should_stop,
-        say=say,
-    )
+    train(data, options.out, config, weights, limits, say)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ trained with it, so it may judge them.
 
 from __future__ import annotations
 
-import copy
+import argparse
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,16 +19,24 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from generation.matching.networks import PICTURE_SIDE, ImageEncoder
-from generation.training.device import resolve_device
+from generation.renderers.weights import weights_share
 from generation.training.gan_data import encode_captions
-from generation.training.run import Average, cosine_rate, run_training
+from generation.training.run import (
+    Learner,
+    RunConfig,
+    config_given,
+    run_arguments_add,
+    run_begin,
+    run_training,
+)
 from generation.training.scenes.dataset import Composed, read_composed
+from generation.training.stop import NO_LIMITS, RunLimits, StopOnSignal
 
 CROP_ROOM = 12  # pixels by which a training picture is larger than the encoder's, for random crops
 
 
 @dataclass(frozen=True)
-class MatchConfig:
+class MatchConfig(RunConfig):
     """Every number that a run depends on."""
 
     batch: int = 128
@@ -36,10 +44,6 @@ class MatchConfig:
     steps: int = 2_700
     lr: float = 2e-3
     ema: float = 0.998
-    device: str = "auto"
-    threads: int = 1
-    seed: int = 0
-    checkpoint_seconds: float = 120.0
 
 
 def small_pictures(folder: Path, rows: list[Composed], side: int) -> Tensor:
@@ -82,27 +86,23 @@ def train_match_encoder(
     folder: Path,
     out: Path,
     config: MatchConfig,
-    *,
-    max_seconds: float | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
+    limits: RunLimits = NO_LIMITS,
     say: Callable[[str], None] = print,
 ) -> ImageEncoder:
     """Train or resume on a composed dataset; the averaged encoder, saved to ``out/encoder``."""
-    torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
+    device = run_begin(config)
     rows = read_composed(folder, "train") + read_composed(folder, "judge")
     say(f"reading {len(rows)} pictures and captions")
     pictures = small_pictures(folder, rows, PICTURE_SIDE + CROP_ROOM)
     sentences = encode_captions([[row.caption for row in rows]], out.parent)
-    device = resolve_device(config.device)
     encoder = ImageEncoder().to(device, memory_format=torch.channels_last)
-    average = Average(encoder, copy.deepcopy(encoder), config.ema)
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=config.lr, weight_decay=0.02, fused=True)
 
     grounds: dict[tuple[str, str], list[int]] = {}
     for index, row in enumerate(rows):
         grounds.setdefault((row.recipe["palette"], row.recipe["scene"]), []).append(index)
     groups = [torch.tensor(members) for members in grounds.values()]
+    learner = Learner("encoder", encoder, optimizer, config)
 
     def update(step: int) -> dict[str, Tensor | float]:
         chosen = batch_rows(groups, config)
@@ -114,30 +114,26 @@ def train_match_encoder(
         scores = encoder.log_scale.clamp(max=4.6).exp() * made @ wanted.T
         target = torch.arange(len(chosen), device=device)
         loss = 0.5 * (F.cross_entropy(scores, target) + F.cross_entropy(scores.T, target))
-        for group in optimizer.param_groups:
-            group["lr"] = cosine_rate(config.lr, step, config.steps)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
-        optimizer.step()
-        average.update(step)
+        learner.descend(loss, step)
         found = (scores.detach().argmax(1) == target).float().mean()
         return {"loss": loss.detach(), "found": found}
 
-    def export(step: int) -> None:
-        average.model.save_pretrained(out / "encoder", safe_serialization=True)
+    run_training(out, learner, update, limits, say)
+    return learner.average.model
 
-    run_training(
-        out,
-        {"encoder": encoder, "average": average, "optimizer": optimizer},
-        update,
-        config.steps,
-        batch=config.batch,
-        seed=config.seed,
-        checkpoint_seconds=config.checkpoint_seconds,
-        max_seconds=max_seconds,
-        should_stop=should_stop,
-        on_checkpoint=export,
-        say=say,
-    )
-    return average.model
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``manage.py train_match_encoder``."""
+    parser.add_argument("--data", type=Path, default=Path("var/pictures"), help="folder of dataset_build")
+    parser.add_argument("--out", type=Path, default=Path("var/training/match"))
+    parser.add_argument("--folder", type=Path, help="write the finished encoder here, as fp16")
+    run_arguments_add(parser)
+
+
+def run(options: argparse.Namespace, say: Callable[[str], None] = print) -> None:
+    """Train or resume; the finished encoder goes to ``--folder``."""
+    limits = RunLimits(options.max_seconds, StopOnSignal())
+    encoder = train_match_encoder(options.data, options.out, config_given(MatchConfig, options), limits, say)
+    if options.folder is not None:
+        encoder.to(torch.float16).save_pretrained(options.folder, safe_serialization=True)
+        weights_share(options.folder)

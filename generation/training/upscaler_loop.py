@@ -9,7 +9,6 @@ not blur), so there the result must only shrink back to the input and look crisp
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +21,6 @@ from generation.gan.discriminator import PatchDiscriminator
 from generation.gan.networks import MotifGenerator
 from generation.gan.upscaler import MotifUpscaler
 from generation.training.checkpoint import (
-    CHECKPOINT,
     CheckpointError,
     TrainingDiverged,
     read_checkpoint,
@@ -30,9 +28,10 @@ from generation.training.checkpoint import (
 )
 from generation.training.device import resolve_device
 from generation.training.gan_data import TrainingSet
+from generation.training.gan_loop import trainer_run
 from generation.training.gan_trainer import averaged_generator
-from generation.training.loss_log import LossLog
 from generation.training.losses import gradient_loss
+from generation.training.stop import NO_LIMITS, RunLimits
 
 FACTOR = 4
 
@@ -85,12 +84,12 @@ def crop_pairs(large: Tensor, small: Tensor, side: int, random: torch.Generator)
 class UpscalerTrainer:
     """Networks, optimisers and counters of one upscaler run."""
 
-    def __init__(self, config: UpscalerConfig, data: TrainingSet, generator: MotifGenerator | None) -> None:
+    def __init__(self, config: UpscalerConfig, data: TrainingSet) -> None:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.config, self.data = config, data
         self.device = resolve_device(config.device)
-        self.generator = generator.to(self.device) if generator is not None else None
+        self.generator: MotifGenerator | None = None  # whose pictures it is also to enlarge
         upscaler = MotifUpscaler(config.channels, config.blocks)
         self.upscaler = upscaler.to(self.device, memory_format=torch.channels_last)
         self.ema = copy.deepcopy(self.upscaler).requires_grad_(False).eval()
@@ -102,6 +101,11 @@ class UpscalerTrainer:
         self.random = torch.Generator().manual_seed(config.seed)
         self.step = 0
         self.seconds = 0.0
+
+    @property
+    def samples(self) -> int:
+        """Crops seen so far."""
+        return self.step * self.config.batch
 
     def draw(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """large (B, 4, 4c, 4c), small (B, 4, c, c), style (B, S), which small ones are generated (B,)."""
@@ -136,12 +140,12 @@ class UpscalerTrainer:
         if generated.any():
             consistency = (F.avg_pool2d(made, FACTOR) - small)[generated].abs().mean()
         loss = l1 + config.gradient_weight * edges + config.consistency_weight * consistency
-        adversarial = self.step * config.batch >= config.adversarial_start
+        adversarial = self.samples >= config.adversarial_start
         if adversarial:
             loss = loss - config.adversarial_weight * self.judge(made).mean()
         if not torch.isfinite(loss):
             raise TrainingDiverged(f"the upscaler's loss is {loss.item()} at step {self.step}; lower lr")
-        done = min(1.0, self.step * config.batch / config.samples)
+        done = min(1.0, self.samples / config.samples)
         rate = config.lr * (1.0 - 0.95 * done)
         self.optimizer.param_groups[0]["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
@@ -205,35 +209,17 @@ def train_upscaler(
     out: Path,
     config: UpscalerConfig,
     generator_checkpoint: Path | None,
-    *,
-    max_seconds: float | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
+    limits: RunLimits = NO_LIMITS,
     say: Callable[[str], None] = print,
 ) -> UpscalerTrainer:
     """Train or resume. The generator is read again at each checkpoint: both may train side by side."""
     out.mkdir(parents=True, exist_ok=True)
-    generator = averaged_generator(generator_checkpoint) if generator_checkpoint else None
-    trainer = UpscalerTrainer(config, data, generator)
-    log = LossLog(out / "log.csv", say)
-    checkpoint = out / CHECKPOINT
-    if checkpoint.is_file():
-        log.load(trainer.load(checkpoint), trainer.step)
-        say(f"resumed {checkpoint} at step {trainer.step}")
-    else:
-        log.load({}, 0)
-    started = saved = time.monotonic()
-    before = trainer.seconds
-    while trainer.step * config.batch < config.samples:
-        losses = trainer.train_step()
-        now = time.monotonic()
-        trainer.seconds = before + now - started
-        log.add(trainer.step, trainer.step * config.batch, trainer.seconds, losses)
-        if now - saved > config.checkpoint_seconds:
-            trainer.save(checkpoint, log.sums)
-            saved = now
-            if generator_checkpoint is not None:
-                trainer.generator = averaged_generator(generator_checkpoint).to(trainer.device)
-        if should_stop() or (max_seconds is not None and now - started > max_seconds):
-            break
-    trainer.save(checkpoint, log.sums)
+    trainer = UpscalerTrainer(config, data)
+
+    def generator_read() -> None:
+        if generator_checkpoint is not None:
+            trainer.generator = averaged_generator(generator_checkpoint).to(trainer.device)
+
+    generator_read()
+    trainer_run(trainer, out, config, limits, say, on_checkpoint=generator_read)
     return trainer

@@ -8,6 +8,7 @@ import pytest
 
 from generation import renderers
 from tests import factories
+from tests.generation.motif_pictures import write_pictures
 from tests.generation.motif_renderer import MotifRenderer
 
 
@@ -106,3 +107,33 @@ def brief(shop, settings):
     """A brief of the shop for a model that no test of the queue ever loads."""
     settings.GENERATION_MODELS = {**settings.GENERATION_MODELS, "tiny": "/nowhere/tiny"}
     return factories.make_brief(factories.make_product(shop), model="tiny")
+
+
+@pytest.fixture
+def install(brief, settings, monkeypatch):
+    """Make a renderer of ours the loaded model of ``brief``."""
+
+    def put(renderer):
+        key = ("tiny", str(settings.GENERATION_MODELS["tiny"]))
+        monkeypatch.setattr(renderers, "_loaded", {key: renderer})
+        return renderer
+
+    return put
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> Path:
+    """A pictures folder of four objects in two styles."""
+    import torch
+
+    torch.set_num_threads(1)
+    return write_pictures(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture(scope="module")
+def training_set(pictures):
+    """Those pictures at 16 pixels with the vectors of their captions."""
+    from generation.training.gan_data import build_training_set
+    from generation.training.pictures import read_objects
+
+    return build_training_set(read_objects(pictures), 16, pictures / "cache")

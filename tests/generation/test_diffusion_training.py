@@ -26,29 +26,30 @@ from generation.training.checkpoint import (  # noqa: E402
     read_checkpoint,
 )
 from generation.training.diffusion import command, latents  # noqa: E402
-from generation.training.diffusion.autoencoder import AutoencoderConfig, train_autoencoder  # noqa: E402
+from generation.training.diffusion.autoencoder import (  # noqa: E402
+    AutoencoderConfig,
+    build_autoencoder,
+    train_autoencoder,
+)
 from generation.training.diffusion.denoiser import DenoiserConfig, train_denoiser  # noqa: E402
 from generation.training.diffusion.distil import DistilConfig, guided_walk, train_student  # noqa: E402
 from generation.training.evaluate import Judge, evaluate  # noqa: E402
 from generation.training.match_encoder import MatchConfig, train_match_encoder  # noqa: E402
 from generation.training.measures import frechet_distance, precision_recall, retrieval_rates  # noqa: E402
 from generation.training.pictures import DatasetError, read_objects  # noqa: E402
-from generation.training.run import run_training  # noqa: E402
+from generation.training.run import Learner, RunConfig, run_training  # noqa: E402
 from generation.training.scenes.dataset import compose_dataset  # noqa: E402
+from generation.training.stop import NO_LIMITS, RunLimits  # noqa: E402
 from tests.generation.motif_pictures import write_pictures  # noqa: E402
 
 TINY = DenoiserConfig(channels=(32, 32, 32), batch=2, steps=4, checkpoint_seconds=1e9)
-
-
-def quiet(_: str) -> None:
-    """Says nothing."""
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.set_num_threads(1)
     folder = write_pictures(tmp_path_factory.mktemp("pictures"), count=10, held_out=2)
-    compose_dataset(folder, 16, say=quiet)
+    compose_dataset(folder, 16)
     return folder
 
 
@@ -57,16 +58,11 @@ def run_folder(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with its autoencoder, encoded dataset, denoiser and student, all after a few steps."""
     out = tmp_path_factory.mktemp("run")
     objects = [item for item in read_objects(dataset) if not item.held_out]
-    train_autoencoder(objects, out / "autoencoder", AutoencoderConfig(width=8, crop=32, steps=2), say=quiet)
-    assert (
-        latents.encode_dataset(
-            dataset, out / "autoencoder" / "vae", BUILT_IN_MODEL, out / "encoded", say=quiet
-        )
-        == 16
-    )
+    train_autoencoder(objects, out / "autoencoder", AutoencoderConfig(width=8, crop=32, steps=2))
+    assert latents.encode_dataset(dataset, out / "autoencoder" / "vae", BUILT_IN_MODEL, out / "encoded") == 16
     data = latents.EncodedDataset(out / "encoded")
-    teacher = train_denoiser(data, out / "denoiser", TINY, say=quiet)
-    train_student(teacher, data, out / "student", DistilConfig(batch=2, steps=2), say=quiet)
+    teacher = train_denoiser(data, out / "denoiser", TINY)
+    train_student(teacher, data, out / "student", DistilConfig(batch=2, steps=2))
     command.export(out, out / "folder")
     return out
 
@@ -89,9 +85,9 @@ def test_encoded_latents_have_unit_variance(run_folder: Path) -> None:
 
 def test_a_resumed_run_ends_where_an_unbroken_one_does(run_folder: Path, tmp_path: Path) -> None:
     data = latents.EncodedDataset(run_folder / "encoded")
-    train_denoiser(data, tmp_path / "a", TINY, say=quiet, max_seconds=0)  # one step, then a polite stop
+    train_denoiser(data, tmp_path / "a", TINY, RunLimits(max_seconds=0))  # one step, a polite stop
     assert read_checkpoint(tmp_path / "a" / "checkpoint.pt")["step"] == 1
-    resumed = train_denoiser(data, tmp_path / "a", TINY, say=quiet)
+    resumed = train_denoiser(data, tmp_path / "a", TINY)
     unbroken = UNet2DConditionModel.from_pretrained(run_folder / "denoiser" / "unet")
     for name, weight in unbroken.state_dict().items():
         assert torch.equal(weight, resumed.state_dict()[name]), name
@@ -101,17 +97,19 @@ def test_a_checkpoint_of_another_network_is_named(run_folder: Path) -> None:
     data = latents.EncodedDataset(run_folder / "encoded")
     other = dataclasses.replace(TINY, channels=(32, 32, 64))
     with pytest.raises(CheckpointError, match=r"checkpoint\.pt is of another network"):
-        train_denoiser(data, run_folder / "denoiser", other, say=quiet)
+        train_denoiser(data, run_folder / "denoiser", other)
 
 
 def test_divergence_stops_and_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
-    layer = torch.nn.Linear(1, 1)
+    vae = build_autoencoder(AutoencoderConfig(width=8))
+    config = RunConfig(batch=1, steps=9, checkpoint_seconds=0)
+    learner = Learner("vae", vae, torch.optim.SGD(vae.parameters(), lr=1.0), config)
 
     def update(step: int) -> dict[str, float]:
         return {"loss": math.nan if step == 2 else 1.0}
 
     with pytest.raises(TrainingDiverged, match="at step 3"):
-        run_training(tmp_path, {"layer": layer}, update, 9, batch=1, checkpoint_seconds=0, say=quiet)
+        run_training(tmp_path, learner, update, NO_LIMITS, print)
     assert read_checkpoint(tmp_path / "checkpoint.pt")["step"] == 2
 
 
@@ -158,19 +156,17 @@ def test_stages_say_which_one_comes_first(tmp_path: Path) -> None:
     command.add_arguments(parser)
     for stage, hint in (("latents", "'autoencoder'"), ("student", "'denoiser'"), ("export", "--folder")):
         with pytest.raises(DatasetError, match=hint):
-            command.run(parser.parse_args([stage, "--out", str(tmp_path)]), say=quiet)
+            command.run(parser.parse_args([stage, "--out", str(tmp_path)]))
 
 
 def test_match_encoder_and_evaluation(dataset: Path, run_folder: Path, tmp_path: Path) -> None:
     """The judge trains, and every figure of a model's card is a number."""
-    encoder = train_match_encoder(dataset, tmp_path / "match", MatchConfig(batch=8, steps=2), say=quiet)
+    encoder = train_match_encoder(dataset, tmp_path / "match", MatchConfig(batch=8, steps=2))
     assert isinstance(encoder, ImageEncoder)
     vectors = encoder(torch.rand(2, 3, 96, 96))
     assert vectors.norm(dim=1).detach().numpy() == pytest.approx([1, 1], abs=1e-4)
     renderer = renderer_load("scene", str(run_folder / "folder"))
-    result, pictures = evaluate(
-        renderer, "scene", dataset, Judge(tmp_path / "match" / "encoder"), count=6, say=quiet
-    )
+    result, pictures = evaluate(renderer, "scene", dataset, Judge(tmp_path / "match" / "encoder"), count=6)
     assert set(pictures) == {"train", "held_out_combination", "held_out_object"}
     assert all(math.isfinite(value) for figures in result.splits.values() for value in figures.values())
     assert "held out combination" in result.to_markdown()

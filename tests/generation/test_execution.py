@@ -25,18 +25,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def install(brief, settings, monkeypatch):
-    """Make a renderer of ours the loaded model."""
-
-    def put(renderer):
-        key = ("tiny", str(settings.GENERATION_MODELS["tiny"]))
-        monkeypatch.setattr(renderers, "_loaded", {key: renderer})
-        return renderer
-
-    return put
-
-
-@pytest.fixture
 def job(shop, brief) -> RenderJob:
     return services.render_request(advertiser=shop, brief=brief)
 

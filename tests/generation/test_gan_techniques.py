@@ -23,14 +23,13 @@ from generation.training.adversary import (  # noqa: E402
     halvings_at,
     soften,
 )
-from generation.training.evaluate_gan import random_features, sharpness  # noqa: E402
+from generation.training.evaluate_motifs import random_features, sharpness  # noqa: E402
 from generation.training.gan_config import LR_SCHEDULES, TrainConfig, learning_rate_factor  # noqa: E402
 from generation.training.gan_data import TrainingSet, build_training_set, grey_ink  # noqa: E402
 from generation.training.gan_trainer import Trainer  # noqa: E402
 from generation.training.measures import frechet_distance  # noqa: E402
 from generation.training.pictures import read_objects  # noqa: E402
 from generation.training.sample_sheet import sample  # noqa: E402
-from tests.generation.motif_pictures import write_pictures  # noqa: E402
 
 JUDGE = AdversaryConfig(weight=1.0, base=8, top=16, penalty_every=1, scales=1, augmentation="none")
 PURE = TrainConfig(
@@ -44,17 +43,6 @@ PURE = TrainConfig(
     adversarial_start=0,
     adversary=JUDGE,
 )
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.set_num_threads(1)
-    return write_pictures(tmp_path_factory.mktemp("pictures"))
-
-
-@pytest.fixture(scope="module")
-def data(pictures: Path) -> TrainingSet:
-    return build_training_set(read_objects(pictures), 16, pictures)
 
 
 def made_adversary(**changes: object) -> Adversary:
@@ -73,8 +61,8 @@ SWITCHES = [
 
 
 @pytest.mark.parametrize("switch", SWITCHES, ids=lambda switch: "-".join(map(str, *switch.items())))
-def test_every_switch_trains_both_networks(data: TrainingSet, switch: dict[str, object]) -> None:
-    trainer = Trainer(dataclasses.replace(PURE, adversary=dataclasses.replace(JUDGE, **switch)), data)
+def test_every_switch_trains_both_networks(training_set: TrainingSet, switch: dict[str, object]) -> None:
+    trainer = Trainer(dataclasses.replace(PURE, adversary=dataclasses.replace(JUDGE, **switch)), training_set)
     assert trainer.adversary is not None
     layers = trainer.generator.to_rgba, trainer.adversary.network.scales[0].score
     before = [layer.weight.clone() for layer in layers]
@@ -84,10 +72,12 @@ def test_every_switch_trains_both_networks(data: TrainingSet, switch: dict[str, 
     assert not any(torch.equal(old, layer.weight) for old, layer in zip(before, layers, strict=True))
 
 
-def test_a_pure_gan_learns_what_the_pictures_look_like(data: TrainingSet) -> None:
+def test_a_pure_gan_learns_what_the_pictures_look_like(training_set: TrainingSet) -> None:
     """Without a single pixel loss the made pictures come nearer to the real ones."""
     config = dataclasses.replace(PURE, batch=8, samples=8 * 100, lr=3e-3, beta1=0.0)
-    trainer = Trainer(dataclasses.replace(config, adversary=dataclasses.replace(JUDGE, lr=3e-3)), data)
+    trainer = Trainer(
+        dataclasses.replace(config, adversary=dataclasses.replace(JUDGE, lr=3e-3)), training_set
+    )
     distances = [trainer.train_step()["l1"] for _ in range(100)]
     assert sum(distances[-10:]) < 0.6 * sum(distances[:10])
 
@@ -186,16 +176,16 @@ def test_balanced_sampling_shows_groups_equally(pictures: Path) -> None:
     objects = read_objects(pictures)
     few = [item for item in objects if item.group == "group 1"][:1]
     many = [item for item in objects if item.group == "group 0"]
-    data = build_training_set([*few, *many], 16, pictures)
-    trainer = Trainer(dataclasses.replace(PURE, sampling="balanced", batch=400), data)
-    share = (data.owner[trainer.next_rows()] == 0).float().mean()
+    training_set = build_training_set([*few, *many], 16, pictures)
+    trainer = Trainer(dataclasses.replace(PURE, sampling="balanced", batch=400), training_set)
+    share = (training_set.owner[trainer.next_rows()] == 0).float().mean()
     assert len(many) > 1
     assert share == pytest.approx(0.5, abs=0.1)
 
 
-def test_truncation_narrows_what_noise_changes(data: TrainingSet) -> None:
-    generator = Trainer(PURE, data).generator
-    text, style = data.vectors[:1].repeat(8, 1), torch.eye(2)[:1].repeat(8, 1)
+def test_truncation_narrows_what_noise_changes(training_set: TrainingSet) -> None:
+    generator = Trainer(PURE, training_set).generator
+    text, style = training_set.vectors[:1].repeat(8, 1), torch.eye(2)[:1].repeat(8, 1)
     spread = [
         sample(generator, text, style, torch.Generator().manual_seed(0), truncation).var(dim=0).mean().item()
         for truncation in (1.0, 0.5, 0.0)
@@ -213,8 +203,8 @@ def test_grey_ink_is_dark_on_white_paper() -> None:
     assert [int(grey_ink(picture)[0, 0, 0, 0]) for picture in (black, white, nothing)] == [255, 0, 0]
 
 
-def test_sharpness_falls_and_frechet_distance_rises_with_blur(data: TrainingSet) -> None:
-    real = data.pictures.float() / 255.0
+def test_sharpness_falls_and_frechet_distance_rises_with_blur(training_set: TrainingSet) -> None:
+    real = training_set.pictures.float() / 255.0
     blurred = [real, *(torch.nn.functional.avg_pool2d(real, side, 1, side // 2) for side in (3, 5))]
     assert sharpness(blurred[0]) > 1.2 * sharpness(blurred[1]) > 1.2 * sharpness(blurred[2])
     features = [random_features(pictures) for pictures in blurred]

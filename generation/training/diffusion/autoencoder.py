@@ -5,7 +5,6 @@ Small on purpose: 16 channels at full size, since an output pixel's cost is what
 
 from __future__ import annotations
 
-import copy
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,16 +16,16 @@ from diffusers import AutoencoderTiny
 from torch import Tensor
 from torch.nn import functional as F
 
-from generation.training.device import resolve_device
 from generation.training.losses import gradient_loss
 from generation.training.pictures import PictureObject
-from generation.training.run import Average, cosine_rate, run_training
+from generation.training.run import Learner, RunConfig, run_begin, run_training
 from generation.training.scenes.painting import SIZE, paint_recipe
 from generation.training.scenes.recipes import Recipe, recipe_draw
+from generation.training.stop import NO_LIMITS, RunLimits
 
 
 @dataclass(frozen=True)
-class AutoencoderConfig:
+class AutoencoderConfig(RunConfig):
     """Every number that a run depends on."""
 
     width: int = 32
@@ -35,15 +34,12 @@ class AutoencoderConfig:
     batch: int = 2
     steps: int = 5_200
     lr: float = 1.2e-3
+    warmup: int = 50
     noise: float = 0.1  # on the latents while training: neighbours must decode alike
     size_weight: float = 0.01
     guided_steps: int = 1_000
     ema: float = 0.998
     decoder_only: bool = False  # a longer run may go on polishing the decoder under a settled latent space
-    device: str = "auto"
-    threads: int = 1
-    seed: int = 0
-    checkpoint_seconds: float = 120.0
 
 
 def build_autoencoder(config: AutoencoderConfig) -> AutoencoderTiny:
@@ -86,21 +82,17 @@ def train_autoencoder(
     objects: Sequence[PictureObject],
     out: Path,
     config: AutoencoderConfig,
-    *,
-    max_seconds: float | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
+    limits: RunLimits = NO_LIMITS,
     say: Callable[[str], None] = print,
 ) -> AutoencoderTiny:
     """Train or resume; the averaged autoencoder, also saved to ``out/vae`` at each checkpoint."""
-    torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
-    device = resolve_device(config.device)
+    device = run_begin(config)
     vae = build_autoencoder(config).to(device, memory_format=torch.channels_last)
-    average = Average(vae, copy.deepcopy(vae), config.ema)
     if config.decoder_only:
         vae.encoder.requires_grad_(False)
     trained = [p for p in vae.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=config.lr, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
+    learner = Learner("vae", vae, optimizer, config)
 
     def update(step: int) -> dict[str, Tensor | float]:
         pictures = crop_batch(objects, config, random.Random(f"{config.seed}:{step}"))
@@ -117,13 +109,7 @@ def train_autoencoder(
         guide = max(0.0, 1.0 - step / config.guided_steps)
         colours = (latents[:, :3] - F.avg_pool2d(pictures, 8)).abs().mean()
         loss = l1 + edges + coarse + config.size_weight * size + guide * colours
-        for group in optimizer.param_groups:
-            group["lr"] = cosine_rate(config.lr, step, config.steps, warmup=50)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        average.update(step)
+        learner.descend(loss, step)
         psnr = -10 * ((made.detach() - pictures) / 2).square().mean().log10()
         return {
             "l1": l1.detach(),
@@ -132,20 +118,5 @@ def train_autoencoder(
             "psnr": psnr,
         }
 
-    def export(step: int) -> None:
-        average.model.save_pretrained(out / "vae", safe_serialization=True)
-
-    run_training(
-        out,
-        {"vae": vae, "average": average, "optimizer": optimizer},
-        update,
-        config.steps,
-        batch=config.batch,
-        seed=config.seed,
-        checkpoint_seconds=config.checkpoint_seconds,
-        max_seconds=max_seconds,
-        should_stop=should_stop,
-        on_checkpoint=export,
-        say=say,
-    )
-    return average.model
+    run_training(out, learner, update, limits, say)
+    return learner.average.model

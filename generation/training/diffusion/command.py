@@ -10,7 +10,6 @@ manage.py train_diffusion export      --folder generation/weights/scene-diffusio
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,14 @@ from diffusers import AutoencoderTiny, FlowMatchEulerDiscreteScheduler, UNet2DCo
 
 from generation.diffusion.pipeline import SceneDiffusionPipeline
 from generation.renderers.gan import BUILT_IN_MODEL
-from generation.training.device import DEVICES
+from generation.renderers.weights import weights_share
 from generation.training.diffusion.autoencoder import AutoencoderConfig, train_autoencoder
 from generation.training.diffusion.denoiser import DenoiserConfig, train_denoiser
 from generation.training.diffusion.distil import DistilConfig, train_student
 from generation.training.diffusion.latents import EncodedDataset, encode_dataset
 from generation.training.pictures import DatasetError, read_objects
-from generation.training.stop import StopOnSignal
+from generation.training.run import config_given, run_arguments_add
+from generation.training.stop import RunLimits, StopOnSignal
 
 STAGES = ("autoencoder", "latents", "denoiser", "student", "export")
 # Small enough for a Git host to take each, and for a reader of a diff to see which part changed.
@@ -44,22 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--decoder-only", action="store_true", help="autoencoder: keep its latents as they are"
     )
-    for name, kind in (("steps", int), ("batch", int), ("lr", float), ("threads", int), ("seed", int)):
-        parser.add_argument(f"--{name}", type=kind)
-    parser.add_argument("--device", choices=DEVICES)
     parser.add_argument("--guidance", type=float, help="student: the guidance that is folded in")
-    parser.add_argument("--checkpoint-seconds", type=float)
-    parser.add_argument("--max-seconds", type=float, help="stop with a checkpoint after so long")
-
-
-def _config(kind: type[Any], options: argparse.Namespace) -> Any:
-    """The stage's defaults with the options that were given."""
-    given = {
-        field.name: value
-        for field in dataclasses.fields(kind)
-        if (value := getattr(options, field.name, None)) is not None
-    }
-    return kind(**given)
+    run_arguments_add(parser)
 
 
 def _trained(folder: Path, kind: type[Any], stage: str) -> Any:
@@ -71,20 +57,20 @@ def _trained(folder: Path, kind: type[Any], stage: str) -> Any:
 def run(options: argparse.Namespace, say: Callable[[str], None] = print) -> None:
     """Run or resume one stage."""
     out: Path = options.out
-    limits: dict[str, Any] = {"max_seconds": options.max_seconds, "should_stop": StopOnSignal(), "say": say}
+    limits = RunLimits(options.max_seconds, StopOnSignal())
     if options.stage == "autoencoder":
         objects = [item for item in read_objects(options.data) if not item.held_out]
-        train_autoencoder(objects, out / "autoencoder", _config(AutoencoderConfig, options), **limits)
+        train_autoencoder(objects, out / "autoencoder", config_given(AutoencoderConfig, options), limits, say)
     elif options.stage == "latents":
         _trained(out / "autoencoder" / "vae", AutoencoderTiny, "autoencoder")
         encode_dataset(options.data, out / "autoencoder" / "vae", options.gan, out / "encoded", say=say)
     elif options.stage == "denoiser":
         data = EncodedDataset(out / "encoded")
-        train_denoiser(data, out / "denoiser", _config(DenoiserConfig, options), **limits)
+        train_denoiser(data, out / "denoiser", config_given(DenoiserConfig, options), limits, say)
     elif options.stage == "student":
         teacher = _trained(out / "denoiser" / "unet", UNet2DConditionModel, "denoiser")
         data = EncodedDataset(out / "encoded")
-        train_student(teacher, data, out / "student", _config(DistilConfig, options), **limits)
+        train_student(teacher, data, out / "student", config_given(DistilConfig, options), limits, say)
     else:
         if options.folder is None:
             raise DatasetError("export needs --folder")
@@ -103,5 +89,4 @@ def export(out: Path, folder: Path, *, undistilled: bool = False) -> None:
     )
     pipeline.to(dtype=torch.float16)
     pipeline.save_pretrained(folder, safe_serialization=True, max_shard_size=SHARD_SIZE)
-    for path in folder.rglob("*.safetensors"):
-        path.chmod(0o644)  # safetensors writes 0600, and another user runs the worker
+    weights_share(folder)

@@ -8,7 +8,6 @@ draft of the picture enters beside the noise.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +18,13 @@ from torch import Tensor
 
 from generation.diffusion.conditioning import MOTIF_GAIN
 from generation.diffusion.draft import DRAFT_CHANNELS, with_draft
-from generation.training.device import resolve_device
 from generation.training.diffusion.latents import EncodedDataset
-from generation.training.run import Average, cosine_rate, run_training
+from generation.training.run import Learner, RunConfig, run_begin, run_training
+from generation.training.stop import NO_LIMITS, RunLimits
 
 
 @dataclass(frozen=True)
-class DenoiserConfig:
+class DenoiserConfig(RunConfig):
     """Every number that a run depends on."""
 
     channels: tuple[int, ...] = (64, 128, 192)
@@ -39,10 +38,6 @@ class DenoiserConfig:
     # text decides what is to be seen.
     time_mean: float = 0.5
     ema: float = 0.9995
-    device: str = "auto"
-    threads: int = 1
-    seed: int = 0
-    checkpoint_seconds: float = 120.0
 
 
 def build_denoiser(config: DenoiserConfig) -> UNet2DConditionModel:
@@ -75,20 +70,16 @@ def train_denoiser(
     data: EncodedDataset,
     out: Path,
     config: DenoiserConfig,
-    *,
-    max_seconds: float | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
+    limits: RunLimits = NO_LIMITS,
     say: Callable[[str], None] = print,
 ) -> UNet2DConditionModel:
     """Train or resume; the averaged denoiser, also saved to ``out/unet`` at each checkpoint."""
-    torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
-    device = resolve_device(config.device)
+    device = run_begin(config)
     unet = build_denoiser(config).to(device)
-    average = Average(unet, copy.deepcopy(unet), config.ema)
     optimizer = torch.optim.AdamW(
         unet.parameters(), lr=config.lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True
     )
+    learner = Learner("unet", unet, optimizer, config)
 
     def update(step: int) -> dict[str, Tensor | float]:
         batch = data.draw(torch.randint(len(data), (config.batch,))).to(device)
@@ -112,33 +103,12 @@ def train_denoiser(
             ).sample.float()
         error = (velocity - (noise - clean)).square().mean(dim=(1, 2, 3))
         loss = error.mean()
-        for group in optimizer.param_groups:
-            group["lr"] = cosine_rate(config.lr, step, config.steps)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(unet.parameters(), 1.0)
-        optimizer.step()
-        average.update(step)
+        learner.descend(loss, step)
         late = time > 0.8
         return {
             "loss": loss.detach(),
             "late": error.detach()[late].mean() if late.any() else loss.detach(),
         }
 
-    def export(step: int) -> None:
-        average.model.save_pretrained(out / "unet", safe_serialization=True)
-
-    run_training(
-        out,
-        {"unet": unet, "average": average, "optimizer": optimizer},
-        update,
-        config.steps,
-        batch=config.batch,
-        seed=config.seed,
-        checkpoint_seconds=config.checkpoint_seconds,
-        max_seconds=max_seconds,
-        should_stop=should_stop,
-        on_checkpoint=export,
-        say=say,
-    )
-    return average.model
+    run_training(out, learner, update, limits, say)
+    return learner.average.model

@@ -18,14 +18,14 @@ from torch import Tensor
 
 from generation.diffusion.conditioning import MOTIF_GAIN, no_text
 from generation.diffusion.draft import with_draft
-from generation.training.device import resolve_device
 from generation.training.diffusion.denoiser import noisy
 from generation.training.diffusion.latents import EncodedDataset
-from generation.training.run import Average, cosine_rate, run_training
+from generation.training.run import Learner, RunConfig, run_begin, run_training
+from generation.training.stop import NO_LIMITS, RunLimits
 
 
 @dataclass(frozen=True)
-class DistilConfig:
+class DistilConfig(RunConfig):
     """Every number that a run depends on."""
 
     student_steps: int = 4
@@ -33,11 +33,8 @@ class DistilConfig:
     batch: int = 16
     steps: int = 300
     lr: float = 1.5e-4
+    warmup: int = 50
     ema: float = 0.99
-    device: str = "auto"
-    threads: int = 1
-    seed: int = 0
-    checkpoint_seconds: float = 120.0
 
 
 Condition = tuple[Tensor, Tensor, Tensor, Tensor]  # states, mask, motif vectors, draft cells
@@ -82,18 +79,15 @@ def train_student(
     data: EncodedDataset,
     out: Path,
     config: DistilConfig,
-    *,
-    max_seconds: float | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
+    limits: RunLimits = NO_LIMITS,
     say: Callable[[str], None] = print,
 ) -> UNet2DConditionModel:
     """Train or resume; the averaged student, also saved to ``out/unet`` at each checkpoint."""
-    torch.set_num_threads(config.threads)
-    device = resolve_device(config.device)
+    device = run_begin(config)
     teacher = teacher.to(device).requires_grad_(False).eval()
     student = copy.deepcopy(teacher).requires_grad_(True).train()
-    average = Average(student, copy.deepcopy(student), config.ema)
     optimizer = torch.optim.AdamW(student.parameters(), lr=config.lr, betas=(0.9, 0.99), fused=True)
+    learner = Learner("unet", student, optimizer, config)
 
     def update(step: int) -> dict[str, Tensor | float]:
         batch = data.draw(torch.randint(len(data), (config.batch,))).to(device)
@@ -107,29 +101,8 @@ def train_student(
         goal = guided_walk(teacher, x, start, end, condition, config.guidance)
         wanted = (goal - x) * -number
         error = (velocity_of(student, x, start, condition) - wanted).square().mean()
-        for group in optimizer.param_groups:
-            group["lr"] = cosine_rate(config.lr, step, config.steps, warmup=50)
-        optimizer.zero_grad(set_to_none=True)
-        error.backward()
-        torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
-        optimizer.step()
-        average.update(step)
+        learner.descend(error, step)
         return {"loss": error.detach()}
 
-    def export(step: int) -> None:
-        average.model.save_pretrained(out / "unet", safe_serialization=True)
-
-    run_training(
-        out,
-        {"student": student, "average": average, "optimizer": optimizer},
-        update,
-        config.steps,
-        batch=config.batch,
-        seed=config.seed,
-        checkpoint_seconds=config.checkpoint_seconds,
-        max_seconds=max_seconds,
-        should_stop=should_stop,
-        on_checkpoint=export,
-        say=say,
-    )
-    return average.model
+    run_training(out, learner, update, limits, say)
+    return learner.average.model
