@@ -11,7 +11,7 @@ from typing import Any
 
 from analytics.experiment_metrics import METRICS, metric_label, metric_unit
 from analytics.stats.adjustment import Adjustment, PairedSums, adjust
-from analytics.stats.bayesian import believe
+from analytics.stats.bayesian import Belief, believe
 from analytics.stats.frequentist import Comparison, compare, compare_estimates
 from analytics.stats.multiplicity import benjamini_hochberg, holm
 from analytics.stats.sequential import compare_always_valid, compare_always_valid_estimates
@@ -40,6 +40,7 @@ class Design:
     guardrails: Mapping[str, float] = field(default_factory=dict)  # metric -> margin
     planned_shoppers: int = 5000
     is_complete: bool = False
+    with_chances: bool = True  # Monte Carlo: most of a report's time
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def _metric(design: Design, name: str, role: str, arms: Sequence[PairedSums]) ->
     adjusted = holm(p_values) if role == "primary" else p_values
     rows = [_row(design, 0, arms[0].now)]
     for i, ((found, adjustment), p) in enumerate(zip(pairs, adjusted, strict=True), start=1):
-        belief = believe(arms[0].now, arms[i].now)
+        belief = believe(arms[0].now, arms[i].now) if design.with_chances else Belief()
         plain = estimate_of(arms[0].now), estimate_of(arms[i].now)
         rows.append(
             _row(design, i, arms[i].now)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from accounts.models import Advertiser, User
 from adplatform.lib.commit import queue_on_commit
@@ -33,11 +33,12 @@ class Plan:
 
 
 def experiments_due() -> QuerySet[Experiment]:
-    """Those whose figures a worker should compute now."""
+    """Those whose figures a worker should compute now: also once after the end, for the fixed interval."""
+    is_stopped = Q(status=Experiment.Status.STOPPED)
     return Experiment.objects.filter(
         Q(status=Experiment.Status.RUNNING)
         | Q(report__requested_at__isnull=False)
-        | Q(status=Experiment.Status.STOPPED, report__isnull=True)
+        | is_stopped & (Q(report__isnull=True) | Q(report__computed_at__lt=F("stopped_at")))
     )
 
 

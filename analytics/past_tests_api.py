@@ -171,7 +171,17 @@ class PastImportApi(TenantApi):
 class SelfCheckOutput(serializers.ModelSerializer[SelfCheckRun]):
     class Meta:
         model = SelfCheckRun
-        fields = ("id", "ran_at", "seconds", "seed", "outcomes", "is_passed")
+        fields = (
+            "id",
+            "ran_at",
+            "seconds",
+            "version",
+            "seed",
+            "simulations",
+            "experiments",
+            "outcomes",
+            "is_passed",
+        )
 
 
 class SelfCheckApi(TenantApi):
@@ -186,5 +196,5 @@ class SelfCheckApi(TenantApi):
         tags=["past tests"],
     )
     def get(self, request: Request) -> Response:
-        page = self.paginate_queryset(SelfCheckRun.objects.all())
+        page = self.paginate_queryset(SelfCheckRun.objects.filter(status=SelfCheckRun.Status.DONE))
         return self.get_paginated_response(SelfCheckOutput(page, many=True).data)

@@ -1,52 +1,59 @@
-"""Made-up shoppers with a planted truth through the product's own path: events, roll-ups, report, dashboard.
+"""The statistics' promises measured through the product: decision, event, roll-up, stored report, verdict.
 
-It writes, so ``statistics_selfcheck`` runs it in a database of its own. Arms come from the serving code's
-hash, events go through ``events_record`` (some twice), figures come out of ``report_compute`` and the
-dashboard's selectors, and are held against plain SQL over the raw rows.
+It writes, so ``statistics_selfcheck`` runs it in a database of its own. ``pipeline_cast`` plays the traffic
+in the order of time; at each of twenty looks the events so far are rolled up and the report is computed
+and stored by the functions that the worker calls, and what is counted here is read from the stored rows.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import numpy as np
-from django.db import connection
 from django.utils import timezone
 
-from accounts.models import Advertiser
-from accounts.services import advertiser_create
-from adplatform.lib.ids import uuid7
-from analytics.experiment_reports import report_compute
+from analytics.experiment_reports import report_refresh, reports_refresh
+from analytics.models import ExperimentReport
+from analytics.pipeline_cast import DAYS, IMPRESSIONS, RATE, SPREAD, Played, Stage, Truth
+from analytics.pipeline_reconcile import dashboard_equals, report_equals
 from analytics.rollups import rollups_refresh
-from analytics.selectors import series_get, totals_get
-from analytics.services import events_record
+from analytics.stats.outcomes import PIPELINE, Outcome
 from analytics.stats.samplecheck import sample_needed
-from analytics.stats.simulation import LOOKS, Outcome
+from analytics.stats.simulation import LOOKS
 from analytics.stats.statistics import Sums
-from analytics.tracking import IncomingEvent
-from campaigns.experiment_services import ArmPlan, experiment_create
-from campaigns.models import Campaign, Experiment
-from campaigns.serving.experiments import Arm, RunningExperiment, arm_of
-from profiles.models import Shopper
+from analytics.verdict import Code
 
-RATE, SPREAD, IMPRESSIONS = 0.08, 40.0, 3.0
-DAYS = 14
-BATCH = 1000
-ARMS = ("generic", "own_segment")
+BATCH = 20  # experiments of each kind that run side by side
+LIFT, LOST = 0.5, 0.4
+ACTED = (Code.SHIP, Code.ROLL_BACK)
 
 
-@dataclass(frozen=True)
-class _Run:
-    experiment: Experiment
-    events: list[IncomingEvent]
+@dataclass
+class Tally:
+    """What a number of experiments of each kind came to; tallies of several batches add up."""
+
+    experiments: int = 0  # of each kind
+    alarms: int = 0  # no effect, yet an always-valid interval left zero out at some look
+    acted: int = 0  # no effect, yet a verdict at some look or at the end was to ship or to roll back
+    silent: int = 0  # no effect, and the fixed interval at the end holds zero
+    unblamed: int = 0  # healthy split, not called broken
+    covered: int = 0  # planted lift inside the fixed interval at the end
+    found: int = 0  # planted lift: the whole interval above zero
+    shipped: int = 0  # planted lift: the verdict was to ship
+    caught: int = 0  # broken split called broken, and no verdict given
+    compared: int = 0
+    equal: int = 0
+    decisions: int = 0
+    events: int = 0
+
+    def add(self, other: Tally) -> None:
+        for field in fields(self):
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
 
 
-def planned_shoppers(lift: float) -> int:
+def planned_shoppers(lift: float = LIFT) -> int:
     """The sample, both arms together, that the product would plan for this lift."""
     rng = np.random.default_rng(3)
     x = 1 + rng.poisson(IMPRESSIONS - 1, 50_000)
@@ -56,199 +63,110 @@ def planned_shoppers(lift: float) -> int:
     return needed
 
 
-def pipeline_check(*, experiments: int, seed: int, lift: float = 0.5) -> list[Outcome]:
-    """False alarms under peeking, coverage, power, split check and reconciliation, through the real code."""
-    rng = random.Random(seed)
-    now = timezone.now().replace(minute=0, second=0, microsecond=0)
-    advertiser = advertiser_create(
-        slug=f"selfcheck-{seed}", name="Self-check", shop_url="https://shop.example"
-    )
-    shoppers = planned_shoppers(lift)
-    alarms, covered, found, caught, silent = 0, 0, 0, 0, 0
-    equal: list[bool] = []
-    for number in range(experiments):
-        alike = _play(advertiser, rng, f"alike {number}", shoppers, 0.0, now)
-        alarms += any(_is_significant(report) for report in _looks(alike, now))
-        report = report_compute(alike.experiment, now=now)
-        silent += _split_level(report) != "fail"
-        equal += _report_equals_sql(alike, report)
-        better = _play(advertiser, rng, f"better {number}", shoppers, lift, now)
-        row = report_compute(better.experiment, now=now)["metrics"][0]["rows"][1]
-        covered += row["lift_low"] is not None and row["lift_low"] <= lift <= row["lift_high"]
-        found += row["lift_low"] is not None and row["lift_low"] > 0
-        broken = _play(advertiser, rng, f"broken {number}", shoppers, 0.0, now, lost=0.4)
-        caught += _split_level(report_compute(broken.experiment, now=now)) == "fail"
-    equal += _dashboard_equals_sql(advertiser, now)
-    share, path, shown = 1 / experiments, "through the pipeline", f"{lift:.0%}"
-    return [
-        Outcome(f"False alarms, always-valid, {LOOKS} looks, {path}", alarms * share, 0, 0.06, experiments),
-        Outcome(
-            f"Coverage of a lift of {shown} at the planned end, {path}", covered * share, 0.93, 1, experiments
-        ),
-        Outcome(
-            f"A lift of {shown} found at the planned sample, {path}", found * share, 0.78, 1, experiments
-        ),
-        Outcome(
-            f"An arm that lost two fifths of its shoppers is caught, {path}",
-            caught * share,
-            0.95,
-            1,
-            experiments,
-        ),
-        Outcome(f"Healthy splits left alone, {path}", silent * share, 0.95, 1, experiments),
-        Outcome(
-            "Figures of report and dashboard that equal SQL over the raw events",
-            sum(equal) / len(equal),
-            1,
-            1,
-            max(1000, len(equal)),
-            f"{len(equal):,} figures; some events were sent twice",
-        ),
-    ]
+def batch_check(*, experiments: int, seed: int, number: int, shoppers: int | None = None) -> Tally:
+    """So many experiments of each kind side by side: no effect, a lift, an arm that loses shoppers.
 
-
-def _play(
-    advertiser: Advertiser,
-    rng: random.Random,
-    name: str,
-    shoppers: int,
-    lift: float,
-    now: datetime,
-    lost: float = 0.0,
-) -> _Run:
-    """An experiment that ran for two weeks until yesterday, its events stored and rolled up."""
-    campaign = Campaign.objects.create(
-        advertiser=advertiser, name=name, style="soft_3d", status=Campaign.Status.LIVE
+    ``number`` tells the batches of a run apart.
+    """
+    now = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
+    kinds = (Truth("no effect"), Truth("a lift", lift=LIFT), Truth("a broken split", lost=LOST))
+    stage = Stage(
+        name=f"selfcheck-{seed}-{number}",
+        truths=[truth for truth in kinds for _ in range(experiments)],
+        shoppers=shoppers or planned_shoppers(),
+        seed=(seed, number),
+        now=now,
     )
-    experiment = experiment_create(
-        advertiser=advertiser,
-        campaign_id=campaign.pk,
-        name=name,
-        hypothesis="Planted.",
-        arms=[ArmPlan(arm) for arm in ARMS],
-        min_effect_rate=max(lift, 0.1),
-        planned_shoppers=shoppers,
-        planned_days=DAYS,
+    alike, better, broken = (
+        stage.played[start : start + experiments] for start in range(0, 3 * experiments, experiments)
     )
-    experiment.status = Experiment.Status.RUNNING
-    experiment.started_at = now - timedelta(days=DAYS, hours=1)
-    experiment.planned_end_at = now - timedelta(hours=1)
-    experiment.salt = f"{name}:{rng.random()}"
-    experiment.save()
-    events = list(_events(experiment, rng, shoppers, lift, lost))
-    names = {event.shopper_pseudonym for event in events}
-    Shopper.objects.bulk_create(
-        [Shopper(advertiser=advertiser, pseudonym=who, measurement_allowed=True) for who in sorted(names)],
-        batch_size=BATCH,
-    )
-    for start in range(0, len(events), BATCH):
-        events_record(events=events[start : start + BATCH], received_at=now)
-    events_record(events=events[:BATCH], received_at=now)  # sent again: counted once
+    alarmed, acted = _looks(stage, alike)
+    stage.play_until(now)
     rollups_refresh()
-    return _Run(experiment, events)
+    reports_refresh(now=now)  # the planned end: stopped, and told by the fixed interval
+    final = {row.experiment_id: row.content for row in ExperimentReport.objects.filter(
+        advertiser=stage.advertiser
+    )}  # fmt: skip
+    tally = Tally(experiments=experiments, alarms=len(alarmed))
+    equal = dashboard_equals(stage)
+    for played in alike:
+        report = final[played.experiment.pk]
+        low, high = _interval(report)
+        tally.silent += low is not None and low <= 0 <= high
+        tally.unblamed += _split_level(report) != "fail"
+        tally.acted += played.experiment.pk in acted or report["verdict"]["code"] in ACTED
+        equal += report_equals(played, report)
+    for played in better:
+        report = final[played.experiment.pk]
+        low, high = _interval(report)
+        tally.covered += low is not None and low <= LIFT <= high
+        tally.found += low is not None and low > 0
+        tally.shipped += report["verdict"]["code"] == Code.SHIP
+        equal += report_equals(played, report)
+    for played in broken:
+        report = final[played.experiment.pk]
+        tally.caught += _split_level(report) == "fail" and report["verdict"]["code"] == Code.UNHEALTHY
+        equal += report_equals(played, report)
+    tally.compared, tally.equal = len(equal), sum(equal)
+    tally.decisions, tally.events = stage.decisions, stage.events
+    return tally
 
 
-def _events(
-    experiment: Experiment, rng: random.Random, shoppers: int, lift: float, lost: float
-) -> Iterator[IncomingEvent]:
-    assert experiment.started_at is not None  # noqa: S101
-    arms = tuple(Arm(arm, arm, 1 / len(ARMS)) for arm in ARMS)
-    running = RunningExperiment(experiment.pk, experiment.campaign_id, experiment.salt, arms)
-    span = timedelta(days=DAYS).total_seconds()
-    variants = {arm: uuid7() for arm in ARMS}
-    for number in range(shoppers):
-        who = f"{experiment.pk.hex[-8:]}-{number}"
-        arm = arm_of(running, who)
-        assert arm is not None  # noqa: S101
-        if arm.key == ARMS[1] and rng.random() < lost:
-            continue
-        rate = RATE * (1 + lift) if arm.key == ARMS[1] else RATE
-        own = rng.betavariate(rate * SPREAD, (1 - rate) * SPREAD)
-        first = rng.random() * span
-        for _ in range(1 + int(np.random.default_rng(rng.getrandbits(32)).poisson(IMPRESSIONS - 1))):
-            at = experiment.started_at + timedelta(seconds=first + rng.random() * (span - first))
-            common: dict[str, Any] = {
-                "advertiser_id": experiment.advertiser_id,
-                "occurred_at": at,
-                "decision_id": uuid7(at),
-                "campaign_id": experiment.campaign_id,
-                "variant_id": variants[arm.key],
-                "creative_id": variants[arm.key],
-                "shopper_pseudonym": who,
-                "experiment_id": experiment.pk,
-                "arm": arm.key,
-                "propensity": 0.5,
-                "device": "mobile" if number % 2 else "desktop",
-            }
-            key = common["decision_id"].hex
-            yield IncomingEvent(event_id=f"{key}:i", kind="impression", **common)
-            if rng.random() < own:
-                yield IncomingEvent(event_id=f"{key}:c", kind="click", **common)
-
-
-def _looks(run: _Run, now: datetime) -> Iterator[dict[str, Any]]:
-    """The report as it would have been at twenty moments before the planned end."""
-    assert run.experiment.started_at is not None  # noqa: S101
+def _looks(stage: Stage, alike: list[Played]) -> tuple[set[Any], set[Any]]:
+    """The experiments without effect that were alarmed, and acted on, at one of twenty looks."""
+    alarmed, acted = set(), set()
     for look in range(1, LOOKS + 1):
-        at = run.experiment.started_at + timedelta(days=DAYS) * (look / (LOOKS + 1))
-        yield report_compute(run.experiment, now=at)
+        at: datetime = stage.started_at + timedelta(days=DAYS) * (look / (LOOKS + 1))
+        stage.play_until(at)
+        rollups_refresh()
+        for played in alike:
+            row = report_refresh(experiment_id=played.experiment.pk, now=at, with_chances=False)
+            assert row is not None  # noqa: S101
+            low, high = _interval(row.content)
+            if low is not None and (low > 0 or high < 0):
+                alarmed.add(played.experiment.pk)
+            if row.content["verdict"]["code"] in ACTED:
+                acted.add(played.experiment.pk)
+    return alarmed, acted
 
 
-def _is_significant(report: dict[str, Any]) -> bool:
+def _interval(report: dict[str, Any]) -> tuple[Any, Any]:
+    """Of the primary metric's lift; (None, None) where it cannot be told."""
     row = report["metrics"][0]["rows"][1]
-    return row["lift_low"] is not None and (row["lift_low"] > 0 or row["lift_high"] < 0)
+    return row["lift_low"], row["lift_high"]
 
 
 def _split_level(report: dict[str, Any]) -> str:
     return next(check["level"] for check in report["health"] if check["key"] == "split")
 
 
-# --- against plain SQL
-def _sql(query: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(query, parameters)
-        return list(cursor.fetchall())
+def outcomes_of(tally: Tally) -> list[Outcome]:
+    """The rates with what they must be."""
+    lift = f"{LIFT * 100:g} %"
+    runs = tally.experiments
+    sample = f"{planned_shoppers():,} shoppers, as planned for it"
 
+    def outcome(name: str, hits: int, low: float, high: float, note: str = "") -> Outcome:
+        return Outcome(name, hits / runs, low, high, runs, note, PIPELINE)
 
-def _key(value: UUID) -> Any:
-    return value.hex if connection.vendor == "sqlite" else value
-
-
-def _report_equals_sql(run: _Run, report: dict[str, Any]) -> list[bool]:
-    rows = _sql(
-        "SELECT arm, COUNT(DISTINCT shopper_pseudonym), "
-        "SUM(CASE WHEN kind = 'impression' THEN 1 ELSE 0 END), "
-        "SUM(CASE WHEN kind = 'click' THEN 1 ELSE 0 END) FROM analytics_event "
-        "WHERE experiment_id = %s AND validity = 'valid' GROUP BY arm",
-        [_key(run.experiment.pk)],
-    )
-    raw = {arm: counts for arm, *counts in rows}
     return [
-        shown == stored
-        for arm in report["arms"]
-        for shown, stored in zip(
-            (arm["shoppers"], arm["impressions"], arm["clicks"]), raw.get(arm["key"], (0, 0, 0)), strict=True
-        )
-    ]
-
-
-def _dashboard_equals_sql(advertiser: Advertiser, now: datetime) -> list[bool]:
-    start, end = (now - timedelta(days=DAYS + 2)).astimezone(UTC).date(), now.astimezone(UTC).date()
-    totals = totals_get(advertiser_id=advertiser.pk, start=start, end=end)
-    day = "date(occurred_at)" if connection.vendor == "sqlite" else "(occurred_at AT TIME ZONE 'UTC')::date"
-    rows = _sql(
-        # The dialect's own word for a day.
-        f"SELECT {day}, kind, COUNT(*) FROM analytics_event "  # noqa: S608 # nosec B608
-        "WHERE advertiser_id = %s AND validity = 'valid' GROUP BY 1, 2",
-        [_key(advertiser.pk)],
-    )
-    raw: dict[tuple[str, str], int] = {(str(at), kind): count for at, kind, count in rows}
-    found = [
-        totals.impressions == sum(n for (_, kind), n in raw.items() if kind == "impression"),
-        totals.clicks == sum(n for (_, kind), n in raw.items() if kind == "click"),
-    ]
-    for point in series_get(advertiser_id=advertiser.pk, start=start, end=end):
-        at = point.day.isoformat()
-        found.append(point.impressions == raw.get((at, "impression"), 0))
-        found.append(point.clicks == raw.get((at, "click"), 0))
-    return found
+        outcome(f"False alarms, always-valid, {LOOKS} looks", tally.alarms, 0, 0.06, sample),
+        outcome(
+            f"Ship or roll back without an effect, at {LOOKS} looks and the end", tally.acted, 0, 0.075,
+            "the verdict a manager reads",
+        ),
+        outcome("Coverage of no effect at the planned end", tally.silent, 0.93, 0.97),
+        outcome(f"Coverage of a lift of {lift} at the planned end", tally.covered, 0.93, 0.97),
+        outcome(f"A lift of {lift} found at the planned sample", tally.found, 0.78, 1, sample),
+        outcome(f"A lift of {lift} judged “ship” at the planned end", tally.shipped, 0.78, 1),
+        outcome(
+            f"An arm that lost {LOST * 100:g} % of its shoppers caught, and no verdict", tally.caught, 0.95, 1
+        ),
+        outcome("Healthy splits left alone", tally.unblamed, 0.99, 1),
+        Outcome(
+            "Figures of report and dashboard that equal SQL over the raw events",
+            tally.equal / tally.compared, 1, 1, tally.compared,
+            f"from {tally.decisions:,} decisions and {tally.events:,} events, some sent twice", PIPELINE,
+            is_exact=True,
+        ),
+    ]  # fmt: skip

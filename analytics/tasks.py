@@ -70,10 +70,19 @@ def stored_report_refresh(report_id: str) -> None:
 @shared_task(ignore_result=True)
 def stored_reports_refresh() -> None:
     """Every minute: what somebody still waits for."""
-    from analytics import past_test_services, stored_reports
+    from analytics import past_test_services, selfcheck_services, stored_reports
 
     stored_reports.stored_reports_refresh()
     past_test_services.past_imports_read()
+    selfcheck_services.selfchecks_start()
+
+
+@shared_task(ignore_result=True)
+def selfchecks_start() -> None:
+    """Somebody asked for a self-check of the statistics. A lost message is caught up by the sweep above."""
+    from analytics import selfcheck_services
+
+    selfcheck_services.selfchecks_start()
 
 
 @shared_task(ignore_result=True)

@@ -128,6 +128,7 @@ urlpatterns = [
     ),
     path("experiments/past/<uuid:past_test_id>/", past_test_views.past_test_detail, name="past-test-detail"),
     path("statistics/", selfcheck_views.selfcheck, name="statistics-selfcheck"),
+    path("statistics/waiting/", selfcheck_views.selfcheck_waiting, name="statistics-selfcheck-waiting"),
     path("learning/", learning_views.learning_list, name="learning-list"),
     path("learning/<uuid:campaign_id>/", learning_views.learning_detail, name="learning-detail"),
     path("learning/<uuid:campaign_id>/settings/", learning_views.learning_settings, name="learning-settings"),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analytics.stats.outcomes import Outcome
 from analytics.stats.samplecheck import SRM_FAIL, sample_needed, split_check
 from analytics.stats.sequential import multiplier
 from analytics.stats.statistics import Sums
@@ -22,25 +23,6 @@ RATE = 0.05  # clicks by impression of the control
 SPREAD = 40.0  # alpha + beta of the shoppers' own click rates: smaller means more different people
 IMPRESSIONS = 4.0  # mean by shopper
 Z = 1.959963984540054
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One measured share, the band that it has to lie in, and how many simulations it rests on."""
-
-    name: str
-    measured: float
-    low: float
-    high: float
-    simulations: int
-    note: str = ""
-
-    @property
-    def is_passed(self) -> bool:
-        """Inside the band; a run of less than a thousand is granted three standard errors of its own."""
-        share = min(0.97, max(0.03, self.measured))
-        slack = 0.0 if self.simulations >= 1000 else 3 * math.sqrt(share * (1 - share) / self.simulations)
-        return self.low - slack <= self.measured <= self.high + slack
 
 
 @dataclass(frozen=True)

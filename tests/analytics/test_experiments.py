@@ -16,7 +16,7 @@ from adplatform.lib.errors import DomainError
 from analytics.baselines import baseline_refresh
 from analytics.experiment_reports import report_compute, report_refresh, reports_refresh
 from analytics.experiment_services import experiment_decide, plan_make
-from analytics.models import Event
+from analytics.models import Event, ExperimentReport
 from campaigns.experiment_services import experiment_start, experiment_stop, experiments_finish
 from campaigns.models import Experiment, ExperimentRecord
 from campaigns.serving.loading import snapshot_load
@@ -213,6 +213,18 @@ def test_an_experiment_ends_by_itself_at_its_planned_end(shop):
     assert experiments_finish(now=timezone.now()) == 0
     assert ExperimentRecord.objects.filter(action="finished").count() == 1
     assert reports_refresh() == 0  # computed once more after the end, and then no more
+
+
+def test_the_planned_end_is_told_by_the_fixed_interval_though_a_running_report_was_stored(shop):
+    experiment = cast.make_running(shop, days_ago=13)
+    assert reports_refresh() == 1
+    report = ExperimentReport.objects.get(experiment=experiment)
+    assert report.content["interval_kind"] == "always_valid"
+    later = timezone.now() + timedelta(days=3)
+    assert reports_refresh(now=later) == 1
+    report.refresh_from_db()
+    assert report.content["interval_kind"] == "fixed"
+    assert reports_refresh(now=later) == 0
 
 
 def test_what_runs_cannot_be_started_again_and_what_is_decided_stays_so(shop):

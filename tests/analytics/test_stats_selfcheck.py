@@ -52,7 +52,7 @@ def test_two_hundred_experiments_keep_the_promises():
 
 def test_the_command_prints_a_table_and_refuses_nonsense():
     out = io.StringIO()
-    call_command("statistics_selfcheck", simulations=60, lift=0.5, seed=3, stdout=out)
+    call_command("statistics_selfcheck", simulations=60, lift=0.5, seed=3, pipeline=0, stdout=out)
     assert out.getvalue().count(" ok") == 10
     with pytest.raises(CommandError):
         call_command("statistics_selfcheck", simulations=0)
