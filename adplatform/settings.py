@@ -100,7 +100,9 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "transaction_mode": "IMMEDIATE",
         # secure_delete overwrites what is deleted: an erased name would stay in the file's free pages.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000; "
-        "PRAGMA secure_delete=ON;",
+        "PRAGMA secure_delete=ON; "
+        # 8 MB instead of 2: a report groups 20,000 roll-up rows without writing them to a temporary file.
+        "PRAGMA cache_size=-8000;",
     }
 else:
     # More than a process has threads (16 that serve, some that count and refresh). A request may hold its

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from analytics.charts import MUTED, _figure
+from analytics.charts import MUTED, Figure, figure_make, trace_add
 
 COLOURS = ("var(--chart-1)", "var(--chart-2)", "var(--chart-3)", "var(--ink)", MUTED)
 
 
-def history_figure(series: list[dict[str, Any]]) -> dict[str, Any]:
+def history_figure(series: list[dict[str, Any]]) -> Figure:
     """Shares as steps: they hold from one period's start to the next."""
-    figure = _figure(yaxis={"tickformat": ".0%"}, hovermode="closest")
+    figure = figure_make(yaxis={"tickformat": ".0%"}, hovermode="closest")
     for position, line in enumerate(series):
         name = line["name"].replace("<", "‹").replace(">", "›")
-        figure.add_scatter(
+        trace_add(
+            figure,
+            "scatter",
             x=line["at"],
             y=line["share"],
             name=name if len(name) <= 30 else f"{name[:29]}…",
@@ -23,4 +24,4 @@ def history_figure(series: list[dict[str, Any]]) -> dict[str, Any]:
             line={"color": COLOURS[position % len(COLOURS)], "width": 2, "shape": "hv"},
             hovertemplate="%{y:.1%}",
         )
-    return json.loads(figure.to_json())
+    return figure

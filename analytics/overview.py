@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
@@ -12,7 +13,8 @@ from django.utils import timezone
 
 from accounts.models import Advertiser
 from analytics import selectors
-from analytics.selectors import Counts, DayPoint, Totals
+from analytics.selectors import Counts, Courses, DayPoint, Totals
+from analytics.spend import days_make
 from analytics.stats.intervals import relative_change
 from analytics.tiles import sparkline
 from campaigns.models import Campaign, Placement, Product, Variant
@@ -88,15 +90,17 @@ def overview_get(*, advertiser: Advertiser, today: date) -> Overview:
     """The last seven days, today included, beside the seven before."""
     start = today - timedelta(days=WEEK - 1)
     before = start - timedelta(days=WEEK)
-    series = selectors.series_get(advertiser_id=advertiser.pk, start=before, end=today)
-    totals = selectors.totals_get(advertiser_id=advertiser.pk, start=start, end=today)
+    lines = selectors.day_sums_get(advertiser_id=advertiser.pk, spans=[(before, today)])
+    courses = selectors.courses_make(lines, advertiser.currency)
+    series = days_make(courses, before, today)
+    totals = selectors.totals_make((line for line in lines if line.day >= start), advertiser.currency)
     freshness = selectors.freshness_get(advertiser_id=advertiser.pk)
     return Overview(
         tasks=_tasks(advertiser.pk, freshness),
         steps=_steps(advertiser.pk),
         tiles=_tiles(series[:WEEK], series[WEEK:]),
         totals=totals,
-        campaigns=_running(advertiser.pk, start, today),
+        campaigns=_running(advertiser.pk, courses, start),
         creatives=list(
             Creative.objects.filter(advertiser_id=advertiser.pk).exclude(
                 status__in=(Creative.Status.REJECTED, Creative.Status.WITHDRAWN)
@@ -221,20 +225,24 @@ def _tiles(before: list[DayPoint], now: list[DayPoint]) -> list[Tile]:
     ]
 
 
-def _sum(points: list[DayPoint]) -> Counts:
-    return Counts(**{name: sum(getattr(point, name) for point in points) for name in selectors.COUNTS})
+def _sum(points: Iterable[Counts]) -> Counts:
+    found = list(points)
+    return Counts(**{name: sum(getattr(point, name) for point in found) for name in selectors.COUNTS})
 
 
-def _running(advertiser_id: UUID, start: date, end: date) -> list[RunningCampaign]:
+def _running(advertiser_id: UUID, courses: Courses, start: date) -> list[RunningCampaign]:
     campaigns = list(
         Campaign.objects.filter(advertiser_id=advertiser_id, status=Campaign.Status.LIVE).order_by(
             "-created_at"
         )[:6]
     )
-    counts = selectors.campaigns_get(advertiser_id=advertiser_id, start=start, end=end)
     approved = _approved_counts(advertiser_id, [campaign.pk for campaign in campaigns])
     return [
-        RunningCampaign(campaign, counts.get(campaign.pk, Counts()), approved.get(campaign.pk, 0))
+        RunningCampaign(
+            campaign,
+            _sum(point for day, point in courses.get(campaign.pk, {}).items() if day >= start),
+            approved.get(campaign.pk, 0),
+        )
         for campaign in campaigns
     ]
 

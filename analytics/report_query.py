@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any, Final, Literal, TypedDict
 from urllib.parse import urlencode
 from uuid import UUID
@@ -96,6 +97,11 @@ class ReportQuery:
 
     def parameters(self) -> dict[str, list[str]]:
         """The URL parameters that ask for the same again: a relative period stays relative."""
+        return dict(self._parameters)
+
+    @cached_property
+    def _parameters(self) -> dict[str, list[str]]:
+        """Made once: a page has some two hundred links that begin with them."""
         given: dict[str, list[str]] = {}
         if self.period == CUSTOM:
             given = {"start": [self.start.isoformat()], "end": [self.end.isoformat()]}

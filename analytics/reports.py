@@ -116,14 +116,17 @@ def report_get(
 ) -> Report:
     """Reads roll-ups and names only, never the events."""
     pk, start, end, filters = advertiser.pk, query.start, query.end, query.filters
-    totals = selectors.totals_get(advertiser_id=pk, start=start, end=end, **filters)
-    rates = campaign_rates_get(advertiser_id=pk)
-    courses = selectors.courses_get(advertiser_id=pk, start=start, end=end, **filters)
+    currency, rates = advertiser.currency, campaign_rates_get(advertiser_id=pk)
+    spans = [(start, end), *([query.comparison] if query.comparison else [])]
+    found = selectors.day_sums_get(advertiser_id=pk, spans=spans, **filters)
+    days = [line for line in found if start <= line.day <= end]
+    totals, courses = selectors.totals_make(days, currency), selectors.courses_make(days, currency)
     before, series_before, spend_before = None, [], None
     if query.comparison:
         first, last = query.comparison
-        before = selectors.totals_get(advertiser_id=pk, start=first, end=last, **filters)
-        courses_before = selectors.courses_get(advertiser_id=pk, start=first, end=last, **filters)
+        days_before = [line for line in found if first <= line.day <= last]
+        before = selectors.totals_make(days_before, currency)
+        courses_before = selectors.courses_make(days_before, currency)
         series_before = days_make(courses_before, first, last)
         spend_before = spend_make(courses_before, rates, first, last)
     lines = creative_lines_get(advertiser_id=pk, start=start, end=end, **filters)

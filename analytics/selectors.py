@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Unpack
 from uuid import UUID
 
-from django.db.models import BooleanField, Count, ExpressionWrapper, Q, Sum
+from django.db.models import Max, Q, SmallIntegerField, Sum
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from accounts.models import Advertiser
@@ -22,7 +24,6 @@ from analytics.stats.intervals import Rate, wilson
 STALE_AFTER = timedelta(minutes=2)
 COUNTS = ("impressions", "viewables", "clicks", "conversions", "revenue_cents")
 _SUMS = {name: Sum(name, default=0) for name in COUNTS}
-_ATTRIBUTED = ExpressionWrapper(Q(campaign_id__isnull=False), output_field=BooleanField())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +72,24 @@ class Totals(Counts):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class DaySums:
+    """What one day holds of one campaign in one currency; None is what no campaign's creative led to."""
+
+    day: date
+    campaign_id: UUID | None
+    currency: str  # the advertiser's, a foreign one without a rate, or blank without orders
+    impressions: int
+    viewables: int
+    clicks: int
+    conversions: int
+    revenue_cents: int
+    refunds: int
+    refunded_cents: int
+    invalid_events: int
+    is_simulated: int  # 1 where made-up shoppers are in it
+
+
 @dataclass(frozen=True, kw_only=True)
 class DayPoint(Counts):
     """One day of a series."""
@@ -103,6 +122,10 @@ class Freshness:
     is_stale: bool
 
 
+NO_COUNTS = Counts()
+Courses = Mapping[UUID | None, Mapping[date, Counts]]
+
+
 def creative_totals_get(*, advertiser_id: UUID, creative_id: UUID) -> Counts:
     """All that was ever counted of one creative, in the advertiser's currency."""
     rows = DailyRollup.objects.filter(
@@ -111,44 +134,75 @@ def creative_totals_get(*, advertiser_id: UUID, creative_id: UUID) -> Counts:
     return Counts(**rows.aggregate(**_SUMS))
 
 
+def day_sums_get(
+    *, advertiser_id: UUID, spans: Sequence[tuple[date, date]], **filters: Unpack[Filters]
+) -> list[DaySums]:
+    """What every day of these spans holds, by campaign and currency: one pass over the roll-ups.
+
+    Totals, courses and spend of a period and of the one it is compared with all come from these lines.
+    """
+    days = Q()
+    for start, end in spans:
+        days |= Q(day__gte=start, day__lte=end)
+    first, last = min(start for start, _ in spans), max(end for _, end in spans)
+    rows = rollups_of(advertiser_id, first, last, filters)
+    rows = rows.filter(days) if len(spans) > 1 else rows
+    names = ("day", "campaign_id", "currency")
+    summed = (*COUNTS, "refunds", "refunded_cents", "invalid_events")
+    simulated = Max(Cast("is_simulated", SmallIntegerField()))
+    rows = rows.values_list(*names).annotate(*(Sum(name) for name in summed), simulated=simulated)
+    return [DaySums(*row) for row in rows]
+
+
 def totals_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]) -> Totals:
     """The sums from ``start`` to ``end``, both included."""
-    currency = currency_of(advertiser_id)
-    sums: dict[str, Any] = defaultdict(int)
+    lines = day_sums_get(advertiser_id=advertiser_id, spans=[(start, end)], **filters)
+    return totals_make(lines, currency_of(advertiser_id))
+
+
+def totals_make(lines: Iterable[DaySums], currency: str) -> Totals:
+    """The sums of these lines."""
+    sums: dict[str, int] = defaultdict(int)
     foreign: dict[str, int] = defaultdict(int)
-    rows = (
-        rollups_of(advertiser_id, start, end, filters)
-        .annotate(attributed=_ATTRIBUTED)
-        .values("attributed", "currency")
-        .annotate(
-            **_SUMS,
-            returned=Sum("refunds", default=0),
-            refunded=Sum("refunded_cents", default=0),
-            invalid=Sum("invalid_events", default=0),
-            simulated=Count("pk", filter=Q(is_simulated=True)),
-        )
-    )
-    for row in rows:
-        for name in ("impressions", "viewables", "clicks", "returned", "invalid", "simulated"):
-            sums[name] += row[name]
-        prefix = "" if row["attributed"] else "unattributed_"
-        sums[f"{prefix}conversions"] += row["conversions"]
-        if row["currency"] in ("", currency):
-            sums[f"{prefix}revenue_cents"] += row["revenue_cents"]
-            sums[f"{prefix}refunded_cents"] += row["refunded"]
-        elif row["attributed"]:
-            foreign[row["currency"]] += row["revenue_cents"]
+    for line in lines:
+        for name in ("impressions", "viewables", "clicks", "refunds", "invalid_events"):
+            sums[name] += getattr(line, name)
+        sums["simulated"] += line.is_simulated
+        prefix = "unattributed_" if line.campaign_id is None else ""
+        sums[f"{prefix}conversions"] += line.conversions
+        if line.currency in ("", currency):
+            sums[f"{prefix}revenue_cents"] += line.revenue_cents
+            sums[f"{prefix}refunded_cents"] += line.refunded_cents
+        elif line.campaign_id is not None:
+            foreign[line.currency] += line.revenue_cents
     return Totals(
         **{name: sums[name] for name in COUNTS},
         unattributed_conversions=sums["unattributed_conversions"],
         unattributed_revenue_cents=sums["unattributed_revenue_cents"],
         other_revenue=dict(sorted(foreign.items())),
-        refunds=sums["returned"],
+        refunds=sums["refunds"],
         refunded_cents=sums["refunded_cents"],
-        invalid_events=sums["invalid"],
+        invalid_events=sums["invalid_events"],
         has_simulated=sums["simulated"] > 0,
         currency=currency,
     )
+
+
+def courses_make(lines: Iterable[DaySums], currency: str) -> Courses:
+    """Each campaign's days, those with something only; orders that no creative led to are in none."""
+    found: dict[UUID | None, dict[date, Counts]] = defaultdict(dict)
+    for line in lines:
+        course = found[line.campaign_id]
+        known = course.get(line.day, NO_COUNTS)
+        is_own = line.campaign_id is not None and line.currency in ("", currency)
+        course[line.day] = Counts(
+            impressions=known.impressions + line.impressions,
+            viewables=known.viewables + line.viewables,
+            clicks=known.clicks + line.clicks,
+            conversions=known.conversions + (line.conversions if line.campaign_id is not None else 0),
+            revenue_cents=known.revenue_cents + (line.revenue_cents if is_own else 0),
+        )
+    return dict(found)
 
 
 def series_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]) -> list[DayPoint]:
@@ -158,18 +212,6 @@ def series_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack
     by_day = {row["day"]: row for row in rows}
     days = (start + timedelta(days=n) for n in range((end - start).days + 1))
     return [DayPoint(day=day, **{name: by_day.get(day, {}).get(name, 0) for name in COUNTS}) for day in days]
-
-
-def courses_get(
-    *, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]
-) -> dict[UUID | None, dict[date, Counts]]:
-    """Each campaign's days, those with something only; under None what no campaign's creative led to."""
-    rows = rollups_of(advertiser_id, start, end, filters).values("campaign_id", "day")
-    found: dict[UUID | None, dict[date, Counts]] = defaultdict(dict)
-    for row in rows.annotate(**sums_in(currency_of(advertiser_id))):
-        campaign_id, day = row.pop("campaign_id"), row.pop("day")
-        found[campaign_id][day] = Counts(**row)
-    return dict(found)
 
 
 def hours_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]) -> list[HourPoint]:

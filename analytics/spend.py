@@ -11,11 +11,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
-from analytics.selectors import Counts, DayPoint
+from analytics.selectors import NO_COUNTS, Counts, Courses, DayPoint
 from campaigns.selectors import CampaignRate
-
-Courses = Mapping[UUID | None, Mapping[date, Counts]]
-NO_COUNTS = Counts()
 
 
 @dataclass(frozen=True)

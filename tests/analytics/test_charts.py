@@ -1,18 +1,25 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
+import pytest
 from django.conf import settings
+from django.utils import timezone
 
-from analytics import charts
+from analytics import charts, experiment_charts
+from analytics.learning_charts import history_figure
 from analytics.matrix import Matrix
+from analytics.report_query import query_parse
+from analytics.reports import report_get
+from tests.analytics.test_reports import World
 
 BUNDLE = settings.BASE_DIR / "static" / "vendor" / "plotly"
 
 
-def test_the_browsers_plotly_is_the_one_that_python_writes_for():
+def test_the_browsers_plotly_is_the_one_that_the_charts_are_checked_against():
     from plotly.offline import get_plotlyjs_version
 
     head = (BUNDLE / "plotly-cartesian.min.js").read_text()[:200]
@@ -20,8 +27,46 @@ def test_the_browsers_plotly_is_the_one_that_python_writes_for():
     assert "MIT" in (BUNDLE / "LICENSE").read_text()
 
 
+def drawable(figure: charts.Figure) -> None:
+    """Plotly's own objects take it: they refuse a property or a value that Plotly does not know."""
+    import plotly.graph_objects as go
+
+    colours = re.sub(r"var\(--[\w-]+\)", "#123456", json.dumps(figure, allow_nan=False))
+    built = go.Figure(json.loads(colours), skip_invalid=False)
+    assert len(built.data) == len(figure["data"])
+
+
+@pytest.mark.parametrize("period", ["1d", "28d"])
+def test_every_chart_of_the_page_is_one_that_plotly_draws(shop, settings, period):
+    settings.REPORTS_MIN_SHOPPERS = 1
+    World(shop)
+    query, _ = query_parse({"period": period}, today=timezone.now().date())
+    made = charts.charts_make(report_get(advertiser=shop, query=query))
+    assert made.keys() >= {"chart-volume", "chart-rate", "chart-orders", "chart-money", "chart-leaders"}
+    assert ("chart-hours" in made) == (period == "1d")
+    for figure in made.values():
+        drawable(figure)
+
+
+def test_the_charts_of_experiments_and_learning_are_ones_that_plotly_draws():
+    days = ["2026-11-01", "2026-11-02"]
+    line = {"label": "B", "low": [None, -0.1], "lift": [None, 0.1], "high": [None, 0.3]}
+    trend = {"days": days, "lines": [line], "exposures": [[1, 2], [3, 4]]}
+    made = experiment_charts.charts_make(
+        {"shoppers": 9, "trend": trend, "arms": [{"label": "A"}, {"label": "B"}]}
+    )
+    for figure in (*made.values(), history_figure([{"name": "<b>", "at": days, "share": [0.5, 0.4]}])):
+        drawable(figure)
+
+
+def test_a_property_that_plotly_does_not_know_is_found():
+    figure = charts.figure_make(hovermod="closest")
+    with pytest.raises(ValueError, match="hovermod"):
+        drawable(figure)
+
+
 def test_figures_carry_no_template_and_no_colour_of_their_own():
-    figure = json.loads(charts.matrix_figure(Matrix()).to_json())
+    figure = charts.matrix_figure(Matrix())
     text = json.dumps(figure)
     assert not figure["layout"].get("template")  # the default one is 7 kB
     assert "var(--chart-1)" in text
