@@ -291,9 +291,13 @@ else:
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
     }
-# Rendering has a queue of its own, so that GPU machines take nothing else and nothing waits behind a picture.
+# Whatever loads an image model has a queue of its own, so that GPU machines take nothing else, nothing waits
+# behind a picture, and the other workers stay small.
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {"generation.tasks.render_wake": {"queue": "gpu"}}
+CELERY_TASK_ROUTES = {
+    "generation.tasks.render_wake": {"queue": "gpu"},
+    "generation.tasks.draft_wake": {"queue": "gpu"},
+}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from adplatform.celery import app
 from adplatform.hot_urls import PREFIXES
-from generation.models import RenderJob
+from generation import queue
+from generation.models import Draft, RenderBatch, RenderJob
 from tests import factories
 
 ROOT = settings.BASE_DIR
@@ -171,8 +172,21 @@ def test_every_pod_runs_without_rights_and_is_probed():
             assert labels == workload["spec"]["selector"]["matchLabels"]
 
 
-def test_render_pods_follow_the_queue_of_record(shop):
+def test_whatever_loads_an_image_model_goes_to_the_render_workers():
+    for name in ("render_wake", "draft_wake"):
+        assert app.amqp.router.route({}, f"generation.tasks.{name}")["queue"].name == "gpu"
+    assert app.amqp.router.route({}, "generation.tasks.render_sweep")["queue"].name == "default"
+
+
+def pods_wanted() -> int:
+    """What KEDA would count."""
     trigger = manifests("ScaledObject")["adplatform-render"]["spec"]["triggers"][0]
+    with connection.cursor() as cursor:
+        cursor.execute(trigger["metadata"]["query"])
+        return cursor.fetchone()[0]
+
+
+def test_render_pods_follow_the_queue_of_record(shop):
     for take in range(3):
         factories.make_render_job(shop, take=take)
     due, waiting, _ = RenderJob.objects.order_by("created_at")
@@ -182,6 +196,19 @@ def test_render_pods_follow_the_queue_of_record(shop):
     RenderJob.objects.filter(pk=due.pk).update(
         status="leased", lease_owner="a", lease_expires_at=future, lease_epoch=1
     )
-    with connection.cursor() as cursor:
-        cursor.execute(trigger["metadata"]["query"])
-        assert cursor.fetchone() == (2,), "the running one and the due one"
+    assert pods_wanted() == 2 == queue.jobs_due(now=timezone.now()).count() + 1, "the running and the due one"
+
+
+def test_a_paused_batch_starts_no_render_pod_and_a_waiting_draft_does(shop):
+    paused, running = (
+        RenderBatch.objects.create(advertiser=shop, name=status, status=status, asked_count=2)
+        for status in (RenderBatch.Status.PAUSED, RenderBatch.Status.OPEN)
+    )
+    past = timezone.now() - timedelta(hours=25)
+    for take, batch in enumerate((paused, paused, running, None)):
+        job = factories.make_render_job(shop, take=take)
+        RenderJob.objects.filter(pk=job.pk).update(batch=batch, available_at=past)
+    assert pods_wanted() == queue.jobs_due(now=timezone.now()).count() == 2
+    for number, status in enumerate(Draft.Status.values):
+        Draft.objects.create(advertiser=shop, brief={}, fingerprint=str(number), status=status)
+    assert pods_wanted() == 3, "and the one draft that is not drawn yet"
