@@ -136,6 +136,7 @@ class WebhookEndpoint(TenantModel):
 
     class Kind(models.TextChoices):
         CREATIVE_APPROVED = "creative.approved", "A creative was approved"
+        APPROVAL_REQUESTED = "experiment.approval_requested", "Approval of an experiment was asked for"
         EXPERIMENT_DECIDED = "experiment.decided", "An experiment was decided"
         BUDGET_SPENT = "budget.spent", "A campaign's budget is spent"
 

@@ -267,6 +267,19 @@ def experiment_ask(
     experiment.asked_comment, experiment.asked_by, experiment.asked_at = comment.strip(), user, now
     experiment.save()
     _record(experiment, f"asked to {action}", user, comment)
+    webhook_emit(
+        advertiser_id=advertiser.pk,
+        kind=WebhookEndpoint.Kind.APPROVAL_REQUESTED,
+        data={
+            "experiment_id": experiment.pk,
+            "campaign_id": experiment.campaign_id,
+            "name": experiment.name,
+            "action": action,
+            "arm": experiment.asked_arm,
+            "comment": experiment.asked_comment,
+            "asked_at": now,
+        },
+    )
     return experiment
 
 

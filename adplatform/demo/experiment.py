@@ -1,4 +1,4 @@
-"""The demo's running experiment: is a picture made for the hikers worth more than one for everybody?
+"""What the demo shop finds out: an experiment in one campaign, learning and the standing split in the other.
 
 The visits that are played afterwards click a segment's own picture more often
 (``visits.OWN_SEGMENT_FACTOR``), so there is a difference to find.
@@ -12,8 +12,10 @@ from accounts.models import Advertiser
 from adplatform.demo import shop
 from campaigns.experiment_services import ArmPlan, experiment_create, experiment_start
 from campaigns.models import Campaign, Experiment
+from campaigns.weight_services import learning_configure
 
 PLANNED_SHOPPERS = 2_000
+HOLDOUT_RATE, DIVIDEND_RATE = 0.2, 0.3  # large, because the demo's shoppers are few
 
 
 def demo_experiment_ensure(advertiser: Advertiser, *, now: datetime, days: int) -> Experiment | None:
@@ -33,4 +35,19 @@ def demo_experiment_ensure(advertiser: Advertiser, *, now: datetime, days: int) 
     )
     return experiment_start(
         advertiser=advertiser, experiment_id=experiment.pk, now=now - timedelta(days=days)
+    )
+
+
+def demo_learning_ensure(advertiser: Advertiser, *, now: datetime) -> Campaign | None:
+    """Learning and the standing split are on; None without the campaign, or where somebody set them."""
+    campaign = Campaign.objects.filter(advertiser=advertiser, name=shop.CAMPAIGNS[1]["name"]).first()
+    if campaign is None or campaign.learns or campaign.dividend_rate:
+        return None
+    return learning_configure(
+        advertiser=advertiser,
+        campaign_id=campaign.pk,
+        now=now,
+        learns=True,
+        holdout_rate=HOLDOUT_RATE,
+        dividend_rate=DIVIDEND_RATE,
     )

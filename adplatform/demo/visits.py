@@ -1,8 +1,8 @@
 """Simulated shopper visits through the real HTTP API: decide, see, click, buy.
 
 Everything they leave is marked as simulated. What they like is planted: a shopper clicks a product of
-their own theme more often, and more so when the picture was made for their segment. So the dashboard
-shows something that is there.
+their own theme more often, more so when the picture was made for their segment, and less so each time they
+see the same picture again. So the pages show something that is there.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import http.client
 import json
 import random
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +23,7 @@ VIEWABLE_RATE = 0.72
 CLICK_RATE = 0.018  # of a creative that has nothing to do with the shopper
 OWN_THEME_FACTOR = 2.5
 OWN_SEGMENT_FACTOR = 1.8
+TIRED_FACTOR = 0.9  # with each time that a shopper has seen the picture before
 BUY_RATE = 0.25  # of clicks
 EVENTS_A_REQUEST = 200
 
@@ -86,18 +88,24 @@ def visits_play(
     now: datetime,
     days: int,
     rng: random.Random,
+    on_day: Callable[[datetime], None] = lambda day: None,
 ) -> Iterator[Played]:
-    """Play ``count`` visits spread over the last ``days``; yields the running totals now and then.
+    """Play ``count`` visits of the last ``days`` in the order of time; yields the running totals.
 
     ``products_by_theme``: theme key -> headline-independent product titles of that theme, as they stand
-    in a creative's alt text.
+    in a creative's alt text. ``on_day`` is called as each new day begins, with all before it stored.
     """
     played = Played()
     pending: dict[str, list[dict[str, Any]]] = {device: [] for device in PAGES}
-    for number in range(count):
+    seen: Counter[tuple[str, str]] = Counter()
+    today = None
+    for number, at in enumerate(sorted(_visit_time(now, days, rng) for _ in range(count))):
+        if at.date() != today:
+            today = at.date()
+            played.events += _send(client, pending, 1)
+            on_day(at.replace(hour=0, minute=0, second=0, microsecond=0))
         person = rng.choice(people)
         device = "mobile" if rng.random() < 0.6 else "desktop"
-        at = _visit_time(now, days, rng)
         answer = client.post(
             "/api/v1/decisions",
             {
@@ -111,7 +119,10 @@ def visits_play(
         for decision in answer["decisions"]:
             if decision["filled"]:
                 played.filled += 1
-                events = list(_events(decision, person, products_by_theme[person.theme.key], at, rng))
+                looks = person.key, decision["creative"]["id"]
+                own = products_by_theme[person.theme.key]
+                events = list(_events(decision, person, own, at, rng, seen[looks]))
+                seen[looks] += 1
                 played.orders += sum(event["kind"] == "conversion" for event in events)
                 pending[device] += events
         played.events += _send(client, pending, EVENTS_A_REQUEST)
@@ -130,7 +141,12 @@ def _visit_time(now: datetime, days: int, rng: random.Random) -> datetime:
 
 
 def _events(
-    decision: dict[str, Any], person: Person, own_products: Iterable[str], at: datetime, rng: random.Random
+    decision: dict[str, Any],
+    person: Person,
+    own_products: Iterable[str],
+    at: datetime,
+    rng: random.Random,
+    seen_before: int,
 ) -> Iterator[dict[str, Any]]:
     decision_id, alt = decision["decision_id"], decision["creative"]["alt"]
 
@@ -146,7 +162,7 @@ def _events(
     if rng.random() >= VIEWABLE_RATE:
         return
     yield event("viewable", 3, decision["impression_token"])
-    rate = CLICK_RATE
+    rate = CLICK_RATE * TIRED_FACTOR**seen_before
     if any(title in alt for title in own_products):
         rate *= OWN_THEME_FACTOR
     if decision["match"] == "segment":
@@ -170,7 +186,7 @@ def _send(client: Client, pending: dict[str, list[dict[str, Any]]], at_least: in
     """Send what has gathered, by device; returns how many events were stored."""
     stored = 0
     for device, events in pending.items():
-        if len(events) >= at_least:
+        if events and len(events) >= at_least:
             answer = client.post("/api/v1/events", {"events": events}, device)
             if answer["rejected"]:
                 raise ApiError(f"events were refused: {answer['rejected'][:3]}")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
+
 import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Membership
+from accounts.models import Membership, WebhookDelivery, WebhookEndpoint
 from adplatform.lib.errors import DomainError
 from analytics.experiment_reports import report_refresh
 from campaigns.experiment_layers import first_gap
@@ -61,6 +64,28 @@ def test_the_author_asks_and_another_person_starts_and_ships(alice_client, bob_c
         ("created", "alice"), ("asked to start", "alice"), ("declined to start", "bob"),
         ("asked to start", "alice"), ("started", "bob"), ("asked to ship", "alice"), ("ship", "bob"),
     ]  # fmt: skip
+
+
+def test_who_listens_is_told_that_approval_is_asked_for(alice_client, alice, shop):
+    shop_hook = {"advertiser": shop, "secret": "whsec_eA==", "url": "https://hook.example/a"}
+    WebhookEndpoint.objects.create(**shop_hook, kinds=["experiment.approval_requested"])
+    WebhookEndpoint.objects.create(**shop_hook, kinds=["experiment.decided"])
+    experiment = cast.make_experiment(shop, user=alice)
+    post(alice_client, "ask", experiment, choice="start")  # says no reason, so nothing is asked for
+    assert not WebhookDelivery.objects.exists()
+    post(alice_client, "ask", experiment, choice="start", comment="All pictures are there.")
+    told = json.loads(WebhookDelivery.objects.get().body)
+    asked = told["data"].pop("asked_at")
+    assert abs(datetime.fromisoformat(asked) - Experiment.objects.get().asked_at).total_seconds() < 0.01
+    assert told["type"] == "experiment.approval_requested"
+    assert told["data"] == {
+        "experiment_id": str(experiment.pk),
+        "campaign_id": str(experiment.campaign_id),
+        "name": experiment.name,
+        "action": "start",
+        "arm": "",
+        "comment": "All pictures are there.",
+    }
 
 
 def test_stopping_and_rolling_back_need_nobody_else(alice_client, bob_client, alice, shop):

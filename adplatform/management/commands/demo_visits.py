@@ -1,13 +1,15 @@
 """``manage.py demo_visits``: the second half of the demo, beside a running server.
 
-Waits for the creatives, lets the demo's reviewer approve all but a few, launches the campaigns and plays
-shopper visits through the HTTP API.
+Waits for the creatives, lets the demo's reviewer approve all but a few, launches the campaigns, switches
+on an experiment, learning and the standing split, and plays shopper visits through the HTTP API. Then it
+asks the worker for what the visits tell, and for a small self-check of the statistics.
 """
 
 from __future__ import annotations
 
 import random
 import time
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -16,12 +18,15 @@ from django.utils import timezone
 from accounts.models import Advertiser, ApiKey, User
 from accounts.services import api_key_create, api_key_revoke
 from adplatform.demo import shop
-from adplatform.demo.experiment import demo_experiment_ensure
+from adplatform.demo.experiment import demo_experiment_ensure, demo_learning_ensure
 from adplatform.demo.people import people
 from adplatform.demo.visits import Client, visits_play
 from adplatform.lib.errors import DomainError
 from analytics.experiment_services import report_request
-from analytics.models import Event
+from analytics.models import Event, SelfCheckRun, StoredReport
+from analytics.rollups import rollups_refresh
+from analytics.selfcheck_services import selfcheck_request
+from analytics.stored_reports import stored_report_request
 from campaigns.models import Campaign, Experiment, Product
 from campaigns.services import campaign_launch
 from generation.models import Creative, RenderJob
@@ -29,6 +34,7 @@ from generation.review import creative_approve
 
 KEPT_FOR_REVIEW = 4  # jobs whose creatives are left, so that there is something to review
 ENOUGH_EVENTS = 2_000  # a shop with this many is not visited again
+SIMULATIONS, EXPERIMENTS = 1_000, 10  # of the self-check: about two minutes at the lowest priority
 
 
 class Command(BaseCommand):
@@ -36,8 +42,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--url", default="http://127.0.0.1:8000")
-        parser.add_argument("--visits", type=int, default=3000)
-        parser.add_argument("--days", type=int, default=14)
+        parser.add_argument("--visits", type=int, default=6000)
+        # Three weeks: a picture's fatigue is told from its first week and its last.
+        parser.add_argument("--days", type=int, default=21)
 
     def handle(self, *args: Any, **options: Any) -> None:
         advertiser = shop.demo_advertiser_get()
@@ -50,9 +57,15 @@ class Command(BaseCommand):
                 campaign_launch(advertiser=advertiser, campaign_id=campaign.pk)
         if Event.objects.filter(advertiser=advertiser, is_simulated=True).count() < ENOUGH_EVENTS:
             self._experiment_start(advertiser, options["days"])
+            if demo_learning_ensure(advertiser, now=timezone.now()) is not None:
+                self.stdout.write("  Learning and the standing split are on in the second campaign")
             self._play(advertiser, options["url"], options["visits"], options["days"])
-            for experiment in Experiment.objects.filter(advertiser=advertiser):
-                report_request(advertiser=advertiser, experiment_id=experiment.pk, now=timezone.now())
+            self._reports_request(advertiser)
+        if not SelfCheckRun.objects.exists():
+            selfcheck_request(simulations=SIMULATIONS, experiments=EXPERIMENTS, seed=shop.SEED)
+            self.stdout.write(
+                "  The worker checks the statistics by simulation; the page Statistics shows it"
+            )
 
     def _creatives_wait(self, advertiser: Advertiser) -> None:
         jobs = RenderJob.objects.filter(advertiser=advertiser)
@@ -93,6 +106,15 @@ class Command(BaseCommand):
         except DomainError as error:  # no product has both pictures approved
             self.stdout.write(f"  No experiment: {error.message}")
 
+    def _reports_request(self, advertiser: Advertiser) -> None:
+        rollups_refresh()  # of the last visits, before the figures are asked for
+        now = timezone.now()
+        for experiment in Experiment.objects.filter(advertiser=advertiser):
+            report_request(advertiser=advertiser, experiment_id=experiment.pk, now=now)
+        for campaign in Campaign.objects.filter(advertiser=advertiser, status=Campaign.Status.LIVE):
+            for kind in StoredReport.Kind.values:
+                stored_report_request(advertiser=advertiser, campaign_id=campaign.pk, kind=kind, now=now)
+
     def _play(self, advertiser: Advertiser, url: str, count: int, days: int) -> None:
         key, text = api_key_create(advertiser=advertiser, name="Demo visits", kind=ApiKey.Kind.SECRET)
         now = timezone.now()
@@ -107,7 +129,7 @@ class Command(BaseCommand):
         rng = random.Random(shop.SEED)
         try:
             for played in visits_play(
-                Client(url, text), everyone, themes, count=count, now=now, days=days, rng=rng
+                Client(url, text), everyone, themes, count=count, now=now, days=days, rng=rng, on_day=_learn
             ):
                 self.stdout.write(
                     f"  {played.visits} of {count} simulated visits: {played.events} events, "
@@ -115,3 +137,11 @@ class Command(BaseCommand):
                 )
         finally:
             api_key_revoke(advertiser=advertiser, key_id=str(key.pk))
+
+
+def _learn(day: datetime) -> None:
+    """As the worker does every half hour, on the past day that is being played."""
+    from analytics.learning import learning_refresh
+
+    rollups_refresh()
+    learning_refresh(now=day)
