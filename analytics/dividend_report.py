@@ -4,6 +4,10 @@ Three pictures of the same product, by chance: generic, own segment, other segme
 asks whether a picture made for a group is livelier whoever sees it; own against other, whether the match is
 right; own against generic, what both are worth together. All intervals are always-valid: the split has no
 end.
+
+The same by segment: that of the picture which the draw had chosen, whatever the split showed in its place, at
+the shopper's first exposure, so that the arm cannot change it. Small segments are withheld together with what
+would tell them.
 """
 
 from __future__ import annotations
@@ -12,12 +16,18 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from analytics.experiment_reading import Split, table_read
-from analytics.experiment_table import Table
+from django.conf import settings
+from django.db.models import Count, QuerySet
+
+from analytics.experiment_reading import Split, segment_names, table_read
+from analytics.experiment_table import UNKNOWN, Table
 from analytics.models import Event
 from analytics.stats.frequentist import Comparison
+from analytics.stats.multiplicity import benjamini_hochberg
 from analytics.stats.samplecheck import split_check
 from analytics.stats.sequential import compare_always_valid
+from analytics.stats.suppression import suppress
+from analytics.verdict import SIGNIFICANT
 from campaigns.models import Campaign
 
 ARMS = ("generic", "own_segment", "other_segment")
@@ -25,6 +35,8 @@ METRICS = ("click_rate", "conversion_rate", "revenue_cents")
 WINDOW = timedelta(days=90)
 MONTH = timedelta(days=30)
 TUNED_FOR = 10_000
+SEGMENT = "segment"  # the dimension of a table of shoppers
+Part = tuple[str, str]
 # Question -> (from, to): is ``to`` better than ``from``?
 QUESTIONS = {"picture": (0, 2), "match": (2, 1), "both": (0, 1)}
 
@@ -53,19 +65,71 @@ def dividend_compute(campaign: Campaign, parameters: Mapping[str, Any], now: dat
         "by_month_cents": _scaled(money, monthly),
     }
     content["answers"] = {name: _answer(name, content, check.level) for name in QUESTIONS}
+    content["minimum"] = settings.REPORTS_MIN_SHOPPERS
+    content["segments"] = (
+        [] if check.level == "fail" else _segments(table, _monthly_by_segment(campaign, now))
+    )
     return content
 
 
-def _metric(table: Table, name: str) -> dict[str, Any]:
-    sums = table.sums(name)
+def _segments(table: Table, monthly: Mapping[str, int]) -> list[dict[str, Any]]:
+    """A line a segment, the largest first; each question's p are adjusted over the segments shown."""
+    names = table.values_of(SEGMENT)
+    grid = [table.counts_of(SEGMENT, name) for name in names]
+    hidden = {row for row, _ in suppress(grid, settings.REPORTS_MIN_SHOPPERS)}
+    lines = [
+        {"segment": name, "is_hidden": True}
+        if row in hidden
+        else _segment_line(table, name, grid[row], monthly.get(name, 0))
+        for row, name in enumerate(names)
+        if name != UNKNOWN
+    ]
+    shown = [line for line in lines if not line["is_hidden"]]
+    for question in QUESTIONS:
+        found = [line["metrics"]["click_rate"][question] for line in shown]
+        for line, each, p in zip(
+            shown, found, benjamini_hochberg([each["p"] for each in found]), strict=True
+        ):
+            each["p_adjusted"] = p
+            line["answers"][question] = _segment_answer(each)
+    return lines
+
+
+def _segment_line(table: Table, name: str, counts: list[int], monthly: int) -> dict[str, Any]:
+    part = (SEGMENT, name)
+    money = _compare(table, "revenue_cents", *QUESTIONS["both"], part=part)
     return {
-        "values": {arm: found.value for arm, found in zip(ARMS, sums, strict=True)},
-        **{question: _dict(_compare(table, name, *pair)) for question, pair in QUESTIONS.items()},
+        "segment": name,
+        "is_hidden": False,
+        "counts": dict(zip(ARMS, counts, strict=True)),
+        "monthly_shoppers": monthly,
+        "metrics": {metric: _metric(table, metric, part=part) for metric in METRICS},
+        "money": {"by_thousand_cents": _scaled(money, 1000), "by_month_cents": _scaled(money, monthly)},
+        "answers": {},
     }
 
 
-def _compare(table: Table, name: str, control: int, treatment: int) -> Comparison:
-    sums = table.sums(name)
+def _segment_answer(found: Mapping[str, Any]) -> str:
+    """``yes`` and ``no`` only where the p that is adjusted for the many segments says so too."""
+    if found["low"] is None:
+        return "few"
+    if found["p_adjusted"] is None or found["p_adjusted"] >= SIGNIFICANT:
+        return "open"
+    return "yes" if found["low"] > 0 else "no" if found["high"] < 0 else "open"
+
+
+def _metric(table: Table, name: str, *, part: Part | None = None) -> dict[str, Any]:
+    sums = table.sums(name, part=part)
+    return {
+        "values": {arm: found.value for arm, found in zip(ARMS, sums, strict=True)},
+        **{question: _dict(_compare(table, name, *pair, part=part)) for question, pair in QUESTIONS.items()},
+    }
+
+
+def _compare(
+    table: Table, name: str, control: int, treatment: int, *, part: Part | None = None
+) -> Comparison:
+    sums = table.sums(name, part=part)
     return compare_always_valid(sums[control], sums[treatment], tuned_for=TUNED_FOR)
 
 
@@ -83,6 +147,21 @@ def _scaled(found: Comparison, shoppers: int) -> dict[str, float | None]:
 
 def _monthly_shoppers(campaign: Campaign, now: datetime) -> int:
     """Different shoppers who were shown a picture of their segment in 30 days."""
+    return _shown(campaign, now).values("shopper_pseudonym").distinct().count()
+
+
+def _monthly_by_segment(campaign: Campaign, now: datetime) -> dict[str, int]:
+    """The same by the segment's name; who moved from one to another counts in both."""
+    names = segment_names(campaign.advertiser_id)
+    rows = (
+        _shown(campaign, now)
+        .values_list("segment_id")
+        .annotate(shoppers=Count("shopper_pseudonym", distinct=True))
+    )
+    return {names[pk]: shoppers for pk, shoppers in rows if pk in names}
+
+
+def _shown(campaign: Campaign, now: datetime) -> QuerySet[Event]:
     return (
         Event.objects.filter(
             advertiser_id=campaign.advertiser_id,
@@ -95,9 +174,6 @@ def _monthly_shoppers(campaign: Campaign, now: datetime) -> int:
         )
         .exclude(shopper_pseudonym="")
         .order_by()
-        .values("shopper_pseudonym")
-        .distinct()
-        .count()
     )
 
 

@@ -21,7 +21,7 @@ from django.db import connection
 from analytics.models import Event
 from analytics.tracking import IncomingEvent
 
-ROWS_A_STATEMENT = 500  # 25 columns each; SQLite takes 32,766 parameters
+ROWS_A_STATEMENT = 500  # 26 columns each; SQLite takes 32,766 parameters
 _INCOMING = IncomingEvent.__struct_fields__
 _COLUMNS = ("id", "created_at", "received_at", "validity", *_INCOMING)
 _ENUM_COLUMNS = tuple(_COLUMNS.index(name) for name in ("kind", "clock_flag", "invalid_reason"))

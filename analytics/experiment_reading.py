@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from analytics.experiment_table import Order, Table, Touch, table_make
 from analytics.models import Event
 from analytics.orders import order_values
 from campaigns.models import Experiment, Placement, Variant
+from profiles.models import Segment
 
 PRE_PERIOD = timedelta(days=14)
 KINDS = {
@@ -71,6 +73,7 @@ def _events(split: Split, start: datetime, end: datetime) -> Any:
 
 def _touches(split: Split, start: datetime, end: datetime) -> Iterator[Touch]:
     placements = dict(Placement.objects.filter(advertiser_id=split.advertiser_id).values_list("pk", "name"))
+    segments = segment_names(split.advertiser_id)
     products = dict(Variant.objects.filter(campaign_id=split.campaign_id).values_list("pk", "product__title"))
     rows = (
         _events(split, start, end)
@@ -78,10 +81,17 @@ def _touches(split: Split, start: datetime, end: datetime) -> Iterator[Touch]:
         .exclude(shopper_pseudonym="")
         .order_by("occurred_at", "id")
         .values_list(
-            "shopper_pseudonym", "arm", "kind", "occurred_at", "device", "placement_id", "variant_id"
+            "shopper_pseudonym",
+            "arm",
+            "kind",
+            "occurred_at",
+            "device",
+            "placement_id",
+            "variant_id",
+            "drawn_segment_id",
         )
     )
-    for shopper, arm, kind, at, device, placement, variant in rows.iterator(chunk_size=5000):
+    for shopper, arm, kind, at, device, placement, variant, segment in rows.iterator(chunk_size=5000):
         yield Touch(
             shopper,
             arm,
@@ -90,7 +100,15 @@ def _touches(split: Split, start: datetime, end: datetime) -> Iterator[Touch]:
             device,
             placements.get(placement, GONE),
             products.get(variant, GONE),
+            segments.get(segment, GONE) if segment else "",
         )
+
+
+def segment_names(advertiser_id: UUID) -> dict[UUID, str]:
+    """Of one name each: two that are called alike are told apart by their slug."""
+    rows = list(Segment.objects.filter(advertiser_id=advertiser_id).values_list("pk", "name", "slug"))
+    count = Counter(name for _, name, _ in rows)
+    return {pk: name if count[name] == 1 else f"{name} ({slug})" for pk, name, slug in rows}
 
 
 def _orders(split: Split, start: datetime, end: datetime) -> Iterator[Order]:

@@ -21,6 +21,7 @@ from analytics.stats.statistics import Sums
 # Revenue above this share of shoppers is capped: one bulk order must not decide an experiment.
 CAP_QUANTILE = 0.999
 CAP_MIN_SHOPPERS = 1_000
+UNKNOWN = "unknown"  # the value of a dimension that an event does not tell
 DAYPARTS = ("0 to 6 h", "6 to 12 h", "12 to 18 h", "18 to 24 h")  # UTC
 
 
@@ -34,6 +35,7 @@ class Touch(NamedTuple):
     device: str = ""
     placement: str = ""
     product: str = ""
+    segment: str = ""  # whose picture the draw had chosen, the same whatever the arm
 
 
 class Order(NamedTuple):
@@ -54,7 +56,7 @@ class _Shopper:
 
 
 # One value a shopper, fixed at the first exposure: what comes later may depend on the arm.
-TRAITS = ("device", "placement", "product", "week", "time of day")
+TRAITS = ("device", "placement", "product", "segment", "week", "time of day")
 
 
 @dataclass
@@ -106,6 +108,11 @@ class Table:
             if len(common) > 1:
                 found += [(name, value) for value in common]
         return found
+
+    def values_of(self, dimension: str) -> list[str]:
+        """The values of a dimension, the commonest first."""
+        values = self._traits.get(dimension, np.zeros(0, object))
+        return [value for value, _ in Counter(values.tolist()).most_common()]
 
     def counts_of(self, dimension: str, value: str) -> list[int]:
         """Shoppers by arm of one slice."""
@@ -221,7 +228,7 @@ def table_make(
 def _traits_of(touch: Touch) -> tuple[str, ...]:
     at = touch.occurred_at.astimezone(UTC)
     week = "weekend" if at.weekday() >= 5 else "weekday"
-    named = (touch.device or "unknown", touch.placement or "unknown", touch.product or "unknown")
+    named = [name or UNKNOWN for name in (touch.device, touch.placement, touch.product, touch.segment)]
     return (*named, week, DAYPARTS[at.hour // 6])
 
 

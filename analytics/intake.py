@@ -250,6 +250,7 @@ def _decision_event(item: EventItem, sent_at: datetime | None, sender: Sender) -
         device=device_of(agent),
         experiment_id=token.experiment_id,
         arm=token.arm,
+        drawn_segment_id=token.drawn_segment_id,
     )
 
 

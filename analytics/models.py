@@ -55,6 +55,8 @@ class Event(TenantModel):
     is_simulated = models.BooleanField(default=False)
     experiment_id = models.UUIDField(null=True, blank=True)  # the shopper's draw decided this creative
     arm = models.CharField(max_length=20, blank=True)
+    # Whom the shopper was decided for, whichever arm was shown; with an experiment only.
+    drawn_segment_id = models.UUIDField(null=True, blank=True)
 
     class Meta:
         constraints = [

@@ -90,6 +90,7 @@ class IncomingEvent(msgspec.Struct, frozen=True, gc=False):
     currency: str = ""
     experiment_id: UUID | None = None
     arm: str = ""
+    drawn_segment_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ CONSENT_FIELDS = (
 )  # fmt: skip
 EVENT_FIELDS = (
     "event_id", "kind", "validity", "occurred_at", "received_at", "decision_id", "campaign_id", "creative_id",
-    "placement_id", "segment_id", "experiment_id", "arm", "device", "order_id", "value_cents", "currency",
+    "placement_id", "segment_id", "experiment_id", "arm", "drawn_segment_id", "device", "order_id",
+    "value_cents", "currency",
 )  # fmt: skip
 
 

@@ -38,6 +38,7 @@ class SlotDecision:
     reason: Reason | None = None
     experiment: RunningExperiment | None = None  # it had a say in this answer
     arm: Arm | None = None  # the shopper takes part: exposure is recorded with the events
+    drawn_segment_id: UUID | None = None  # whose picture the draw had chosen before the experiment spoke
     is_holdout: bool = False  # of learning, and no experiment had a say
     products_before: frozenset[UUID] = frozenset()  # on the page when this placement was decided
 
@@ -133,6 +134,7 @@ def _slot_decide(
             propensity=outcome.propensity,
             experiment=outcome.experiment,
             arm=outcome.arm,
+            drawn_segment_id=pick.candidate.segment_id,
             products_before=before,
         )
     return SlotDecision(

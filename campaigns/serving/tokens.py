@@ -19,6 +19,7 @@ class DecisionToken(msgspec.Struct, frozen=True, omit_defaults=True, rename={
     "decision_id": "d", "advertiser_id": "a", "campaign_id": "c", "variant_id": "v", "creative_id": "cr",
     "placement_id": "p", "segment_id": "s", "propensity": "pr", "shopper_pseudonym": "u",
     "is_simulated": "sim", "experiment_id": "x", "arm": "xa", "interests": "i",
+    "drawn_segment_id": "xs",
 }):  # fmt: skip
     """Everything an event has to know of its decision, in ASCII; the event outlives the rows it names."""
 
@@ -34,6 +35,7 @@ class DecisionToken(msgspec.Struct, frozen=True, omit_defaults=True, rename={
     is_simulated: bool = False
     experiment_id: UUID | None = None
     arm: str = ""
+    drawn_segment_id: UUID | None = None  # of who takes part in an experiment, whatever the arm shows
     interests: tuple[str, ...] = ()  # what the decision went by, whatever becomes of the segment
 
 
@@ -60,6 +62,7 @@ def token_make(decision_id: UUID, context: ServeContext, answer: SlotDecision) -
         is_simulated=context.is_simulated,
         experiment_id=experiment.id if experiment is not None and arm is not None else None,
         arm=arm.key if experiment is not None and arm is not None else unexposed,
+        drawn_segment_id=answer.drawn_segment_id if experiment is not None and arm is not None else None,
     )
 
 

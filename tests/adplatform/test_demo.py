@@ -60,6 +60,7 @@ def test_visits_leave_only_simulated_events_spread_over_the_days(live_server, sh
             source="test",
             is_simulated=True,
         )
+    stored_by_day: list[tuple[datetime, int]] = []
     runs = visits_play(
         Client(live_server.url, factories.make_key(shop)),
         crowd,
@@ -68,6 +69,7 @@ def test_visits_leave_only_simulated_events_spread_over_the_days(live_server, sh
         now=timezone.now(),
         days=5,
         rng=random.Random(3),
+        on_day=lambda day: stored_by_day.append((day, Event.objects.filter(occurred_at__gte=day).count())),
     )
     played = list(runs)[-1]
     events = Event.objects.filter(advertiser=shop)
@@ -76,3 +78,6 @@ def test_visits_leave_only_simulated_events_spread_over_the_days(live_server, sh
     assert not events.filter(is_simulated=False).exists()
     assert not events.filter(validity=Event.Validity.INVALID).exists()
     assert len({at.date() for at in events.values_list("occurred_at", flat=True)}) >= 3
+    # In the order of time: as a day begins nothing of it is stored, and all before it is.
+    assert len(stored_by_day) >= 3
+    assert {later for _, later in stored_by_day} == {0}

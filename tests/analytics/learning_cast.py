@@ -83,13 +83,19 @@ def make_draws(
 
 
 def make_split(
-    campaign: Any, shoppers: int, rates: dict[str, float], *, order_rates: dict[str, float]
+    campaign: Any,
+    shoppers: int,
+    rates: dict[str, float],
+    *,
+    order_rates: dict[str, float],
+    segment: Any = None,
+    prefix: str = "person",
 ) -> None:
-    """Events of the standing split: three impressions a shopper."""
+    """Events of the standing split: three impressions a shopper, decided for ``segment``."""
     rng, split, now = random.Random(2), standing_split(campaign.pk, 1.0), timezone.now()
     rows = []
     for number in range(shoppers):
-        shopper = f"person-{number}"
+        shopper = f"{prefix}-{number}"
         arm = arm_of(split, shopper).key
         for _ in range(3):
             at = now - timedelta(days=rng.uniform(1, 20))
@@ -97,6 +103,7 @@ def make_split(
             fields = {
                 "campaign_id": campaign.pk, "experiment_id": campaign.pk, "arm": arm,
                 "shopper_pseudonym": shopper, "propensity": 1 / 3,
+                "drawn_segment_id": segment and segment.pk,
             }  # fmt: skip
             rows.append(event(campaign.advertiser, "impression", at, decision, **fields))
             if rng.random() < rates[arm]:
@@ -105,9 +112,9 @@ def make_split(
             rows.append(
                 Event(
                     advertiser=campaign.advertiser,
-                    event_id=f"o-{number}",
+                    event_id=f"o-{shopper}",
                     kind="conversion",
-                    order_id=f"o-{number}",
+                    order_id=f"o-{shopper}",
                     occurred_at=now - timedelta(hours=1),
                     received_at=now,
                     shopper_pseudonym=shopper,

@@ -57,7 +57,13 @@ def test_the_whole_way_through_http(api, other_api, shop, settings):
         again = cast.visit(api, key, at + timedelta(minutes=30), click=False)
         assert again["match"] == decision["match"]  # sticky
     assert min(shown.values()) > 15
-    assert Event.objects.filter(experiment_id=created.json()["id"]).exclude(arm="").count() >= 120
+    split = Event.objects.filter(experiment_id=created.json()["id"])
+    assert split.exclude(arm="").count() >= 120
+    # Whatever an arm shows, the event says whom the shopper was decided for.
+    assert set(split.values_list("arm", "drawn_segment_id", "segment_id")) == {
+        ("generic", segment.pk, None),
+        ("own_segment", segment.pk, segment.pk),
+    }
 
     assert api.post(f"{url}/report").status_code == 202
     assert reports_refresh() == 1

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from adplatform.lib.errors import DomainError
+from analytics.dividend_report import _segment_answer
 from analytics.learning import campaign_learn, counts_get, learning_refresh
 from analytics.models import Event, StoredReport
 from analytics.stored_reports import stored_reports_refresh
@@ -20,6 +21,8 @@ from campaigns.models import Variant
 from campaigns.serving.loading import snapshot_load
 from campaigns.weight_services import allocation_write, learning_configure
 from generation.models import RenderJob
+from profiles.models import Segment
+from tests import factories
 from tests.analytics import learning_cast as cast
 
 pytestmark = pytest.mark.django_db
@@ -229,6 +232,38 @@ def test_picture_match_and_money_are_told_apart(shop, alice_client):
     text = alice_client.get(reverse("dividend", args=[campaign.pk])).content.decode()
     assert "Personalisation is clicked more often than the generic picture" in text
     assert "The standing split is off" in text
+
+
+def test_the_dividend_is_told_by_segment_and_small_segments_are_withheld(shop, alice_client):
+    campaign, _, hikers, _ = cast.make_campaign(shop)
+    tea, small = (factories.make_segment(shop, slug) for slug in ("tea", "small"))
+    Segment.objects.filter(pk__in=[tea.pk, small.pk]).update(name="The same name")
+    nothing = dict.fromkeys(("own_segment", "generic", "other_segment"), 0.1)
+    better = nothing | {"own_segment": 0.3}
+    cast.make_split(campaign, 3000, better, order_rates=better, segment=hikers, prefix="hiker")
+    cast.make_split(campaign, 900, nothing, order_rates=nothing, segment=tea, prefix="tea")
+    cast.make_split(campaign, 90, nothing, order_rates=nothing, segment=small, prefix="small")
+    content = computed(alice_client, campaign, "dividend")
+    first, second, third = content["segments"]
+    assert (first["segment"], first["answers"]) == (
+        hikers.name, {"picture": "open", "match": "yes", "both": "yes"},
+    )  # fmt: skip
+    money = first["money"]["by_thousand_cents"]
+    assert money["low"] < 0.2 * 4000 * 1000 < money["high"]
+    # The small one is hidden, and the next with it: else it would be all minus the others.
+    assert [second["is_hidden"], third["is_hidden"]] == [True, True]
+    assert {second["segment"], third["segment"]} == {"The same name (tea)", "The same name (small)"}
+    assert set(third) == {"segment", "is_hidden"}
+    text = alice_client.get(reverse("dividend", args=[campaign.pk])).content.decode()
+    assert text.count("Withheld: too few shoppers") == 2
+
+
+def test_the_many_segments_are_paid_for():
+    """An answer needs the adjusted p below 0.05, not only an interval above zero."""
+    found = {"low": 0.01, "high": 0.4, "p": 0.04, "p_adjusted": 0.08}
+    assert _segment_answer(found) == "open"
+    assert _segment_answer(found | {"p_adjusted": 0.04}) == "yes"
+    assert _segment_answer({"low": None, "high": None, "p": None, "p_adjusted": None}) == "few"
 
 
 def test_without_a_split_the_dividend_says_so(shop, alice_client):
