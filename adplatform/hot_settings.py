@@ -5,10 +5,12 @@ those middlewares cost more than a decision itself.
 """
 
 from adplatform.settings import *  # noqa: F403
+from adplatform.settings import TRACE_MIDDLEWARE
 
 ROOT_URLCONF = "adplatform.hot_urls"
 MIDDLEWARE = [
     "adplatform.middleware.RequestIdMiddleware",
+    *TRACE_MIDDLEWARE,
     "adplatform.middleware.HealthMiddleware",  # before anything that refuses or redirects
     "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",

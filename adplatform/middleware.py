@@ -38,6 +38,7 @@ class RequestIdMiddleware:
         request_id = request_id_of(request.META.get("HTTP_X_REQUEST_ID", ""))
         # Stays until this thread's next request: Django logs a refusal after the last middleware.
         bind_contextvars(request_id=request_id)
+        request.request_id = request_id  # type: ignore[attr-defined]
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response

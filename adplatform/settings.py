@@ -52,8 +52,13 @@ INSTALLED_APPS = [
     "rights.apps.RightsConfig",
 ]
 
+# --- traces, to the collector that it names (docs/operations.md); without it nothing of them is imported
+TRACING = bool(env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default=""))
+TRACE_MIDDLEWARE = ["adplatform.tracing.TraceMiddleware"] if TRACING else []
+
 MIDDLEWARE = [
     "adplatform.middleware.RequestIdMiddleware",
+    *TRACE_MIDDLEWARE,
     "adplatform.middleware.HealthMiddleware",  # before anything that refuses or redirects
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -24,6 +24,7 @@ from structlog.contextvars import bound_contextvars
 
 from adplatform.lib.failpoints import failpoint
 from adplatform.lib.files import content_store
+from adplatform.lib.tracing import span
 from generation import provenance, queue
 from generation.briefs import Brief
 from generation.drawing import Drawn, picture_draw
@@ -225,18 +226,19 @@ def _make(job: RenderJob, watch: Watch, drawn: Drawn | None) -> tuple[queue.Pict
     brief = Brief.from_dict(job.brief)
     settled = picture_settle(job, watch, drawn)
     drawn = settled.drawn
-    content = _labelled_png(drawn.image, job.fingerprint, brief.brand.name)
-    name, digest = content_store(content, folder="renders", extension="png")
-    creatives = [
-        Creative(
-            advertiser_id=job.advertiser_id,
-            job=job,
-            width=composed.width,
-            height=composed.height,
-            **creative_store(composed, settled.brief),
-        )
-        for composed in settled.composed
-    ]
+    with span("render.store"):
+        content = _labelled_png(drawn.image, job.fingerprint, brief.brand.name)
+        name, digest = content_store(content, folder="renders", extension="png")
+        creatives = [
+            Creative(
+                advertiser_id=job.advertiser_id,
+                job=job,
+                width=composed.width,
+                height=composed.height,
+                **creative_store(composed, settled.brief),
+            )
+            for composed in settled.composed
+        ]
     watch.on_step(len(creatives), len(creatives))
     details = {**drawn.details, **settled.details}
     picture = queue.Picture(name, digest, drawn.model_hash, drawn.render_ms, drawn.match_score, details)

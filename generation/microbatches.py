@@ -15,6 +15,7 @@ from uuid import UUID
 import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 
+from adplatform.lib.tracing import span
 from generation import queue
 from generation.drawing import Drawn, picture_choose, requests_make
 from generation.execution import ShuttingDown, Watch, job_run, job_time_out
@@ -41,7 +42,9 @@ def microbatch_run(microbatch: list[Watched]) -> Iterator[tuple[RenderJob, str, 
             while waiting:
                 job, lease, watch = waiting.pop(0)
                 started = time.monotonic()
-                outcome = job_run(job, lease, watch, drawn=drawn.get(job.pk))
+                with span("render", {"job": str(job.pk), "model": job.model}) as note:
+                    outcome = job_run(job, lease, watch, drawn=drawn.get(job.pk))
+                    note({"outcome": outcome})
                 for _, _, other in waiting:
                     other.moved()
                 yield job, outcome, round((time.monotonic() - started) * 1000)
@@ -76,7 +79,8 @@ def microbatch_draw(microbatch: list[Watched]) -> dict[UUID, Drawn]:
         for _, _, watch in microbatch:
             watch.enter("rendering")
         requests = {job.pk: requests_make(job) for job, _, _ in microbatch}
-        results = iter(renderer.render_many([one for each in requests.values() for one in each], on_step))
+        with span("render.draw", {"jobs": len(microbatch)}):
+            results = iter(renderer.render_many([one for each in requests.values() for one in each], on_step))
     except RenderCancelled:
         return {}
     except SoftTimeLimitExceeded:

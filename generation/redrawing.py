@@ -15,6 +15,7 @@ from django.conf import settings
 from PIL import Image
 
 from adplatform.lib.sensitive import sensitive_found
+from adplatform.lib.tracing import span
 from generation.brand_safety import has_prompt_syntax, unsafe_found
 from generation.briefs import Brief
 from generation.composition import ComposedCreative, creatives_compose
@@ -148,21 +149,24 @@ def _coded(creative: ComposedCreative, codes: tuple[str, ...]) -> ComposedCreati
 
 def _try(job: RenderJob, brief: Brief, progress: Progress, drawn: Drawn | None) -> _Try:
     if drawn is None:
-        renderer = renderer_get(job.model)
+        with span("render.load"):  # nothing, where the model stays loaded
+            renderer = renderer_get(job.model)
         progress.enter("rendering")
         try:
-            drawn = picture_draw(job, renderer, progress.on_step)
+            with span("render.draw"):
+                drawn = picture_draw(job, renderer, progress.on_step)
         except RenderError as error:
             if error.code != "blank_picture":
                 raise
             return _Try(job.seed, None, [error.code])
     progress.enter("composing")
-    composed = creatives_compose(
-        brief=brief,
-        picture=drawn.image,
-        extension=settings.GENERATION_FORMAT,
-        on_size=progress.on_step,
-    )
+    with span("render.compose"):
+        composed = creatives_compose(
+            brief=brief,
+            picture=drawn.image,
+            extension=settings.GENERATION_FORMAT,
+            on_size=progress.on_step,
+        )
     codes: list[str] = []
     if drawn.is_low_match:
         codes.append(Code.LOW_MATCH)

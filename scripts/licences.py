@@ -18,8 +18,8 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ("requirements.txt", "requirements-extra.txt")
 PERMISSIVE = re.compile(
-    r"MIT( License|-CMU|-0)?|0?BSD.*|Apache.*|ISC.*|PSF.*|Python Software Foundation.*|Zlib|CC0-1\.0|BSL-1\.0"
-    r"|CNRI-Python|Unlicense|HPND"
+    r"MIT( License|-CMU|-0)?|(0|3-Clause )?BSD.*|Apache.*|ISC.*|PSF.*|Python Software Foundation.*|Zlib"
+    r"|CC0-1\.0|BSL-1\.0|CNRI-Python|Unlicense|HPND"
 )
 # Copyleft that reaches no further than the package's own files, which are used as they are published.
 WEAK_COPYLEFT = {
