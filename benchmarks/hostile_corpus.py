@@ -78,31 +78,24 @@ def main() -> None:
 
 def rows_make(shop: Advertiser, shown: list[str]) -> list[str]:
     """Campaigns, products, segments and creatives that are called so, and the pages that show them."""
+    from django.utils import timezone
+
+    from campaigns.briefing import brief_make
     from generation.models import Creative
     from tests import factories
     from tests.campaigns.serving_cast import make_live, make_variant
 
     live, placement = make_live(shop, name="live")
+    now = timezone.now()
     addresses = ["/", "/creatives/review", "/creatives/review/grid", "/shoppers/", "/headlines/"]
     addresses += ["/render-jobs/", f"/storefront/{shop.slug}/"]
     for number, text in enumerate(shown):
         product = factories.make_product(shop, title=text, description=text, brand=text[:60])
         campaign = factories.make_campaign(shop, name=text, headline=text)
         segment = factories.make_segment(shop, f"segment-{number}", ("outdoor_hiking",), name=text, size=500)
-        brief = {
-            "product": {
-                "title": text,
-                "external_id": product.external_id,
-                "price_cents": 100,
-                "currency": "EUR",
-            },
-            "segment": {"name": text, "interests": [text]},
-            "language": "en",
-            "style": "soft_3d",
-            "model": "motif-gan",
-            "sizes": [[placement.width, placement.height]],
-        }
-        variant = make_variant(live, placement, product=product, status="in_review", brief=brief)
+        size = (placement.width, placement.height)
+        brief = brief_make(campaign=campaign, product=product, segment=segment, sizes=[size], now=now)
+        variant = make_variant(live, placement, product=product, status="in_review", brief=brief.to_dict())
         creative = Creative.objects.get(job=variant.job)
         Creative.objects.filter(pk=creative.pk).update(headline=text, alt_text=text)
         if number % DETAILED == 0:
