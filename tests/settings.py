@@ -11,6 +11,7 @@ from adplatform.settings import REST_FRAMEWORK
 TESTING = True
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the default costs 0.2 s a login
 CELERY_BROKER_URL = "memory://"
+CELERY_BROKER_TRANSPORT = None  # of a folder: the address says it
 CELERY_BROKER_TRANSPORT_OPTIONS = {}
 REST_FRAMEWORK = {**REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": {"api_key": None}}
 EVENTS_SOURCE_MINUTE = CLICKS_SOURCE_MINUTE = 0  # every test is the same source
