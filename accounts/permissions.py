@@ -15,7 +15,7 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from accounts.models import Advertiser, ApiKey, Membership, User
-from accounts.two_step import is_enrolment_due
+from accounts.two_step import is_two_step_due
 
 Role = Membership.Role
 Scope = ApiKey.Scope
@@ -52,8 +52,8 @@ class HasScope(BasePermission):
         membership = getattr(request, "membership", None)
         if membership is None:
             return False
-        if is_enrolment_due(request):
-            raise exceptions.PermissionDenied("Turn two-step sign-in on first.", code="two_step_required")
+        if is_two_step_due(request):
+            raise exceptions.PermissionDenied("Sign in with two steps first.", code="two_step_required")
         return scope == Scope.READ or membership.role in getattr(view, "roles", WRITING_ROLES)
 
 
@@ -62,7 +62,7 @@ def member_required(
 ) -> Callable[..., Callable[..., HttpResponse]]:
     """Decorator of pages: signed in, member of an advertiser, and in one of ``roles`` (None: any).
 
-    Who has to turn two-step sign-in on is led there, except from pages ``before_two_steps``.
+    Who has to sign in with two steps is led there, except from pages ``before_two_steps``.
     Sets nothing itself: ``request.advertiser`` and ``request.membership`` come from the middleware.
     """
 
@@ -73,7 +73,7 @@ def member_required(
             membership = request.membership  # type: ignore[attr-defined]
             if membership is None or (roles is not None and membership.role not in roles):
                 raise PermissionDenied
-            if not before_two_steps and is_enrolment_due(request):
+            if not before_two_steps and is_two_step_due(request):
                 return redirect("two-step")
             return view(request, *args, **kwargs)
 

@@ -22,6 +22,7 @@ from accounts.models import Membership, User
 from adplatform.lib.errors import DomainError
 
 BACKUP_CODES = 10
+SESSION_KEY = "two_step_app"
 # Who can launch campaigns: what an advertiser asks of its managers holds for its admins, who can do more.
 BOUND_ROLES = frozenset({Membership.Role.ADMIN, Membership.Role.MANAGER})
 APP_CODE, BACKUP_CODE = re.compile(r"[0-9]{6}"), re.compile(r"[a-z2-7]{8}")
@@ -32,15 +33,33 @@ def app_of(user: User) -> TOTPDevice | None:
     return TOTPDevice.objects.filter(user=user, confirmed=True).first()
 
 
-def is_enrolment_due(request: HttpRequest) -> bool:
-    """The person's advertiser asks two steps of their role, and they have none yet."""
+def session_verify(request: HttpRequest, user: User) -> None:
+    """Note in the session that its person has shown a code of the app they have now."""
+    app = app_of(user)
+    request.session[SESSION_KEY] = app.pk if app is not None else None
+
+
+def is_verified(request: HttpRequest, user: User) -> bool:
+    """Whether this session has shown a code of the app that its person has now: one that began before the app
+    was there, or with another, has not."""
+    app = app_of(user)
+    return app is not None and request.session.get(SESSION_KEY) == app.pk
+
+
+def is_two_step_due(request: HttpRequest) -> bool:
+    """The person's advertiser asks two steps of their role, and this session has not shown the second."""
     membership: Membership | None = getattr(request, "membership", None)
-    return (
-        membership is not None
-        and membership.advertiser.managers_use_two_steps
-        and membership.role in BOUND_ROLES
-        and app_of(membership.user) is None
-    )
+    return membership is not None and _is_bound(membership) and not is_verified(request, membership.user)
+
+
+def is_two_step_due_anywhere(request: HttpRequest) -> bool:
+    """The same of any of the person's advertisers, for ``/admin/``, which shows the rows of all."""
+    memberships: list[Membership] = getattr(request, "memberships", [])
+    return any(map(_is_bound, memberships)) and not is_verified(request, memberships[0].user)
+
+
+def _is_bound(membership: Membership) -> bool:
+    return membership.advertiser.managers_use_two_steps and membership.role in BOUND_ROLES
 
 
 def enrolment_qr(*, user: User, key: str) -> SafeString:

@@ -8,13 +8,14 @@ from typing import Any, cast
 
 from axes.handlers.proxy import AxesProxyHandler
 from django.contrib import messages
-from django.contrib.auth import login
+from django.contrib.auth import BACKEND_SESSION_KEY, login
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.signals import user_login_failed
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
@@ -40,14 +41,19 @@ class PasswordView(LoginView):
         if two_step.app_of(user) is None:
             return super().form_valid(form)
         self.request.session.cycle_key()
-        self.request.session[PENDING_KEY] = {
-            "user": user.pk,
-            "password": user.get_session_auth_hash(),  # a changed password ends what was begun with the old
-            "backend": user.backend,
-            "until": time.time() + PENDING_SECONDS,
-            "next": self.get_success_url(),
-        }
-        return redirect("login-code")
+        return _code_ask(self.request, user, backend=user.backend, then=self.get_success_url())
+
+
+def _code_ask(request: HttpRequest, user: User, *, backend: str, then: str) -> HttpResponse:
+    """To the second step, with a note of who has taken the first."""
+    request.session[PENDING_KEY] = {
+        "user": user.pk,
+        "password": user.get_session_auth_hash(),  # a changed password ends what was begun with the old
+        "backend": backend,
+        "until": time.time() + PENDING_SECONDS,
+        "next": then,
+    }
+    return redirect("login-code")
 
 
 @never_cache
@@ -69,6 +75,7 @@ def login_code(request: HttpRequest) -> HttpResponse:
         return render(request, "accounts/login_code.html", {"is_refused": True})
     del request.session[PENDING_KEY]
     login(request, user, backend=pending["backend"])
+    two_step.session_verify(request, user)
     return HttpResponseRedirect(pending["next"])
 
 
@@ -88,6 +95,10 @@ def two_step_page(request: HttpRequest) -> HttpResponse:
     """One's own second step: its state, and turning it on; backup codes are in that answer alone."""
     user = cast(User, request.user)
     if two_step.app_of(user) is not None:
+        if two_step.is_two_step_due_anywhere(request):  # the session is older than the app
+            return _code_ask(
+                request, user, backend=request.session[BACKEND_SESSION_KEY], then=reverse("overview")
+            )
         return _state_page(request)
     key = request.session.setdefault(ENROLMENT_KEY, random_hex(20))
     if request.method == "POST":
@@ -97,9 +108,10 @@ def two_step_page(request: HttpRequest) -> HttpResponse:
             messages.error(request, error.message)
         else:
             del request.session[ENROLMENT_KEY]
+            two_step.session_verify(request, user)
             return _state_page(request, codes)
     context = {
-        "is_due": two_step.is_enrolment_due(request),
+        "is_due": two_step.is_two_step_due_anywhere(request),
         "qr": two_step.enrolment_qr(user=user, key=key),
         "secret": b32encode(bytes.fromhex(key)).decode(),
     }

@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.middleware.CurrentAdvertiserMiddleware",
+    "accounts.middleware.AdminTwoStepMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "adplatform.middleware.RefuseNulMiddleware",  # after those that its answer page needs
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

@@ -17,6 +17,7 @@ import pytest
 from django.apps import apps
 from django.core.serializers.json import DjangoJSONEncoder
 from django.test import Client
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
@@ -87,6 +88,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "api-campaign-weights": {"weights": []},
     "creative-review-decide": {"verb": "approve", "decision": "approve"},
 }
+# Pages on which a person may still be who has to show a second step first: how they get it, and out again.
+BEFORE_TWO_STEPS = {"two-step", "two-step-remove", "password-change", "advertiser-switch"}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 OUR_APPS = ("accounts", "profiles", "generation", "campaigns", "analytics", "rights")
 
@@ -167,6 +170,31 @@ def test_every_id_in_a_path_is_of_a_known_kind(rows) -> None:
     for route in ID_ROUTES:
         unknown = set(route.parameters) - rows.keys() - FIXED.keys()
         assert not unknown, f"{route.name} names a record of a new kind: add {unknown} to tests/routes.py"
+
+
+@pytest.mark.parametrize("is_enrolled", [False, True])
+def test_where_two_steps_are_asked_a_session_without_the_second_opens_nothing(
+    rows, shop, alice_client, alice, is_enrolled
+) -> None:
+    if is_enrolled:  # in another browser, after this session began
+        TOTPDevice.objects.create(user=alice, key="00" * 20)
+    Membership.objects.filter(user=alice).update(role=Membership.Role.ADMIN)  # no other refusal comes first
+    type(shop).objects.filter(pk=shop.pk).update(managers_use_two_steps=True)
+    before = fingerprint(shop)
+    problems = []
+    for route, method in itertools.product(TENANT_ROUTES, METHODS):
+        response = call(alice_client, method, route.url(rows | FIXED), BODIES.get(route.name))
+        if route.name in BEFORE_TWO_STEPS or response.status_code == 405:
+            continue
+        refused = (
+            response.status_code == 403 and response.json()["code"] == "two_step_required"
+            if route.is_api
+            else response.get("Location") == "/two-step/"
+        )
+        if not refused and route.name not in PUBLISHABLE:
+            problems.append((route.name, method, response.status_code))
+    assert not problems
+    assert fingerprint(shop) == before
 
 
 def test_anothers_id_answers_like_a_random_one_and_changes_nothing(

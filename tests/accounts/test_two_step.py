@@ -193,6 +193,75 @@ def test_the_admin_site_is_no_way_around(alice, enrolled, client) -> None:
 
 
 @pytest.fixture
+def staff_client(alice, alice_client, shop) -> Client:
+    """A manager who is also of the operator's staff, where the advertiser asks two steps."""
+    alice.is_staff = alice.is_superuser = True
+    alice.save()
+    type(shop).objects.filter(pk=shop.pk).update(managers_use_two_steps=True)
+    return alice_client
+
+
+ADMIN_PAGES = ("/admin/", "/admin/accounts/user/", "/admin/accounts/apikey/add/", "/admin/jsi18n/")
+
+
+def test_where_two_steps_are_asked_the_admin_site_waits_for_them(staff_client) -> None:
+    for path in ADMIN_PAGES:
+        assert staff_client.get(path)["Location"] == "/two-step/", path
+        assert staff_client.post(path)["Location"] == "/two-step/", path
+    enrol(staff_client)
+    for path in ADMIN_PAGES:
+        assert staff_client.get(path).status_code == 200, path
+
+
+def test_signing_in_on_the_admin_site_with_the_password_alone_leads_to_the_second_step(
+    staff_client, client
+) -> None:
+    assert client.post("/admin/login/", {"username": "alice", "password": "pw"}).status_code == 302
+    assert client.get("/admin/")["Location"] == "/two-step/"
+    assert client.post("/admin/logout/")["Location"] == "/login/"
+
+
+def test_a_session_older_than_the_app_has_to_show_its_code(staff_client, client, clock) -> None:
+    password(client)
+    key, _ = enrol(staff_client)
+    assert client.get("/admin/")["Location"] == "/two-step/"
+    assert client.get("/campaigns/")["Location"] == "/two-step/"
+    assert client.get("/api/v1/campaigns").json()["code"] == "two_step_required"
+    assert client.get("/two-step/")["Location"] == "/login/code/", (
+        "it is asked for a code, not shown the state"
+    )
+    wait(clock)
+    assert code(client, f"{totp(key):06}")["Location"] == "/"
+    for path in ("/admin/", "/campaigns/", "/api/v1/campaigns"):
+        assert client.get(path).status_code == 200, path
+
+
+def test_a_code_of_an_app_that_is_no_longer_there_counts_for_nothing(staff_client, alice, clock) -> None:
+    enrol(staff_client)
+    call_command("totp_reset", "alice", stdout=io.StringIO())
+    assert staff_client.get("/admin/")["Location"] == "/two-step/"
+    assert "Shop asks" in staff_client.get("/two-step/").content.decode()
+
+
+def test_the_admin_site_shows_every_advertisers_rows_so_any_that_asks_counts(
+    staff_client, alice, other_shop
+) -> None:
+    Membership.objects.create(advertiser=other_shop, user=alice, role=Membership.Role.MANAGER)
+    staff_client.post("/advertiser/", {"advertiser": str(other_shop.pk)})
+    assert staff_client.get("/campaigns/").status_code == 200
+    assert staff_client.get("/admin/")["Location"] == "/two-step/"
+
+
+def test_staff_of_no_advertiser_come_in_as_before(db) -> None:
+    operator = factories.make_member(factories.make_advertiser("o"), Membership.Role.REPORTER, "operator")
+    operator.is_staff = operator.is_superuser = True
+    operator.save()
+    client = Client()
+    client.force_login(operator)
+    assert client.get("/admin/").status_code == 200
+
+
+@pytest.fixture
 def boss_client(shop) -> Client:
     client = Client()
     client.force_login(factories.make_member(shop, Membership.Role.ADMIN, "boss"))
