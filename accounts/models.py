@@ -29,6 +29,8 @@ class Advertiser(models.Model):
     market = models.CharField(max_length=8, choices=Market, default=Market.INTERNATIONAL)
     currency = models.CharField(max_length=3, default="EUR")
     shop_url = models.URLField(blank=True)
+    # Who pays for the adverts, where that is somebody else (Digital Services Act, article 26); else the shop.
+    payer_name = models.CharField(max_length=120, blank=True, default="", db_default="")
     # An IANA name: its days and hours are those of campaigns' schedules, budgets and caps.
     time_zone = models.CharField(max_length=40, default="UTC")
     # Single-user installs may let an author approve their own creatives (DESIGN, invariant 1).

@@ -203,7 +203,7 @@ def _slot_answer(
         disclosure=Disclosure(
             is_advertisement=True,
             on_behalf_of=snapshot.advertiser_name,
-            paid_by=snapshot.advertiser_name,
+            paid_by=snapshot.payer_name,
             parameters=[f"interest:{interest}" for interest in answer.candidate.interests] or ["none"],
             change_url=why_url,
             is_ai_generated=True,

@@ -7,6 +7,7 @@ from campaigns import (
     diagnosis_views,
     draft_views,
     headline_views,
+    payer,
     placement_views,
     serving_urls,
     views,
@@ -15,6 +16,7 @@ from campaigns import (
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns/", views.campaign_list_view, name="campaign-list"),
+    path("advertiser/payer/", payer.advertiser_payer, name="advertiser-payer"),
     path("headlines/", headline_views.headline_list, name="headline-list"),
     path("campaigns/new/", wizard_views.campaign_new, name="campaign-create"),
     path("campaigns/<uuid:campaign_id>/", views.campaign_detail, name="campaign-detail"),

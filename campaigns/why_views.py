@@ -1,8 +1,9 @@
 """``/why/{token}``: why this creative was shown, in plain words, for whoever sees it.
 
-The token is the impression's own: what it says is what entered the decision, and nothing else is looked up of
-the person. It opens for years: a screenshot of an advert may be older than its campaign. Whoever holds
-the token may take interests away; giving them back is the shop's matter, where the shopper is known.
+The token is the impression's own: what it says is what entered the decision. Of the person only what they
+have taken away since is looked up. It opens for years: a screenshot of an advert may be older than its
+campaign. Whoever holds the token may take interests away; giving them back is the shop's matter, where the
+shopper is known.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from campaigns.models import Campaign, Variant
 from campaigns.serving.tokens import IMPRESSION, DecisionToken
 from campaigns.why_words import WORDS
 from profiles.models import Segment
+from profiles.selectors import interests_taken
 from profiles.services import interest_remove, objection_record
 from profiles.taxonomy import INTERESTS
 
@@ -55,6 +57,7 @@ def why_shown(request: HttpRequest, token: str) -> HttpResponse:
         "words": WORDS[language],
         "language": "zh-Hans" if language == Campaign.Language.CHINESE else "en",
         "advertiser_name": advertiser.name,
+        "payer_name": advertiser.payer_name,
         "shop_url": advertiser.shop_url,
         "product": product.product if product is not None else None,
         "is_house": campaign is not None and campaign.is_house,
@@ -91,15 +94,26 @@ def _language(request: HttpRequest, campaign: Campaign | None) -> str:
 
 
 def _segment(advertiser: Advertiser, said: DecisionToken, language: str) -> dict[str, Any]:
-    """The interests as the token has them; of a token of before, those of the segment today."""
+    """The interests as the token has them (of an old token: as the segment has them today), each with whether
+    its shopper has taken it away since."""
     keys = said.interests
     segment = (
         Segment.objects.filter(advertiser=advertiser, pk=said.segment_id).first() if said.segment_id else None
     )
     if not keys and segment is not None:
         keys = tuple(segment.interests)
-    interests = [(key, INTERESTS[key].label(language)) for key in keys if key in INTERESTS]
-    return {"segment_name": segment.name if segment is not None else "", "interests": interests}
+    muted, has_objected = interests_taken(advertiser_id=advertiser.pk, pseudonym=said.shopper_pseudonym)
+    interests = [
+        (key, INTERESTS[key].label(language), has_objected or key in muted)
+        for key in keys
+        if key in INTERESTS
+    ]
+    return {
+        "segment_name": segment.name if segment is not None else "",
+        "interests": interests,
+        "has_objected": has_objected,
+        "is_takeable": bool(said.shopper_pseudonym) and not all(is_taken for *_, is_taken in interests),
+    }
 
 
 def _take_away(request: HttpRequest, token: str, said: DecisionToken) -> HttpResponse:

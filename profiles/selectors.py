@@ -137,6 +137,18 @@ def interest_weights(weights: Mapping[str, float]) -> list[InterestWeight]:
     ]
 
 
+def interests_taken(*, advertiser_id: UUID | str, pseudonym: str) -> tuple[frozenset[str], bool]:
+    """The interests that a shopper has taken away, and whether they object to all; nothing of one unknown."""
+    if not pseudonym:
+        return frozenset(), False
+    row = (
+        Shopper.objects.filter(advertiser_id=advertiser_id, pseudonym=pseudonym)
+        .values_list("muted_interests", "has_objected")
+        .first()
+    )
+    return (frozenset(row[0]), row[1]) if row is not None else (frozenset(), False)
+
+
 def segment_list(*, advertiser_id: UUID | str, search: str = "", kind: str = "") -> QuerySet[Segment]:
     """The advertiser's segments by name."""
     found = Segment.objects.filter(advertiser_id=advertiser_id)

@@ -154,8 +154,10 @@ def snapshot_load(advertiser_id: UUID) -> Snapshot:
         delivery_load(advertiser_id) if any(limits.values()) else NO_DELIVERY,
         _allocations(advertiser_id) if any(c.learns for c in campaigns.values()) else NO_ALLOCATIONS,
     )
-    name = next((campaign.advertiser.name for campaign in campaigns.values()), "")
-    return replace(made, advertiser_name=name)
+    advertiser = next((campaign.advertiser for campaign in campaigns.values()), None)
+    if advertiser is None:
+        return made
+    return replace(made, advertiser_name=advertiser.name, payer_name=advertiser.payer_name or advertiser.name)
 
 
 def _allocations(advertiser_id: UUID) -> Allocations:

@@ -117,7 +117,8 @@ class Snapshot:
     product_of_external_id: Mapping[str, UUID] = field(default_factory=dict)
     experiments: Mapping[UUID, RunningExperiment] = field(default_factory=dict)  # by campaign
     limited: tuple[Limits, ...] = ()  # of live campaigns
-    advertiser_name: str = ""  # on whose behalf all this is shown, and who pays
+    advertiser_name: str = ""  # on whose behalf all this is shown
+    payer_name: str = ""  # who pays for it
     delivery: Delivery = NO_DELIVERY  # what those have delivered; replaced more often than the rest
 
 

@@ -7,11 +7,19 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
+from accounts.models import Membership
 from adplatform.lib.tokens import token_read
 from campaigns.models import Campaign
 from tests import factories
 from tests.campaigns.decision_cast import ask, first, make_shopper
 from tests.campaigns.serving_cast import make_live, make_variant
+
+
+@pytest.fixture
+def boss_client(shop) -> Client:
+    client = Client()
+    client.force_login(factories.make_member(shop, Membership.Role.ADMIN, "boss"))
+    return client
 
 
 def why(url):
@@ -82,6 +90,48 @@ def test_an_interest_is_taken_away_and_the_next_decision_knows_it_no_more(shop, 
     assert (nobody["match"], nobody["disclosure"]["parameters"]) == ("generic", ["none"])
     anna.refresh_from_db()
     assert anna.muted_interests == ["outdoor_hiking"]
+
+
+def test_what_was_taken_away_stands_there_as_taken_away_at_once(shop, live, pk):
+    campaign, placement = live
+    hikers = factories.make_segment(shop, "hikers", ("outdoor_hiking", "outdoor_camping"), size=500)
+    make_variant(campaign, placement, segment=hikers)
+    make_shopper(shop, segments=[hikers])
+    url = first(ask(pk, shopper="anna"))["why_url"]
+    path = url.removeprefix("http://testserver")
+    before = why(url)
+    assert before.count("Not interested</button>") == 2
+    assert "<s>" not in before
+    page = Client().post(path, {"interest": "outdoor_hiking"}, follow=True).content.decode()
+    assert "<s>Hiking" in page
+    assert page.count("Not interested</button>") == 1
+    assert "plays no part any more" in page
+    chinese = Client(headers={"Accept-Language": "zh"}).get(path).content.decode()
+    assert "已移除，不再参与选择" in chinese
+    page = Client().post(path, {"interest": "all"}, follow=True).content.decode()
+    assert page.count("<s>") == 2
+    assert "<button" not in page, "nothing is left to take away"
+    assert "What you take away" not in page
+
+
+def test_who_pays_is_said_where_it_is_somebody_else(shop, live, pk, boss_client, alice_client, settings):
+    settings.SERVING_SNAPSHOT_SECONDS = 0  # the version is looked at by every request
+    campaign, placement = live
+    make_variant(campaign, placement)
+    assert alice_client.post("/advertiser/payer/", {"payer_name": "Mine"}).status_code == 403
+    boss_client.post("/advertiser/payer/", {"payer_name": "  Makers <b> &  Sons "})
+    answer = first(ask(pk))
+    assert answer["disclosure"]["on_behalf_of"] == "Shop"
+    assert answer["disclosure"]["paid_by"] == "Makers <b> & Sons"
+    page = why(answer["why_url"])
+    assert "shown on behalf of" in page
+    assert "paid for by <strong>Makers &lt;b&gt; &amp; Sons</strong>" in page
+    refused = boss_client.post("/advertiser/payer/", {"payer_name": "x" * 121}, follow=True)
+    assert "120 characters" in refused.content.decode()
+    boss_client.post("/advertiser/payer/", {"payer_name": "Shop"})
+    answer = first(ask(pk))
+    assert answer["disclosure"]["paid_by"] == "Shop"
+    assert "shown and paid for by" in why(answer["why_url"])
 
 
 def test_all_is_taken_away_by_an_objection_in_the_ledger(shop, live, pk):
