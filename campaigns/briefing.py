@@ -1,6 +1,7 @@
 """Where a group's interests meet a product: the only file in which profile words enter a brief.
 
-What it takes from ``profiles`` is a segment's name and the labels of its interests, words about a group.
+What it takes from ``profiles`` is a segment's name and the labels of its interests, words about a group. The
+words of an automatic segment were learnt from shoppers: they enter only while enough of those agree to it.
 It never sees a shopper, a behaviour or a consent, so nothing personal can reach a prompt.
 """
 
@@ -20,6 +21,7 @@ from generation.briefs import Brief, BriefBrand, BriefInterest, BriefProduct, Br
 from generation.composition.price import saving_rate
 from generation.composition.templates import Template, template_choose, template_get
 from profiles.models import Segment
+from profiles.selectors import segment_may_brief
 from profiles.taxonomy import INTERESTS
 
 MARKET_TIME_ZONES = {Advertiser.Market.CHINA: "Asia/Shanghai"}  # others: settings.TIME_ZONE
@@ -55,7 +57,7 @@ def brief_make(
     """The brief of one variant; ``segment`` None asks for the generic creative.
 
     ``brand`` saves a query when many briefs of one campaign are made at once. Raises DomainError
-    ``product_without_picture`` or ``template_unknown``.
+    ``product_without_picture``, ``segment_too_small`` or ``template_unknown``.
     """
     market = campaign.advertiser.market
     return Brief(
@@ -101,6 +103,12 @@ def _product(product: Product) -> BriefProduct:
 
 
 def _segment(segment: Segment) -> BriefSegment:
+    if not segment_may_brief(segment):
+        raise DomainError(
+            "segment_too_small",
+            f"{segment.name}: too few shoppers who agree to personal adverts have this as their favourite.",
+            status=409,
+        )
     # Only ids of the shipped taxonomy, an allow-list, become words; anything else is dropped here.
     known = (INTERESTS[interest_id] for interest_id in segment.interests if interest_id in INTERESTS)
     return BriefSegment(

@@ -23,6 +23,7 @@ from generation.models import RenderJob
 from generation.prompts import Prompt, prompt_build
 from generation.styles import STYLES
 from profiles.models import Segment
+from profiles.selectors import segment_may_brief
 from profiles.taxonomy import INTERESTS
 
 VARIANTS_MAX = 2000  # of one campaign: 200 products for nine segments and everyone else
@@ -151,6 +152,7 @@ class CampaignPlan:
     variants: tuple[PlannedVariant, ...]
     product_count: int
     segment_count: int  # without the generic one
+    too_small: tuple[Segment, ...]  # automatic ones that no picture may be made for now
     sizes: tuple[tuple[int, int], ...]
     seconds_each: float | None  # of recent pictures; None before the first one
     waiting_count: int  # pictures of this advertiser already in the queue
@@ -195,7 +197,8 @@ def campaign_plan(*, campaign: Campaign, now: datetime) -> CampaignPlan:
     ``too_many_variants``.
     """
     products = list(campaign.products.order_by("title", "external_id"))
-    segments = list(campaign.segments.order_by("name"))
+    chosen = list(campaign.segments.order_by("name"))
+    segments = [segment for segment in chosen if segment_may_brief(segment)]
     sizes = sizes_of(campaign.placements.all())
     _check(products, segments, sizes)
 
@@ -242,6 +245,7 @@ def campaign_plan(*, campaign: Campaign, now: datetime) -> CampaignPlan:
         ),
         product_count=len(products),
         segment_count=len(segments),
+        too_small=tuple(segment for segment in chosen if segment not in segments),
         sizes=sizes,
         seconds_each=render_seconds_typical(advertiser_id=campaign.advertiser_id, model=model),
         waiting_count=RenderJob.objects.filter(

@@ -81,6 +81,13 @@ def refusal(state: ConsentState, use: Use = Use.PERSONALISATION) -> Refusal | No
     return None if granted else Refusal.NO_CONSENT
 
 
+def allowed_rows(use: Use = Use.PERSONALISATION, *, shopper: str = "") -> dict[str, bool]:
+    """The same gate as a filter over stored shoppers, reached through ``shopper`` ("shopper__" from a row of
+    theirs). ``opted_out`` is a signal of a request, and here there is none."""
+    granted = "personalisation_allowed" if use is Use.PERSONALISATION else "measurement_allowed"
+    return {f"{shopper}{granted}": True, f"{shopper}has_objected": False, f"{shopper}is_minor": False}
+
+
 def allow(state: ConsentState, use: Use = Use.PERSONALISATION) -> bool:
     """Whether the use is allowed."""
     return refusal(state, use) is None

@@ -11,13 +11,11 @@ from django.conf import settings
 from django.db.models import Avg, Count, Q
 from django.db.models.functions import TruncDate
 
-from profiles import segments
+from profiles import consent, segments
 from profiles.models import Behaviour, InterestProfile, Segment, SegmentMembership, Shopper
 from profiles.selectors import PREVIEW_LIMIT, interest_weights, profiles_allowed
 from profiles.snapshots import InterestWeight
 from profiles.taxonomy import INTERESTS
-
-EXAMPLES = 4
 
 EXAMPLES = 4
 
@@ -49,7 +47,7 @@ class AudienceSummary:
 def audience_summary(*, advertiser_id: UUID | str, now: datetime) -> AudienceSummary:
     """Counts for the top of the shoppers page."""
     month = now - timedelta(days=30)
-    allowed = Q(personalisation_allowed=True, has_objected=False, is_minor=False)
+    allowed = Q(**consent.allowed_rows())
     counts = Shopper.objects.filter(advertiser_id=advertiser_id).aggregate(
         shoppers=Count("pk"),
         consented=Count("pk", filter=allowed),

@@ -142,13 +142,17 @@ def active_since() -> datetime:
 def sizes_recount(*, segment_ids: set[UUID], refreshed_at: datetime | None = None) -> None:
     """Write the number of members of these segments, and when a whole refresh of them ended.
 
-    Counted are those who were seen within ``PROFILES_SEGMENT_ACTIVE_DAYS``: a crowd to hide in that left long
-    ago is none.
+    Counted are those whose consent allows it and who were seen within ``PROFILES_SEGMENT_ACTIVE_DAYS``: a
+    crowd to hide in that left long ago is none.
     """
     if not segment_ids:
         return
     counted = dict(
-        SegmentMembership.objects.filter(segment__in=segment_ids, shopper__last_seen_at__gte=active_since())
+        SegmentMembership.objects.filter(
+            segment__in=segment_ids,
+            shopper__last_seen_at__gte=active_since(),
+            **consent.allowed_rows(shopper="shopper__"),
+        )
         .values_list("segment")
         .annotate(n=Count("pk"))
     )

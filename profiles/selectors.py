@@ -165,6 +165,17 @@ def segment_get(*, advertiser_id: UUID | str, segment_id: UUID | str) -> Segment
     return segment
 
 
+def segment_may_brief(segment: Segment) -> bool:
+    """Whether a picture may be made of what this segment says: a rule is a manager's own words, but an
+    automatic segment tells what its members like best, so enough who agree to that have to be in it now.
+
+    ``size`` counts through the gate, and anew in the transaction of every withdrawal and erasure.
+    """
+    if segment.kind != Segment.Kind.TOP_INTEREST:
+        return True
+    return segment.size >= settings.PROFILES_SEGMENT_MIN_SHOPPERS
+
+
 @dataclass(frozen=True)
 class RuleSize:
     """How many consented shoppers a rule would catch, of how many with a profile."""
@@ -200,10 +211,7 @@ def rule_size(*, advertiser_id: UUID | str, rule: Mapping[str, Any]) -> RuleSize
 def profiles_allowed(advertiser_id: UUID | str) -> QuerySet[InterestProfile]:
     """The profiles that may be used."""
     return InterestProfile.objects.filter(
-        advertiser_id=advertiser_id,
-        shopper__personalisation_allowed=True,
-        shopper__has_objected=False,
-        shopper__is_minor=False,
+        advertiser_id=advertiser_id, **consent.allowed_rows(shopper="shopper__")
     )
 
 

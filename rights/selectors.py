@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 
+from profiles.consent import Use, allowed_rows
 from profiles.models import ConsentRecord, Shopper
 from rights.models import Erasure, RetentionRun, SensitiveFinding
 from rights.retention import data_class_list
@@ -71,11 +72,10 @@ def finding_list(*, advertiser_id: UUID | str) -> QuerySet[SensitiveFinding]:
 
 def consent_summary_get(*, advertiser_id: UUID | str) -> ConsentSummary:
     """Two queries."""
-    free = Q(is_minor=False, has_objected=False)
     counts = Shopper.objects.filter(advertiser_id=advertiser_id).aggregate(
         shoppers=Count("pk"),
-        personalised=Count("pk", filter=free & Q(personalisation_allowed=True)),
-        measured=Count("pk", filter=free & Q(measurement_allowed=True)),
+        personalised=Count("pk", filter=Q(**allowed_rows(Use.PERSONALISATION))),
+        measured=Count("pk", filter=Q(**allowed_rows(Use.MEASUREMENT))),
         objected=Count("pk", filter=Q(has_objected=True)),
         minors=Count("pk", filter=Q(is_minor=True)),
     )

@@ -8,15 +8,20 @@ from datetime import UTC, datetime
 from typing import get_args, get_type_hints
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import Advertiser
 from adplatform.lib.errors import DomainError
 from campaigns.briefing import brief_make, season_of, sizes_of
 from campaigns.models import Campaign
+from campaigns.planning import campaign_plan
 from generation.briefs import Brief
 from profiles.models import Behaviour, ConsentRecord, InterestProfile, Segment, SegmentMembership, Shopper
+from profiles.rebuilding import sizes_recount
+from profiles.segment_services import segments_refresh
 from profiles.taxonomy import INTERESTS
 from tests import factories
+from tests.profiles.profile_cast import agree, hikers
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HIKING, COFFEE = "outdoor_hiking", "food_coffee"
@@ -161,3 +166,55 @@ def test_spring_begins_with_the_markets_own_day():
     evening = datetime(2026, 2, 28, 20, tzinfo=UTC)  # 1 March, 04:00 in Shanghai
     assert season_of(evening, Advertiser.Market.CHINA) == "spring"
     assert season_of(evening, Advertiser.Market.INTERNATIONAL) == "winter"
+
+
+@pytest.fixture
+def favourites(shop, settings) -> list[str]:
+    """Three shoppers who like hiking best, of whom an automatic segment was made."""
+    settings.PROFILES_SEGMENT_MIN_SHOPPERS = 3
+    keys = ["ann", "bob", "eve"]
+    hikers(shop, *keys)
+    segments_refresh(advertiser=shop, now=timezone.now())
+    return keys
+
+
+def _favourite(shop) -> Segment:
+    return Segment.objects.get(advertiser=shop, slug="top-outdoor-hiking")
+
+
+WITHDRAWALS = {
+    "withdrawn": {"personalisation": False},
+    "objection": {"objection": True},
+    "minor": {"is_minor": True},
+}
+
+
+@pytest.mark.parametrize("how", WITHDRAWALS)
+def test_who_takes_consent_back_no_longer_contributes_to_a_brief(campaign, shop, favourites, how):
+    assert [i.id for i in _brief(campaign, segment=_favourite(shop)).segment.interests] == [HIKING]
+    agree(shop, "eve", **WITHDRAWALS[how])
+    with pytest.raises(DomainError) as refused:
+        _brief(campaign, segment=_favourite(shop))
+    assert (refused.value.code, refused.value.status) == ("segment_too_small", 409)
+
+
+def test_who_never_agreed_or_no_longer_does_is_not_counted_whatever_is_stored(shop, favourites):
+    """Should a membership ever outlive its consent, the count does not believe it."""
+    Shopper.objects.filter(advertiser=shop).update(personalisation_allowed=False)
+    sizes_recount(segment_ids={_favourite(shop).pk})
+    assert _favourite(shop).size == 0
+
+
+def test_a_plan_leaves_the_segment_out_and_says_so(campaign, shop, favourites, alice_client):
+    rule = factories.make_segment(shop, "coffee", (COFFEE,))  # a manager's own words: no shopper speaks there
+    campaign.products.set([factories.make_product(shop)])
+    campaign.placements.set([factories.make_placement(shop)])
+    campaign.segments.set([_favourite(shop), rule])
+    assert campaign_plan(campaign=campaign, now=NOW).segment_count == 2
+    agree(shop, "eve", personalisation=False)
+    plan = campaign_plan(campaign=campaign, now=NOW)
+    assert [planned.segment for planned in plan.variants] == [None, rule]
+    assert [segment.slug for segment in plan.too_small] == ["top-outdoor-hiking"]
+    page = alice_client.get(f"/campaigns/{campaign.pk}/preview/").content.decode()
+    assert "too few shoppers who agree" in page
+    assert "Favourite: Hiking" in page

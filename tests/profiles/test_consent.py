@@ -7,8 +7,10 @@ import uuid
 
 import pytest
 
-from profiles.consent import NEEDED, ConsentState, Purpose, Refusal, Use, allow, grants, refusal
+from profiles.consent import NEEDED, ConsentState, Purpose, Refusal, Use, allow, allowed_rows, grants, refusal
+from profiles.models import Shopper
 from profiles.pseudonyms import pseudonym_of
+from profiles.selectors import consent_state_of
 
 
 def test_the_default_is_no():
@@ -21,6 +23,22 @@ def test_only_consent_of_an_adult_without_objection_opens_the_gate(state):
     is_free = not (is_minor or opted_out or has_objected)
     assert allow(ConsentState(*state)) is (personalisation and is_free)
     assert allow(ConsentState(*state), Use.MEASUREMENT) is (measurement and is_free)
+
+
+def test_the_filter_lets_through_exactly_whom_the_gate_lets_through(shop):
+    for number, (allowed, measured, objected, minor) in enumerate(itertools.product([False, True], repeat=4)):
+        Shopper.objects.create(
+            advertiser=shop,
+            pseudonym=f"p{number}",
+            personalisation_allowed=allowed,
+            measurement_allowed=measured,
+            has_objected=objected,
+            is_minor=minor,
+        )
+    for use in Use:
+        found = set(Shopper.objects.filter(**allowed_rows(use)))
+        assert found == {s for s in Shopper.objects.all() if allow(consent_state_of(s), use)}
+        assert found
 
 
 @pytest.mark.parametrize("use", Use)
