@@ -91,14 +91,22 @@ class CellSerializer(serializers.Serializer[Any]):
     is_hidden = serializers.BooleanField(help_text="Too few shoppers, or it would tell of another such cell.")
 
 
+class RowSerializer(serializers.Serializer[Any]):
+    id = serializers.CharField(help_text="Of the creative or product; else the style, template or size.")
+    name = serializers.CharField()
+
+
 class MatrixSerializer(serializers.Serializer[Any]):
     segments = serializers.ListField(child=serializers.CharField())
-    columns = serializers.ListField(child=serializers.CharField())
-    cells = serializers.ListField(child=CellSerializer(many=True))
+    rows = RowSerializer(many=True)
+    cells = serializers.ListField(child=CellSerializer(many=True), help_text="Of each row, by segment.")
     segment_totals = CellSerializer(many=True)
-    column_totals = CellSerializer(many=True)
+    row_totals = CellSerializer(many=True)
     minimum = serializers.IntegerField(help_text="Cells of fewer shoppers are hidden.")
     is_uncounted = serializers.BooleanField(help_text="A filter is in force that no shoppers are counted by.")
+    count = serializers.IntegerField(help_text="Rows on all pages.")
+    page = serializers.IntegerField()
+    pages = serializers.IntegerField()
 
 
 class StageSerializer(serializers.Serializer[Any]):
@@ -155,6 +163,8 @@ class ChangesSerializer(serializers.Serializer[Any]):
 class ReportSerializer(serializers.Serializer[Any]):
     start = serializers.DateField(source="query.start")
     end = serializers.DateField(source="query.end")
+    withheld = serializers.CharField(help_text="Why nothing is shown: too few shoppers. Blank otherwise.")
+    notes = serializers.ListField(child=serializers.CharField(), help_text="What is left out, and why.")
     totals = TotalsSerializer()
     before = TotalsSerializer(allow_null=True)
     changes = ChangesSerializer(
@@ -211,7 +221,9 @@ class PerformanceReportApi(APIView):
         tags=["reports"],
         parameters=[
             *REPORT_PARAMETERS,
-            _parameter("across", "The columns of the table by segment.", enum=list(ACROSS)),
+            _parameter("across", "What the table by segment is of.", enum=list(ACROSS)),
+            _parameter("find", "Of that table only the rows with this in their names."),
+            _parameter("matrix_page", "Of that table.", int),
             _parameter("sort", "Order of the leaderboard.", enum=list(SORTS)),
         ],
         responses=ReportSerializer,

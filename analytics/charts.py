@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.urls import reverse
+
 from adplatform.lib.money import exponent_of
 from analytics.matrix import Matrix
 from analytics.reports import Leader, Report
@@ -33,7 +35,7 @@ def charts_make(report: Report) -> dict[str, Figure]:
         charts["chart-hours"] = hours_figure(report)
     if report.leaders:
         charts["chart-leaders"] = leaders_figure(report.leaders)
-    if report.matrix.segments:
+    if report.matrix.rows:
         charts["chart-matrix"] = matrix_figure(report.matrix)
     return charts
 
@@ -109,9 +111,18 @@ def hours_figure(report: Report) -> Figure:
         figure, "bar",
         x=hours, y=[p.impressions for p in report.hours], name="Impressions",
         marker={"color": "var(--chart-1)"},
+        customdata=[[_events(query)] for query in hour_queries(report, "impressions")],
     )  # fmt: skip
-    _line(figure, hours, [p.clicks for p in report.hours], "Clicks", "var(--chart-2)", yaxis="y2")
+    _line(
+        figure, hours, [p.clicks for p in report.hours], "Clicks", "var(--chart-2)",
+        yaxis="y2", customdata=[[_events(query)] for query in hour_queries(report, "clicks")],
+    )  # fmt: skip
     return figure
+
+
+def hour_queries(report: Report, of: str) -> list[str]:
+    """The events behind each hour's number."""
+    return [report.query.urlencode(of=of, hour=f"{point.hour:%Y-%m-%dT%H}") for point in report.hours]
 
 
 def rate_figure(report: Report) -> Figure:
@@ -215,45 +226,57 @@ def leaders_figure(leaders: list[Leader]) -> Figure:
 
 
 def matrix_figure(matrix: Matrix) -> Figure:
-    """Shrunk click rate of each segment for each column; hidden cells stay empty and say so."""
+    """Shrunk click rate of each row for each segment; hidden cells stay empty and say so."""
+    places = list(range(len(matrix.rows)))  # two creatives may share a headline and a size
     figure = figure_make(
-        height=130 + 34 * len(matrix.segments),
+        height=110 + 34 * len(matrix.rows),
         hovermode="closest",
-        xaxis={"side": "top", "tickangle": -30, "showgrid": False, "type": "category"},
-        yaxis={"autorange": "reversed", "showgrid": False, "type": "category"},
-    )
+        xaxis={"side": "top", "showgrid": False, "type": "category"},
+        yaxis={
+            "autorange": "reversed", "showgrid": False,
+            "tickvals": places, "ticktext": [_clip(row.name, 30) for row in matrix.rows],
+        },
+    )  # fmt: skip
+    common = {
+        "x": [_clip(name, 20) for name in matrix.segments],
+        "y": places,
+        "showscale": False,
+        "xgap": 2,
+        "ygap": 2,
+        "hoverongaps": False,
+    }
     trace_add(
         figure,
         "heatmap",
-        x=[_clip(name) for name in matrix.columns],
-        y=[_clip(name) for name in matrix.segments],
+        **common,
         z=[[cell.shrunk.mean if cell.shrunk else None for cell in row] for row in matrix.cells],
-        customdata=[[[cell.counts.clicks, cell.counts.impressions] for cell in row] for row in matrix.cells],
+        text=[[_clip(row.name)] * len(matrix.segments) for row in matrix.rows],
+        customdata=[
+            [[cell.rows and _events(cell.rows), cell.counts.clicks, cell.counts.impressions] for cell in row]
+            for row in matrix.cells
+        ],
         colorscale=[[0, "var(--sunken)"], [1, "var(--chart-1)"]],
-        showscale=False,
-        xgap=2,
-        ygap=2,
-        hoverongaps=False,
         texttemplate="%{z:.1%}",
-        hovertemplate="%{y} × %{x}<br>%{z:.2%} (%{customdata[0]:,} clicks of %{customdata[1]:,} impressions)"
-        "<extra></extra>",
+        hovertemplate="%{text} × %{x}<br>%{z:.2%} "
+        "(%{customdata[1]:,} clicks of %{customdata[2]:,} impressions)<extra></extra>",
     )
     if matrix.hidden_count:
         trace_add(
             figure,
             "heatmap",
-            x=[_clip(name) for name in matrix.columns],
-            y=[_clip(name) for name in matrix.segments],
+            **common,
             z=[[1 if cell.is_hidden else None for cell in row] for row in matrix.cells],
+            text=[[_clip(row.name)] * len(matrix.segments) for row in matrix.rows],
             colorscale=[[0, "var(--line)"], [1, "var(--line)"]],
-            showscale=False,
-            xgap=2,
-            ygap=2,
-            hoverongaps=False,
             texttemplate="hidden",
-            hovertemplate="%{y} × %{x}<br>too few shoppers<extra></extra>",
+            hovertemplate="%{text} × %{x}<br>too few shoppers<extra></extra>",
         )
     return figure
+
+
+def _events(query: str) -> str:
+    """Where a click on a mark leads: its first custom datum."""
+    return f"{reverse('performance-events')}?{query}"
 
 
 def _clip(text: str, limit: int = 34) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 from django.core.paginator import Paginator
@@ -18,6 +19,7 @@ from analytics.report_query import query_parse
 from analytics.windows import today
 
 PAGE_SIZE = 50
+MASKED = "withheld"
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,16 @@ def performance_events(request: MemberRequest) -> HttpResponse:
 def measure_parse(parameters: Mapping[str, str]) -> Measure:
     """What is asked for; clicks for what there is no such number of."""
     name = parameters.get("of", "")
-    return Measure(name if name in KINDS else "clicks", parameters.get("reason", "")[:40].replace("\x00", ""))
+    reason = parameters.get("reason", "")[:40].replace("\x00", "")
+    return Measure(name if name in KINDS else "clicks", reason, hour_parse(parameters.get("hour", "")))
+
+
+def hour_parse(text: str) -> datetime | None:
+    """``2026-11-25T14`` (UTC); None for anything else."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def rows_name(advertiser_id: UUID, rows: list[EventRow]) -> list[NamedRow]:
@@ -72,7 +83,13 @@ def rows_name(advertiser_id: UUID, rows: list[EventRow]) -> list[NamedRow]:
             product=variants[row.variant_id].product if row.variant_id else "",
             campaign=labels.label_of(campaigns, row.campaign_id, "campaign") if row.campaign_id else "–",
             placement=labels.label_of(placements, row.placement_id, "placement") if row.placement_id else "–",
-            segment=labels.label_of(segments, row.segment_id, "segment") if row.campaign_id else "–",
+            segment=_segment(row, segments),
         )
         for row in rows
     ]
+
+
+def _segment(row: EventRow, names: dict[UUID, str]) -> str:
+    if row.is_masked:
+        return MASKED
+    return labels.label_of(names, row.segment_id, "segment") if row.campaign_id else "–"

@@ -17,9 +17,13 @@ from django.db.models import Q, Sum
 from django.utils.crypto import salted_hmac
 
 from analytics import report_filters
+from analytics.creative_lines import creative_lines_get
 from analytics.models import DailyInvalid, DailyRollup, Event, HourlyInvalid, HourlyRollup
 from analytics.report_query import BY_CREATIVE, ReportQuery
 from analytics.rollup_hours import KEY, orders_attribute
+from analytics.small_groups import NARROWING, is_of_a_group, small_groups_get, withheld_why
+
+NOT_BY_HOUR = "Shoppers of a segment are not counted by the hour, so these rows are withheld."
 
 # What may be asked for -> the kind of its events.
 KINDS = {
@@ -44,6 +48,7 @@ class Measure:
 
     name: str = "clicks"  # a key of KINDS; with a reason it only names the kind
     reason: str = ""
+    hour: datetime | None = None  # of this one only
 
     @property
     def kind(self) -> str:
@@ -76,14 +81,30 @@ class EventRow:
     order_id: str = ""
     value_cents: int | None = None  # of an order, after refunds
     currency: str = ""
+    is_masked: bool = False  # whose segment may not be told: variant, creative and segment are left out
 
 
 class CountedEvents(Sequence[EventRow]):
-    """The rows behind one number, as long as the number; a slice reads the hours that it lies in."""
+    """The rows behind one number, as long as the number; a slice reads the hours that it lies in.
+
+    Empty where the number itself is withheld; rows of a small group do not say whose they are.
+    """
 
     def __init__(self, *, advertiser_id: UUID, query: ReportQuery, measure: Measure) -> None:
         self.advertiser_id, self.query, self.measure = advertiser_id, query, measure
-        self.days = self._sums(query.start, query.end)
+        self.groups = small_groups_get(
+            advertiser_id=advertiser_id,
+            start=query.start,
+            end=query.end,
+            is_simulated=query.filters.get("is_simulated"),
+        )
+        self.withheld = ""
+        if query.filters.keys() & NARROWING:
+            period = {"advertiser_id": advertiser_id, "start": query.start, "end": query.end}
+            lines = creative_lines_get(**period, **query.filters)
+            is_by_hour = measure.hour and is_of_a_group(self.groups, query.filters, lines)
+            self.withheld = NOT_BY_HOUR if is_by_hour else withheld_why(self.groups, query.filters, lines)
+        self.days = [] if self.withheld else self._sums(query.start, query.end)
         self.counted = 0  # in the hours that were read, by the roll-up
         self.found = 0  # in the same hours, of the events themselves
 
@@ -113,6 +134,8 @@ class CountedEvents(Sequence[EventRow]):
 
     def _sums(self, start: date, end: date) -> list[tuple[date, int]]:
         """Newest first."""
+        if hour := self.measure.hour:
+            return [(hour.date(), count) for _, count in self._of_hours(hour=hour)]
         model: Any = DailyInvalid if self.measure.reason else DailyRollup
         return self._summed(model.objects.filter(day__gte=start, day__lte=end), "day")
 
@@ -125,9 +148,14 @@ class CountedEvents(Sequence[EventRow]):
                 yield None, count
                 continue
             begin = datetime.combine(day, time.min, UTC)
-            model: Any = HourlyInvalid if self.measure.reason else HourlyRollup
-            rows = model.objects.filter(hour__gte=begin, hour__lt=begin + timedelta(days=1))
-            yield from self._summed(rows, "hour")
+            if hour := self.measure.hour:
+                yield from self._of_hours(hour=hour)
+            else:
+                yield from self._of_hours(hour__gte=begin, hour__lt=begin + timedelta(days=1))
+
+    def _of_hours(self, **when: datetime) -> list[tuple[Any, int]]:
+        model: Any = HourlyInvalid if self.measure.reason else HourlyRollup
+        return self._summed(model.objects.filter(**when), "hour")
 
     def _summed(self, rows: Any, name: str) -> list[tuple[Any, int]]:
         if self.measure.reason and self.query.filters.keys() & BY_CREATIVE:
@@ -162,7 +190,7 @@ class CountedEvents(Sequence[EventRow]):
         left_out = Q(validity=Event.Validity.INVALID, invalid_reason=self.measure.reason)
         wanted = left_out if self.measure.reason else Q(validity=Event.Validity.VALID)
         events = events.filter(wanted, report_filters.condition(self.query.filters, self.advertiser_id))
-        return events.count(), [_row(event) for event in events[first:last]]
+        return events.count(), [self._row(event) for event in events[first:last]]
 
     def _orders(self, hour: datetime, orders: list[Event]) -> Iterator[EventRow]:
         """Those whose attribution is one of the keys that the filters let through."""
@@ -171,19 +199,22 @@ class CountedEvents(Sequence[EventRow]):
         for order, key, value in orders_attribute(advertiser_id=self.advertiser_id, orders=orders):
             if key in keys:
                 named = dict(zip(KEY, key, strict=True))
-                yield _row(order, **named, value_cents=value.net_cents, currency=value.currency)
+                yield self._row(order, **named, value_cents=value.net_cents, currency=value.currency)
 
-
-def _row(event: Event, **changes: Any) -> EventRow:
-    given = {name: getattr(event, name) for name in KEY} | {"value_cents": None, "currency": ""} | changes
-    return EventRow(
-        occurred_at=event.occurred_at,
-        event_id=event.event_id,
-        decision_id=event.decision_id,
-        shopper=shopper_short(event.advertiser_id, event.shopper_pseudonym),
-        order_id=event.order_id,
-        **given,
-    )
+    def _row(self, event: Event, **changes: Any) -> EventRow:
+        given = {name: getattr(event, name) for name in KEY} | {"value_cents": None, "currency": ""} | changes
+        is_masked = (given["variant_id"], given["creative_id"]) in self.groups.hidden
+        if is_masked:
+            given |= dict.fromkeys(("variant_id", "creative_id", "segment_id"))
+        return EventRow(
+            occurred_at=event.occurred_at,
+            event_id=event.event_id,
+            decision_id=event.decision_id,
+            shopper=shopper_short(event.advertiser_id, event.shopper_pseudonym),
+            order_id=event.order_id,
+            is_masked=is_masked,
+            **given,
+        )
 
 
 def shopper_short(advertiser_id: UUID, pseudonym: str) -> str:

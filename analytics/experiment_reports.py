@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.utils import timezone
 
 from analytics import experiment_health as health
@@ -114,11 +115,12 @@ class _Computation:
             with_chances=with_chances,
         )
         self.table = table_read(Split.of(experiment), start=self.start, end=self.end)
+        self._slices = self.table.slices(limit=SLICES, minimum=settings.REPORTS_MIN_SHOPPERS)
         self.stored = StoredSums(
             metrics={name: self.table.paired(name) for name in METRICS},
             slices=[
                 Slice(*part, {name: self.table.sums(name, part=part) for name in METRICS})
-                for part in self.table.slices(limit=SLICES)
+                for part in self._slices
             ],
         )
 
@@ -178,7 +180,7 @@ class _Computation:
         successes = self.table.sums(Metric.CONVERSION_RATE if name == Metric.REVENUE_CENTS else name)
         is_running = self.end >= self.now
         invalid = invalid_counts(Split.of(self.experiment), start=self.start, end=self.end)
-        slices = {part: self.table.counts_of(*part) for part in self.table.slices(limit=SLICES)}
+        slices = {part: self.table.counts_of(*part) for part in self._slices}
         return [
             health.split(counts, weights, slices),
             health.mixed(self.table.mixed, self.table.shoppers),

@@ -17,6 +17,7 @@ import numpy as np
 from analytics.experiment_metrics import COLUMNS, METRICS, Column, MetricSpec
 from analytics.stats.adjustment import PairedSums
 from analytics.stats.statistics import Sums
+from analytics.stats.suppression import suppress_parts
 
 # Revenue above this share of shoppers is capped: one bulk order must not decide an experiment.
 CAP_QUANTILE = 0.999
@@ -100,13 +101,19 @@ class Table:
         np.add.at(found, (self._first_day, self._arm), 1)
         return found.tolist()
 
-    def slices(self, *, limit: int) -> list[tuple[str, str]]:
-        """(dimension, value): the ``limit`` commonest values of a dimension that has several."""
+    def slices(self, *, limit: int, minimum: int = 0) -> list[tuple[str, str]]:
+        """(dimension, value): the ``limit`` commonest values of a dimension that has several.
+
+        Those with fewer than ``minimum`` shoppers in an arm are left out, and what they could be had from.
+        """
         found = []
         for name, values in self._traits.items():
-            common = [value for value, _ in Counter(values.tolist()).most_common(limit)]
+            every = Counter(values.tolist())
+            common = [value for value, _ in every.most_common(limit)]
+            parts = {value: self.counts_of(name, value) for value in every}
+            hidden = suppress_parts(parts, common, minimum)
             if len(common) > 1:
-                found += [(name, value) for value in common]
+                found += [(name, value) for value in common if value not in hidden]
         return found
 
     def values_of(self, dimension: str) -> list[str]:

@@ -9,7 +9,7 @@ from analytics.counted_event_views import measure_parse, rows_name
 from analytics.counted_events import CountedEvents
 from analytics.exports import FORMATS, Table
 from analytics.report_query import query_parse
-from analytics.report_tables import TABLES
+from analytics.report_tables import TABLES, table_make
 from analytics.reports import report_get
 from analytics.windows import today
 
@@ -24,7 +24,7 @@ def performance_export(request: MemberRequest, form: str) -> HttpResponse:
     name = request.GET.get("table", "")
     name = name if name in TABLES else "creatives"
     report = report_get(advertiser=request.advertiser, query=query, leader_limit=LEADERS)
-    return _file(TABLES[name](report), form, f"performance-{name}-{query.start}-{query.end}")
+    return _file(table_make(name, report), form, f"performance-{name}-{query.start}-{query.end}")
 
 
 @member_required()
@@ -32,7 +32,11 @@ def performance_events_export(request: MemberRequest, form: str) -> HttpResponse
     """The newest rows behind a number, at most 10,000."""
     query, _ = query_parse(dict(request.GET.lists()), today=today())
     measure = measure_parse(request.GET)
-    rows = CountedEvents(advertiser_id=request.advertiser.pk, query=query, measure=measure)[:EVENTS]
+    events = CountedEvents(advertiser_id=request.advertiser.pk, query=query, measure=measure)
+    name = f"events-{measure.name}-{query.start}-{query.end}"
+    if events.withheld:
+        return _file(Table("events", ("withheld",), [(events.withheld,)]), form, name)
+    rows = events[:EVENTS]
     header = (
         "occurred_at", "event_id", "decision_id", "creative_id", "headline", "product", "campaign", "segment",
         "placement", "device", "shopper", "order_id", "value_cents", "currency", "simulated",
@@ -57,7 +61,7 @@ def performance_events_export(request: MemberRequest, form: str) -> HttpResponse
         )
         for row in rows_name(request.advertiser.pk, rows)
     ]
-    return _file(Table("events", header, found), form, f"events-{measure.name}-{query.start}-{query.end}")
+    return _file(Table("events", header, found), form, name)
 
 
 def _text(value: object) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from analytics.models import Event
+from analytics.small_groups import small_groups_get
 from analytics.stats.fatigue import BOUNDS, Life, State, fatigue_judge, stratum_of
 from analytics.stats.statistics import Sums
 from campaigns.models import Campaign
@@ -82,9 +83,15 @@ def fatigue_compute(campaign: Campaign, parameters: Mapping[str, Any], now: date
         record = records.setdefault(creative, _Record(at))
         variants[creative] = str(variant)
         record.add(shopper, at, is_clicked=decision in clicked, late_from=now - LATE)
-    lines = [_line(pk, variants[pk], record, now) for pk, record in records.items()]
+    groups = small_groups_get(
+        advertiser_id=campaign.advertiser_id, start=(now - WINDOW).date(), end=now.date()
+    )
+    lines = [
+        _line(pk, variants[pk], record, now) if groups.shows_creative(pk) else _withheld(pk, variants[pk])
+        for pk, record in records.items()
+    ]
     order = [State.FATIGUED, State.LIMITED, State.HEALTHY, State.UNKNOWN]
-    lines.sort(key=lambda line: (order.index(line["state"]), -line["impressions"]))
+    lines.sort(key=lambda line: (order.index(line["state"]), -(line["impressions"] or 0)))
     return {"lines": lines, "counts": {state: sum(li["state"] == state for li in lines) for state in order}}
 
 
@@ -108,6 +115,15 @@ def _line(creative_id: UUID, variant_id: str, record: _Record, now: datetime) ->
         "impressions": record.shown,
         "first_at": record.first_at.isoformat(),
     }
+
+
+def _withheld(creative_id: UUID, variant_id: str) -> dict[str, Any]:
+    """A creative of too few shoppers: nothing but that it is."""
+    figures = ("change", "low", "high", "plain_change", "early_rate", "late_rate", "early_frequency")
+    nothing = dict.fromkeys((*figures, "late_frequency", "impressions", "first_at"))
+    reason = "Too few shoppers saw it for its figures to be shown."
+    told = {"creative_id": str(creative_id), "variant_id": variant_id}
+    return {**told, "state": State.UNKNOWN.value, "reason": reason, **nothing}
 
 
 def _sums(units: list[Unit]) -> Sums:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from campaigns.models import Campaign, Placement, Variant
+from campaigns.models import Campaign, Placement, Product, Variant
 from generation.models import Creative
 from generation.styles import STYLES
 from profiles.models import Segment
@@ -41,24 +41,40 @@ def short_id(value: UUID) -> str:
 def creative_labels(*, advertiser_id: UUID, ids: Iterable[UUID]) -> dict[UUID, CreativeLabel]:
     """A label for every id given."""
     wanted = set(ids)
+    rows = Creative.objects.filter(advertiser_id=advertiser_id, pk__in=wanted).order_by()
     found = {
-        row.pk: CreativeLabel(row.headline, row.size, row.file, row.alt_text, row.status)
-        for row in Creative.objects.filter(advertiser_id=advertiser_id, pk__in=wanted)
+        pk: CreativeLabel(headline, f"{width}x{height}", file, alt_text, status)
+        for pk, headline, width, height, file, alt_text, status in rows.values_list(
+            "pk", "headline", "width", "height", "file", "alt_text", "status"
+        )
     }
     return {pk: found.get(pk, CreativeLabel(f"Deleted creative {short_id(pk)}", "")) for pk in wanted}
 
 
 def creative_kinds(*, advertiser_id: UUID, ids: Iterable[UUID], kind: str) -> dict[UUID, str]:
-    """Of every creative given its ``style``, its prompt's ``template`` or its ``size``, in words."""
+    """Of every creative given its ``style``, its prompt's ``template`` or its ``size``; blank without one."""
     wanted = set(ids)
     rows = Creative.objects.filter(advertiser_id=advertiser_id, pk__in=wanted).values_list(
         "pk", "width", "height", "job__prompt_template", "job__brief__style"
     )
-    found = {}
-    for pk, width, height, template, style in rows:
-        label = STYLES[style].label_en if style in STYLES else style
-        found[pk] = {"size": f"{width}x{height}", "template": template, "style": label}[kind] or "–"
-    return {pk: found.get(pk, "Deleted creatives") for pk in wanted}
+    found = {
+        pk: {"size": f"{width}x{height}", "template": template, "style": style}[kind]
+        for pk, width, height, template, style in rows
+    }
+    return {pk: found.get(pk) or "" for pk in wanted}
+
+
+def kind_label(kind: str, value: str) -> str:
+    """A style, template or size in words."""
+    if kind == "style" and value in STYLES:
+        return STYLES[value].label_en
+    return value or "Deleted creatives"
+
+
+def product_labels(*, advertiser_id: UUID, ids: Iterable[UUID]) -> dict[UUID, str]:
+    """The title of every product that still is."""
+    rows = Product.objects.filter(advertiser_id=advertiser_id, pk__in=set(ids))
+    return dict(rows.order_by().values_list("pk", "title"))
 
 
 def variant_labels(*, advertiser_id: UUID, ids: Iterable[UUID]) -> dict[UUID, VariantLabel]:

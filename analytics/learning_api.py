@@ -35,6 +35,7 @@ class ShareOutput(serializers.Serializer[Any]):
     product = serializers.CharField()
     share = serializers.FloatField(help_text="Of the learned draws; before the holdout is mixed in.")
     evidence = serializers.JSONField(help_text="Counts, prior and chance to be the best.")
+    is_withheld = serializers.BooleanField(help_text="Too few shoppers: the evidence has no counts.")
 
 
 class LearningContextOutput(serializers.Serializer[Any]):

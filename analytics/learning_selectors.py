@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
 
+from analytics.small_groups import SmallGroups, small_groups_get
+from analytics.windows import today
 from campaigns.learning_models import AllocationPeriod
 from campaigns.models import Campaign, Variant
 
 HISTORY = 200  # periods of a context that a chart shows
+EVIDENCE_DAYS = 30  # what shares are learned from: analytics.learning
+COUNTED = frozenset({"impressions", "clicks", "chance_best"})  # what of the evidence counts shoppers' doings
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class ShareLine:
     product: str
     share: float
     evidence: dict[str, Any]
+    is_withheld: bool = False  # too few shoppers: the evidence has no counts
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,10 @@ def periods_get(*, campaign: Campaign) -> QuerySet[AllocationPeriod]:
 def contexts_get(*, campaign: Campaign) -> list[ContextShares]:
     """The shares in force, context by context."""
     periods = list(periods_get(campaign=campaign))
+    last = today()
+    groups = small_groups_get(
+        advertiser_id=campaign.advertiser_id, start=last - timedelta(days=EVIDENCE_DAYS), end=last
+    )
     names = product_names(campaign)
     found = []
     for period in periods:
@@ -58,7 +67,7 @@ def contexts_get(*, campaign: Campaign) -> list[ContextShares]:
             continue
         evidence = {line["variant_id"]: line for line in period.evidence}
         lines = [
-            ShareLine(pk, names.get(pk, "deleted since"), share, evidence.get(pk, {}))
+            _share_line(groups, pk, names.get(pk, "deleted since"), share, evidence.get(pk, {}))
             for pk, share in sorted(period.shares.items(), key=lambda pair: -pair[1])
         ]
         mine = [
@@ -79,6 +88,15 @@ def contexts_get(*, campaign: Campaign) -> list[ContextShares]:
             )
         )
     return sorted(found, key=lambda context: (context.placement, context.segment))
+
+
+def _share_line(
+    groups: SmallGroups, pk: str, product: str, share: float, evidence: dict[str, Any]
+) -> ShareLine:
+    if groups.shows_variant(pk):
+        return ShareLine(pk, product, share, evidence)
+    told = {name: value for name, value in evidence.items() if name not in COUNTED}
+    return ShareLine(pk, product, share, told, is_withheld=True)
 
 
 def product_names(campaign: Campaign) -> dict[str, str]:

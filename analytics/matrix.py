@@ -1,186 +1,189 @@
-"""Which segment answers to what: click rates by segment, small groups of shoppers hidden.
+"""Which segment answers to what: click rates by segment and creative, product, style, template or size.
 
-A creative is made for one segment and one product, so a cell of segment by product is that creative in its
-sizes. The shoppers of a cell come from the creatives' daily sketches, whose merging stops as soon as a cell
-has enough of them.
+What may be shown of it is decided elsewhere, once for everything: ``small_groups``.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Any, Unpack
 from uuid import UUID
 
-from django.conf import settings
-from django.db.models import Max, Sum
-
-from analytics import labels, reach
+from analytics import labels
 from analytics.creative_lines import CreativeLine
-from analytics.models import DailyCreativeReach
-from analytics.report_query import Filters
+from analytics.report_query import GENERIC, ReportQuery
 from analytics.selectors import COUNTS, Counts
+from analytics.small_groups import UNCOUNTED, SmallGroups
 from analytics.stats.shrinkage import Posterior, posterior, prior_estimate
-from analytics.stats.suppression import suppress
 
-SIDE = 10
-UNCOUNTED_FILTERS = {"placements", "devices"}  # what the sketches do not know
-Key = tuple[str, str]
+SEGMENTS = 10
+ROWS = 12  # of one page
+FILTERED_BY = {"creative": "creative", "product": "product", "style": "style", "template": "template"}
+Key = tuple[str, str]  # ids of segment and row: a segment's or GENERIC, a creative's, a style's, ...
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A segment's answer; the rate is shrunk to the mean of all cells. A hidden one has no figures."""
+    """A segment's answer; the rate is shrunk to the mean of all shown cells. A hidden one has no figures."""
 
     counts: Counts
     shrunk: Posterior | None
     is_hidden: bool = False
+    rows: str = ""  # the query that leads to the events behind it; empty where none does
+
+
+@dataclass(frozen=True)
+class Row:
+    """What segments are compared on."""
+
+    id: str
+    name: str
+    creative: labels.CreativeLabel | None = None
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """Segments down, products (or styles, templates, sizes) across; the busiest ten of each, with totals."""
+    """Segments across, the busiest ten; creatives (or products, ...) down, a page of them; with totals."""
 
     segments: list[str] = field(default_factory=list)
-    columns: list[str] = field(default_factory=list)
-    cells: list[list[Cell]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    cells: list[list[Cell]] = field(default_factory=list)  # of each row, by segment
     segment_totals: list[Cell] = field(default_factory=list)
-    column_totals: list[Cell] = field(default_factory=list)
+    row_totals: list[Cell] = field(default_factory=list)
     minimum: int = 0  # fewer shoppers than this hide a cell
     is_uncounted: bool = False  # a filter is in force that shoppers are not counted by
+    count: int = 0  # rows on all pages
+    page: int = 1
+    pages: int = 1
 
     @property
-    def rows(self) -> list[tuple[str, list[Cell], Cell]]:
-        return list(zip(self.segments, self.cells, self.segment_totals, strict=True))
+    def lines(self) -> list[tuple[Row, list[Cell], Cell]]:
+        return list(zip(self.rows, self.cells, self.row_totals, strict=True))
 
     @property
     def hidden_count(self) -> int:
         return sum(cell.is_hidden for row in self.cells for cell in row)
 
 
-def matrix_get(
-    *,
-    advertiser_id: UUID,
-    lines: Sequence[CreativeLine],
-    across: str,
-    start: date,
-    end: date,
-    **filters: Unpack[Filters],
+def matrix_make(
+    *, advertiser_id: UUID, lines: Sequence[CreativeLine], query: ReportQuery, groups: SmallGroups
 ) -> Matrix:
-    """The table of these lines, which are of the same period and filters."""
-    minimum = settings.REPORTS_MIN_SHOPPERS
-    if filters.keys() & UNCOUNTED_FILTERS:
-        return Matrix(minimum=minimum, is_uncounted=True)
-    named = _named(advertiser_id, lines, across)
-    down, columns = (_busiest(named, part) for part in (0, 1))
-    shown = {key: found for key, found in named.items() if key[0] in down and key[1] in columns}
-    shoppers = _shoppers(advertiser_id, shown, minimum, start, end, filters.get("is_simulated"))
-    grid = [[shoppers.get((segment, column), 0) for column in columns] for segment in down]
-    hidden = suppress(grid, minimum) if minimum > 1 else set()
-    sums = {key: _sum(found) for key, found in shown.items()}
-    # Of the shown cells only: the mean that they are drawn to must not tell of the hidden ones.
-    position = {key: (down.index(key[0]), columns.index(key[1])) for key in shown}
-    prior = prior_estimate(
-        [(s.clicks, s.impressions) for key, s in sums.items() if position[key] not in hidden]
-    )
-
-    def cell(counts: Counts, place: tuple[int, int]) -> Cell:
-        if place in hidden:
-            return Cell(Counts(), None, is_hidden=True)
-        known = posterior(counts.clicks, counts.impressions, prior) if counts.impressions else None
-        return Cell(counts, known)
-
-    nothing = Counts()
-    return Matrix(
-        segments=down,
-        columns=columns,
-        cells=[
-            [cell(sums.get((segment, column), nothing), (i, j)) for j, column in enumerate(columns)]
-            for i, segment in enumerate(down)
-        ],
-        segment_totals=[
-            cell(_sum(s for key, s in sums.items() if key[0] == segment), (i, len(columns)))
-            for i, segment in enumerate(down)
-        ],
-        column_totals=[
-            cell(_sum(s for key, s in sums.items() if key[1] == column), (len(down), j))
-            for j, column in enumerate(columns)
-        ],
-        minimum=minimum,
-    )
-
-
-def _named(advertiser_id: UUID, lines: Sequence[CreativeLine], across: str) -> dict[Key, list[CreativeLine]]:
-    """The lines by the names of their segment and their column."""
+    """The table of these lines, which are of the query's period and filters."""
+    if query.filters.keys() & UNCOUNTED:
+        return Matrix(minimum=groups.minimum, is_uncounted=True)
     known = [line for line in lines if line.variant_id]
-    segments = labels.segment_labels(advertiser_id=advertiser_id) if known else {}
+    ids = _row_ids(advertiser_id, known, query.across)
+    of_cell: dict[Key, list[CreativeLine]] = defaultdict(list)
+    for line in known:
+        of_cell[str(line.segment_id or GENERIC), ids[line.creative_id, line.variant_id]].append(line)
+    segment_names = {str(pk): name for pk, name in labels.segment_labels(advertiser_id=advertiser_id).items()}
+    segments = _busiest(of_cell, 0)[:SEGMENTS]
+    busiest = _busiest(of_cell, 1)
+    if wanted := query.find.casefold():
+        busiest = [row.id for row in _rows(advertiser_id, query, busiest) if wanted in row.name.casefold()]
+    pages = max(1, -(-len(busiest) // ROWS))
+    page = min(query.matrix_page, pages)
+    shown = _rows(advertiser_id, query, busiest[(page - 1) * ROWS : page * ROWS])
+
+    def cell_of(found: Sequence[CreativeLine], segment: str = "", row: str = "") -> tuple[Counts | None, str]:
+        """What may be shown of these lines, and where the events behind it are."""
+        if found and not groups.shows_lines(found):
+            return None, ""
+        return _sum(found), _rows_query(query, segment, row) if found else ""
+
+    nothing: list[CreativeLine] = []
+    grid = [[cell_of(of_cell.get((s, row.id), nothing), s, row.id) for s in segments] for row in shown]
+    by_segment = [[x for key, mine in of_cell.items() if key[0] == s for x in mine] for s in segments]
+    by_row = [[x for key, mine in of_cell.items() if key[1] == row.id for x in mine] for row in shown]
+    # Of all shown cells, whatever the page: the mean that they are drawn to must not tell of the hidden ones.
+    prior = prior_estimate(
+        [
+            (c.clicks, c.impressions)
+            for mine in of_cell.values()
+            if groups.shows_lines(mine)
+            for c in [_sum(mine)]
+        ]
+    )
+
+    def cell(found: tuple[Counts | None, str]) -> Cell:
+        counts, where = found
+        if counts is None:
+            return Cell(Counts(), None, is_hidden=True)
+        rate = posterior(counts.clicks, counts.impressions, prior) if counts.impressions else None
+        return Cell(counts, rate, rows=where)
+
+    return Matrix(
+        segments=[_segment_name(s, segment_names) for s in segments],
+        rows=shown,
+        cells=[[cell(found) for found in line] for line in grid],
+        segment_totals=[cell(cell_of(mine, s)) for s, mine in zip(segments, by_segment, strict=True)],
+        row_totals=[cell(cell_of(mine, "", row.id)) for row, mine in zip(shown, by_row, strict=True)],
+        minimum=groups.minimum,
+        count=len(busiest),
+        page=page,
+        pages=pages,
+    )
+
+
+def _row_ids(
+    advertiser_id: UUID, lines: Sequence[CreativeLine], across: str
+) -> Mapping[tuple[UUID, UUID | None], str]:
+    if across == "creative":
+        return {(line.creative_id, line.variant_id): str(line.creative_id) for line in lines}
     if across == "product":
         variants = labels.variant_labels(
-            advertiser_id=advertiser_id, ids={line.variant_id for line in known if line.variant_id}
+            advertiser_id=advertiser_id, ids={line.variant_id for line in lines if line.variant_id}
         )
-        columns = {line.creative_id: variants[line.variant_id].product for line in known if line.variant_id}
-    else:
-        columns = labels.creative_kinds(
-            advertiser_id=advertiser_id, ids={line.creative_id for line in known}, kind=across
-        )
-    found: dict[Key, list[CreativeLine]] = defaultdict(list)
-    for line in known:
-        key = labels.label_of(segments, line.segment_id, "segment"), columns[line.creative_id]
-        found[key].append(line)
-    return found
+        return {
+            (line.creative_id, line.variant_id): str(variants[line.variant_id].product_id or "")
+            for line in lines
+            if line.variant_id
+        }
+    kinds = labels.creative_kinds(
+        advertiser_id=advertiser_id, ids={line.creative_id for line in lines}, kind=across
+    )
+    return {(line.creative_id, line.variant_id): kinds[line.creative_id] for line in lines}
 
 
-def _busiest(named: dict[Key, list[CreativeLine]], part: int) -> list[str]:
+def _rows(advertiser_id: UUID, query: ReportQuery, ids: Sequence[str]) -> list[Row]:
+    """These rows with their names, in the order given."""
+    if query.across == "creative":
+        found = labels.creative_labels(advertiser_id=advertiser_id, ids=[UUID(pk) for pk in ids])
+        return [
+            Row(pk, f"{label.headline} {label.size}".strip(), label)
+            for pk in ids
+            if (label := found[UUID(pk)])
+        ]
+    elif query.across == "product":
+        names = labels.product_labels(advertiser_id=advertiser_id, ids=[UUID(pk) for pk in ids if pk])
+        return [Row(pk, (pk and names.get(UUID(pk))) or "Deleted product") for pk in ids]
+    return [Row(name, labels.kind_label(query.across, name)) for name in ids]
+
+
+def _segment_name(pk: str, names: Mapping[str, str]) -> str:
+    if pk == GENERIC:
+        return labels.GENERIC_LABEL
+    return names.get(pk) or f"Deleted segment {labels.short_id(UUID(pk))}"
+
+
+def _rows_query(query: ReportQuery, segment: str, row: str) -> str:
+    """The events of a cell; a size is no filter of the report."""
+    changes = {"segment": segment} if segment else {}
+    if row:
+        if query.across not in FILTERED_BY:
+            return ""
+        changes[FILTERED_BY[query.across]] = row
+    return query.urlencode(of="impressions", find="", matrix_page="", **changes)
+
+
+def _busiest(cells: Mapping[Key, Sequence[CreativeLine]], part: int) -> list[str]:
     impressions: dict[str, int] = defaultdict(int)
-    for key, lines in named.items():
+    for key, lines in cells.items():
         impressions[key[part]] += sum(line.impressions for line in lines)
-    return sorted(impressions, key=lambda name: (-impressions[name], name))[:SIDE]
+    return sorted(impressions, key=lambda name: (-impressions[name], name))
 
 
 def _sum(counts: Iterable[Counts]) -> Counts:
     found = list(counts)
     return Counts(**{name: sum(getattr(one, name) for one in found) for name in COUNTS})
-
-
-def _shoppers(
-    advertiser_id: UUID,
-    cells: dict[Key, list[CreativeLine]],
-    minimum: int,
-    start: date,
-    end: date,
-    is_simulated: bool | None,
-) -> dict[Key, int]:
-    """Different shoppers of each cell, or the minimum where there are at least so many.
-
-    A shopper without a pseudonym is in no sketch, so a cell of theirs has the one that must be assumed.
-    """
-    days: Any = DailyCreativeReach.objects.filter(advertiser_id=advertiser_id, day__gte=start, day__lte=end)
-    if is_simulated is not None:
-        days = days.filter(is_simulated=is_simulated)
-    key_of = {(line.variant_id, line.creative_id): key for key, lines in cells.items() for line in lines}
-    most: dict[Key, int] = defaultdict(int)  # on one day, of one creative
-    together: dict[Key, int] = defaultdict(int)  # as if nobody had come twice
-    pairs = (
-        days.order_by().values_list("variant_id", "creative_id").annotate(Max("shoppers"), Sum("shoppers"))
-    )
-    for variant_id, creative_id, highest, total in pairs:
-        if key := key_of.get((variant_id, creative_id)):
-            most[key] = max(most[key], highest)
-            together[key] += total
-    counts = {}
-    for key, lines in cells.items():
-        seen = sum(line.impressions for line in lines)
-        shoppers = most[key]
-        # No more than one for each impression: otherwise the days have to be merged to know.
-        if shoppers < minimum <= min(seen, together[key]):
-            shoppers = _merged(days, {line.creative_id for line in lines})
-        counts[key] = max(shoppers, 1) if seen else 0
-    return counts
-
-
-def _merged(days: Any, creative_ids: set[UUID]) -> int:
-    """Different shoppers of these creatives over all days; a cell's creatives are in no other cell."""
-    sketches = days.filter(creative_id__in=creative_ids).values_list("sketch", flat=True)
-    return reach.estimate(reach.merge(sketches)).shoppers

@@ -57,3 +57,16 @@ def estimate(sketch: bytes) -> Reach:
     read = hll_sketch.deserialize(bytes(sketch))
     bounds = read.get_lower_bound(DEVIATIONS), read.get_upper_bound(DEVIATIONS)
     return Reach(round(read.get_estimate()), *(round(bound) for bound in bounds))
+
+
+def count_up_to(enough: int, sketches: Iterable[bytes]) -> int:
+    """Different shoppers of these sketches; ``enough`` as soon as there are so many."""
+    from datasketches import hll_sketch, hll_union
+
+    union, found = hll_union(LG_REGISTERS), 0
+    for sketch in sketches:
+        union.update(hll_sketch.deserialize(sketch))
+        found = round(union.get_estimate())
+        if found >= enough:
+            return enough
+    return found

@@ -13,7 +13,14 @@ from uuid import UUID
 GENERIC: Final = "generic"  # as segment: what was shown without one
 DEVICES = ("desktop", "mobile", "tablet", "other")
 SORTS = ("rate", "low", "impressions", "clicks", "conversions", "revenue")
-ACROSS = {"product": "Product", "style": "Style", "template": "Prompt template", "size": "Size"}
+DEFAULT_ACROSS: Final = "creative"
+ACROSS = {
+    "creative": "Creative",
+    "product": "Product",
+    "style": "Style",
+    "template": "Prompt template",
+    "size": "Size",
+}
 COMPARISONS = ("previous", "year", "none")
 # Period -> how a select names it; besides, "45d" asks for any number of days and "custom" for start and end.
 PERIODS = {
@@ -73,7 +80,9 @@ class ReportQuery:
     compare: str = "previous"
     filters: Filters = field(default_factory=Filters)
     sort: str = "rate"
-    across: str = "product"  # the columns of the table by segment
+    across: str = DEFAULT_ACROSS  # what the table by segment is of
+    find: str = ""  # of that table only what has this in its name
+    matrix_page: int = 1  # of that table
 
     @property
     def day_count(self) -> int:
@@ -116,9 +125,23 @@ class ReportQuery:
             given["simulated"] = ["yes" if self.filters["is_simulated"] else "no"]
         if self.sort != "rate":
             given["sort"] = [self.sort]
-        if self.across != "product":
+        if self.across != DEFAULT_ACROSS:
             given["across"] = [self.across]
+        if self.find:
+            given["find"] = [self.find]
+        if self.matrix_page > 1:
+            given["matrix_page"] = [str(self.matrix_page)]
         return given
+
+    def pairs_without_find(self) -> list[tuple[str, str]]:
+        """The hidden fields of the form that searches the table by segment."""
+        given = self.parameters()
+        return [
+            (name, value)
+            for name, values in given.items()
+            if name not in ("find", "matrix_page")
+            for value in values
+        ]
 
     def without_simulated(self) -> str:
         """The URL that leaves simulated traffic out."""
@@ -150,14 +173,24 @@ def query_parse(parameters: Parameters, *, today: date) -> tuple[ReportQuery, di
     start, end, period = _period(parameters, today, problems)
     compare = _choice(parameters, "compare", COMPARISONS, "previous", problems)
     sort = _choice(parameters, "sort", SORTS, "rate", problems)
-    across = _choice(parameters, "across", tuple(ACROSS), "product", problems)
+    across = _choice(parameters, "across", tuple(ACROSS), DEFAULT_ACROSS, problems)
     filters = _filters(parameters, problems)
-    return ReportQuery(start, end, period, compare, filters, sort, across), problems
+    find = _one(parameters, "find").strip()[:80].replace("\x00", "")
+    page = _page(parameters, problems)
+    return ReportQuery(start, end, period, compare, filters, sort, across, find, page), problems
 
 
 def _one(parameters: Parameters, name: str) -> str:
     given = parameters.get(name, "")
     return given if isinstance(given, str) else (given[-1] if given else "")
+
+
+def _page(parameters: Parameters, problems: dict[str, str]) -> int:
+    text = _one(parameters, "matrix_page") or "1"
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 1_000_000):
+        problems["matrix_page"] = "A number from 1 on."
+        return 1
+    return int(text)
 
 
 def _many(parameters: Parameters, name: str) -> list[str]:

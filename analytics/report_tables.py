@@ -73,18 +73,19 @@ def segments_table(report: Report) -> Table:
     """Segment by column, one cell a row; a hidden one has no figures here either."""
     matrix = report.matrix
     header = (
-        "segment", report.query.across, "impressions", "clicks", "click_rate_shrunk", "click_rate_shrunk_low",
-        "click_rate_shrunk_high", "is_hidden", "simulated_included",
+        "segment", f"{report.query.across}_id", report.query.across, "impressions", "clicks",
+        "click_rate_shrunk", "click_rate_shrunk_low", "click_rate_shrunk_high", "is_hidden",
+        "simulated_included",
     )  # fmt: skip
     rows = [
         (
-            segment, column,
+            segment, row.id, row.name,
             *((None, None) if cell.is_hidden else (cell.counts.impressions, cell.counts.clicks)),
             *((s.mean, s.low, s.high) if (s := cell.shrunk) else (None, None, None)),
             "yes" if cell.is_hidden else "no",
         )
-        for segment, cells, _ in matrix.rows
-        for column, cell in zip(matrix.columns, cells, strict=True)
+        for row, cells, _ in matrix.lines
+        for segment, cell in zip(matrix.segments, cells, strict=True)
     ]  # fmt: skip
     return Table("segments", header, _marked(report, rows))
 
@@ -104,6 +105,13 @@ def traffic_table(report: Report) -> Table:
         rows.append((line.kind, "counted", line.counted))
         rows += [(line.kind, reason.reason, reason.events) for reason in line.reasons]
     return Table("traffic", ("kind", "reason", "events", "simulated_included"), _marked(report, rows))
+
+
+def table_make(name: str, report: Report) -> Table:
+    """One of TABLES; of a report that is withheld a table that says why."""
+    if report.withheld:
+        return Table(name, ("withheld",), [(report.withheld,)])
+    return TABLES[name](report)
 
 
 # Name -> table, in the order of the page.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from itertools import zip_longest
 from uuid import UUID
 
@@ -12,8 +13,8 @@ from django.utils import timezone
 from accounts.models import Advertiser
 from analytics import labels, selectors
 from analytics.creative_lines import CreativeLine, creative_lines_get, leaders_rank
-from analytics.funnel import Funnel, funnel_get
-from analytics.matrix import Matrix, matrix_get
+from analytics.funnel import Funnel, funnel_get, funnel_make
+from analytics.matrix import Matrix, matrix_make
 from analytics.models import Event
 from analytics.reach import Reach
 from analytics.report_query import ReportQuery
@@ -25,6 +26,15 @@ from analytics.selectors import (
     HourPoint,
     InvalidLine,
     Totals,
+)
+from analytics.small_groups import (
+    NARROWING,
+    UNCOUNTED,
+    SmallGroups,
+    is_of_a_group,
+    is_thin_by_day,
+    small_groups_get,
+    withheld_why,
 )
 from analytics.spend import Spend, days_make, spend_make
 from analytics.stats.changes import Change, count_change, rate_change, sum_change
@@ -80,6 +90,8 @@ class Report:
     traffic: list[Traffic]
     freshness: Freshness
     computed_at: datetime
+    withheld: str = ""  # why nothing is shown: the filters leave too few shoppers
+    notes: tuple[str, ...] = ()  # what is left out of the rest, and why
 
     def change(self, name: str) -> Change | None:
         """A figure's change against the comparison period; None where that says nothing."""
@@ -114,43 +126,124 @@ def _pair(point: Counts, name: str) -> tuple[int, int]:
 def report_get(
     *, advertiser: Advertiser, query: ReportQuery, leader_limit: int = LEADERBOARD_LINES
 ) -> Report:
-    """Reads roll-ups and names only, never the events."""
+    """Reads roll-ups and names only, never the events. Small groups of shoppers are withheld."""
     pk, start, end, filters = advertiser.pk, query.start, query.end, query.filters
+    lines = creative_lines_get(advertiser_id=pk, start=start, end=end, **filters)
+    groups = _groups(pk, query, lines)
+    if why := withheld_why(groups, filters, lines):
+        return _withheld(advertiser, query, why)
+    notes = []
+    compared = query.comparison
+    if compared and not _may_compare(pk, query, compared):
+        compared = None
+        notes.append("The comparison is withheld: too few shoppers stand behind the period before.")
     currency, rates = advertiser.currency, campaign_rates_get(advertiser_id=pk)
-    spans = [(start, end), *([query.comparison] if query.comparison else [])]
+    spans = [(start, end), *([compared] if compared else [])]
     found = selectors.day_sums_get(advertiser_id=pk, spans=spans, **filters)
     days = [line for line in found if start <= line.day <= end]
     totals, courses = selectors.totals_make(days, currency), selectors.courses_make(days, currency)
+    series, spend = days_make(courses, start, end), spend_make(courses, rates, start, end)
     before, series_before, spend_before = None, [], None
-    if query.comparison:
-        first, last = query.comparison
+    if compared:
+        first, last = compared
         days_before = [line for line in found if first <= line.day <= last]
         before = selectors.totals_make(days_before, currency)
         courses_before = selectors.courses_make(days_before, currency)
         series_before = days_make(courses_before, first, last)
         spend_before = spend_make(courses_before, rates, first, last)
-    lines = creative_lines_get(advertiser_id=pk, start=start, end=end, **filters)
+    is_narrow = is_of_a_group(groups, filters, lines)
+    if is_narrow and is_thin_by_day(pk, query, lines, series):
+        notes.append("Days are not shown one by one: on some of them there were too few shoppers.")
+        series, series_before, before, spend_before = [], [], None, None
+        spend = spend and replace(spend, day_cents=[])
+    leaders, note = _shown(groups, query, lines)
+    notes += [note] if note else []
     invalid = selectors.invalid_get(advertiser_id=pk, start=start, end=end, **filters)
     return Report(
         query=query,
         totals=totals,
         before=before,
         reach=selectors.reach_get(advertiser_id=pk, start=start, end=end, **filters),
-        series=days_make(courses, start, end),
+        series=series,
         series_before=series_before,
         hours=selectors.hours_get(advertiser_id=pk, start=start, end=end, **filters)
-        if query.day_count <= HOURLY_DAYS
+        if query.day_count <= HOURLY_DAYS and not is_narrow
         else [],
-        leaders=_leaders(pk, leaders_rank(lines, sort=query.sort, limit=leader_limit)),
-        matrix=matrix_get(
-            advertiser_id=pk, lines=lines, across=query.across, start=start, end=end, **filters
-        ),
+        leaders=_leaders(pk, leaders_rank(leaders, sort=query.sort, limit=leader_limit)),
+        matrix=matrix_make(advertiser_id=pk, lines=lines, query=query, groups=groups),
         funnel=funnel_get(advertiser_id=pk, start=start, end=end, counts=totals, **filters),
-        spend=spend_make(courses, rates, start, end),
+        spend=spend,
         spend_before=spend_before,
         traffic=_traffic(totals, invalid),
         freshness=selectors.freshness_get(advertiser_id=pk),
         computed_at=timezone.now(),
+        notes=tuple(notes),
+    )
+
+
+def _groups(advertiser_id: UUID, query: ReportQuery, lines: list[CreativeLine]) -> SmallGroups:
+    """What of the whole period is hidden, whatever the filters leave of it."""
+    is_whole = not query.filters.keys() - {"is_simulated"}
+    return small_groups_get(
+        advertiser_id=advertiser_id,
+        start=query.start,
+        end=query.end,
+        is_simulated=query.filters.get("is_simulated"),
+        lines=lines if is_whole else None,
+    )
+
+
+def _may_compare(advertiser_id: UUID, query: ReportQuery, compared: tuple[date, date]) -> bool:
+    if not query.filters.keys() & NARROWING:
+        return True
+    first, last = compared
+    lines = creative_lines_get(advertiser_id=advertiser_id, start=first, end=last, **query.filters)
+    groups = _groups(advertiser_id, replace(query, start=first, end=last), lines)
+    return not withheld_why(groups, query.filters, lines)
+
+
+def _shown(
+    groups: SmallGroups, query: ReportQuery, lines: list[CreativeLine]
+) -> tuple[list[CreativeLine], str]:
+    """The creatives whose figures may be shown one by one, and what to say of the others."""
+    if groups.minimum <= 1 or not lines:
+        return lines, ""
+    if query.filters.keys() & UNCOUNTED:
+        return [], (
+            "Creatives are made for segments, and shoppers are not counted by placement and device: "
+            "take those filters away to see the figures of single creatives."
+        )
+    mine: dict[UUID, list[CreativeLine]] = defaultdict(list)
+    for line in lines:
+        mine[line.creative_id].append(line)
+    shown = [found for found in mine.values() if groups.shows_lines(found)]
+    hidden = len(mine) - len(shown)
+    note = (
+        f"{hidden} creative{'s' if hidden > 1 else ''} with fewer than {groups.minimum} shoppers, or from "
+        "which such ones could be worked out, cannot be shown one by one; the totals hold them."
+    )
+    return [line for found in shown for line in found], note if hidden else ""
+
+
+def _withheld(advertiser: Advertiser, query: ReportQuery, why: str) -> Report:
+    """A report that says why it shows nothing."""
+    return Report(
+        query=query,
+        totals=Totals(currency=advertiser.currency),
+        before=None,
+        reach=None,
+        series=[],
+        series_before=[],
+        hours=[],
+        leaders=[],
+        matrix=Matrix(),
+        funnel=funnel_make(decisions=None, counts=selectors.NO_COUNTS),
+        spend=None,
+        spend_before=None,
+        traffic=[],
+        freshness=selectors.freshness_get(advertiser_id=advertiser.pk),
+        computed_at=timezone.now(),
+        withheld=why,
     )
 
 

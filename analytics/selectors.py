@@ -126,14 +126,6 @@ NO_COUNTS = Counts()
 Courses = Mapping[UUID | None, Mapping[date, Counts]]
 
 
-def creative_totals_get(*, advertiser_id: UUID, creative_id: UUID) -> Counts:
-    """All that was ever counted of one creative, in the advertiser's currency."""
-    rows = DailyRollup.objects.filter(
-        advertiser_id=advertiser_id, creative_id=creative_id, currency__in=("", currency_of(advertiser_id))
-    )
-    return Counts(**rows.aggregate(**_SUMS))
-
-
 def day_sums_get(
     *, advertiser_id: UUID, spans: Sequence[tuple[date, date]], **filters: Unpack[Filters]
 ) -> list[DaySums]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -13,17 +14,21 @@ from accounts.permissions import member_required
 from adplatform.lib.errors import NotFound
 from analytics import selectors
 from analytics.charts import charts_make
+from analytics.creative_lines import creative_lines_get
 from analytics.exports import FORMATS
 from analytics.filter_choices import chips_make, choices_make
 from analytics.overview import overview_get
-from analytics.report_query import ACROSS, CUSTOM, DEFAULT_PERIOD, PERIODS, ReportQuery, query_parse
+from analytics.report_query import ACROSS, CUSTOM, DEFAULT_PERIOD, PERIODS, Filters, ReportQuery, query_parse
 from analytics.report_tables import TABLES
 from analytics.reports import report_get
 from analytics.saved_views import saved_view_list
+from analytics.small_groups import small_groups_get, withheld_why
 from analytics.tiles import figures_make
 from analytics.windows import today
 from generation.creative_selectors import creative_get
 from generation.kpis import KPI_DAYS, kpis_get
+
+SERVES_DAYS = 90  # what a creative's passport tells of
 
 
 @member_required()
@@ -45,7 +50,9 @@ def performance(request: HttpRequest) -> HttpResponse:
         "report": report,
         "query": query,
         "problems": problems,
-        "has_data": not report.totals.is_empty or selectors.has_data(advertiser_id=advertiser.pk),
+        "has_data": not report.totals.is_empty
+        or bool(report.withheld)
+        or selectors.has_data(advertiser_id=advertiser.pk),
         "figures": figures_make(report),
         "charts": charts_make(report) if not report.totals.is_empty else {},
         "click_days": settings.ATTRIBUTION_CLICK_DAYS,
@@ -72,12 +79,20 @@ def _periods(query: ReportQuery) -> list[tuple[str, str]]:
 
 @member_required()
 def creative_serves(request: HttpRequest, creative_id: UUID) -> HttpResponse:
-    """How often one creative was shown and what came of it: a part of its passport."""
+    """How often one creative was shown lately and what came of it: a part of its passport."""
     advertiser = request.advertiser  # type: ignore[attr-defined]
     try:
         creative_get(advertiser_id=advertiser.pk, creative_id=creative_id)
     except NotFound:
         raise Http404 from None
-    counts = selectors.creative_totals_get(advertiser_id=advertiser.pk, creative_id=creative_id)
-    context = {"counts": counts, "currency": advertiser.currency}
+    last = today()
+    period = {"advertiser_id": advertiser.pk, "start": last - timedelta(days=SERVES_DAYS - 1), "end": last}
+    only = Filters(creatives=(creative_id,))
+    lines = creative_lines_get(**period, **only)
+    context = {
+        "counts": selectors.totals_get(**period, **only),
+        "withheld": withheld_why(small_groups_get(**period), only, lines),
+        "days": SERVES_DAYS,
+        "currency": advertiser.currency,
+    }
     return render(request, "analytics/_creative_serves.html", context)

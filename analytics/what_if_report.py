@@ -16,6 +16,7 @@ from uuid import UUID
 import numpy as np
 
 from analytics.models import Event
+from analytics.small_groups import small_groups_get
 from analytics.stats.off_policy import Evaluation, Log, Value, evaluate, on_policy
 from analytics.what_if_words import refusal_words
 from campaigns.models import Campaign, Experiment, ExperimentArm, Variant
@@ -38,8 +39,10 @@ def what_if_compute(campaign: Campaign, parameters: Mapping[str, Any], now: date
         if weights := _asked_weights(parameters):
             policy = _weighted(contexts, actions, variants, weights)
             lines.append(_line("The weights asked for", "weights", log, policy))
+        groups = small_groups_get(advertiser_id=campaign.advertiser_id, start=start.date(), end=now.date())
         for action in np.argsort(-shown)[:MAX_ONLY].tolist():
-            lines.append(_only(log, contexts, actions, variants, action))
+            line = _only(log, contexts, actions, variants, action)
+            lines.append(line if groups.shows_variant(actions[action]) else _withheld(line))
     lines.append(_no_personalisation(campaign, start, now))
     return {
         "start": start.isoformat(),
@@ -154,6 +157,17 @@ def _only(
     segment = variant.segment.name if variant.segment else "everybody"
     line = _line(f"Only “{variant.product.title}” for {segment}", "only", part, policy)
     return line | {"variant_id": str(variant.pk), "now": _value(on_policy(part))}
+
+
+def _withheld(line: dict[str, Any]) -> dict[str, Any]:
+    """A line of too few shoppers: its name and the reason."""
+    refusal, nothing = "few_shoppers", {"value": None, "low": None, "high": None}
+    told = {name: line[name] for name in ("label", "policy", "variant_id")}
+    return told | {
+        "refusal": refusal, "sentence": refusal_words(refusal), "decisions": None, "effective_sample": None,
+        "mean_weight": None, "unsupported_rate": None, "ips": nothing, "snips": nothing,
+        "doubly_robust": nothing, "now": None,
+    }  # fmt: skip
 
 
 def _as_now(log: Log) -> dict[str, Any]:

@@ -46,8 +46,10 @@ from accounts.models import Advertiser, Membership
 from analytics import rollups, selectors
 from analytics.creative_lines import creative_lines_get, leaders_rank
 from analytics.funnel import funnel_get
-from analytics.matrix import matrix_get
+from analytics.matrix import matrix_make
 from analytics.models import DailyInvalid, DailyRollup, Event, HourlyInvalid, HourlyRollup
+from analytics.report_query import ReportQuery
+from analytics.small_groups import small_groups_get
 from benchmarks.bulk_events import events_load, period, shop_make
 from campaigns.models import Campaign
 from generation.models import Creative
@@ -148,13 +150,20 @@ def panels(advertiser: Advertiser) -> dict[str, Callable[[], Any]]:
     """What the performance page is made of."""
     when = {"advertiser_id": advertiser.pk, "start": START.date(), "end": END.date() - timedelta(days=1)}
     lines = creative_lines_get(**when)
+    groups = small_groups_get(lines=lines, **when)
     return {
         "panel: totals, days and spend": lambda: selectors.day_sums_get(
             advertiser_id=advertiser.pk, spans=[(when["start"], when["end"])]
         ),
         "panel: creatives": lambda: creative_lines_get(**when),
         "panel: leaderboard of them": lambda: leaders_rank(lines, limit=12),
-        "panel: segments by product": lambda: matrix_get(lines=lines, across="product", **when),
+        "panel: small groups": lambda: small_groups_get(lines=lines, **when),
+        "panel: segments by creative": lambda: matrix_make(
+            advertiser_id=advertiser.pk,
+            lines=lines,
+            query=ReportQuery(when["start"], when["end"]),
+            groups=groups,
+        ),
         "panel: left out": lambda: selectors.invalid_get(**when),
         "panel: shoppers": lambda: selectors.reach_get(**when),
         "panel: from decision to order": lambda: funnel_get(**when),

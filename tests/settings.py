@@ -17,4 +17,5 @@ REST_FRAMEWORK = {**REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": {"api_key": None}}
 EVENTS_SOURCE_MINUTE = CLICKS_SOURCE_MINUTE = 0  # every test is the same source
 SERVING_THREAD = False  # tests call what it does
 GENERATION_MATCH_LOW = -1.0  # renderers of tests draw discs, which the built-in judge calls low
+REPORTS_MIN_SHOPPERS = 1  # worlds of one shopper; tests of small groups set it
 LOG_LEVEL = "WARNING"

@@ -12,60 +12,89 @@ data security", SIAM Journal on Computing 17 (1988) 552-571).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 
 Cell = tuple[int, int]
+Node = tuple[str, int]
 
 
-def suppress(shoppers: Sequence[Sequence[int]], minimum: int) -> set[Cell]:
+def suppress(
+    shoppers: Sequence[Sequence[int]], minimum: int, also: Collection[Cell] = frozenset()
+) -> set[Cell]:
     """The (row, column) of every cell to hide.
 
     The last row and the last column stand for the totals: of a table of m rows and n columns, (i, n) is the
     total of row i and (m, n) that of all. Cells without a shopper are never hidden: that nothing was shown
-    there tells nothing of anybody.
+    there tells nothing of anybody. ``also``: cells to hide whatever their number, protected like small ones.
     """
     rows, columns = len(shoppers), len(shoppers[0]) if shoppers else 0
-    weights = {(i, j): shoppers[i][j] for i in range(rows) for j in range(columns)}
-    weights |= {(i, columns): sum(shoppers[i]) for i in range(rows)}
+    weights = {(i, j): n for i, line in enumerate(shoppers) for j, n in enumerate(line)}
+    weights |= {(i, columns): sum(line) for i, line in enumerate(shoppers)}
     weights |= {(rows, j): sum(line[j] for line in shoppers) for j in range(columns)}
     weights[rows, columns] = sum(map(sum, shoppers))
     weights = {cell: weight for cell, weight in weights.items() if weight > 0}
-    small = sorted(cell for cell, weight in weights.items() if weight < minimum)
-    hidden = set(small)
+    small = sorted(cell for cell, weight in weights.items() if weight < minimum or cell in also)
+    if not small:
+        return set()
+    hidden = _Hidden(small)
 
     def cost(cell: Cell) -> tuple[bool, bool, int, Cell]:
         is_total = cell[0] == rows or cell[1] == columns
         return cell == (rows, columns), is_total, weights[cell], cell
 
+    others = sorted(weights.keys() - set(small), key=cost)
     for cell in small:
-        while _is_bridge(cell, hidden):
-            reached = _reached(cell, hidden)
+        while ("column", cell[1]) not in (reached := hidden.reached(cell)):  # a bridge
             # A cell that leads out of the part reached from the row brings a cycle nearer.
-            further = [
+            further = next(
                 other
-                for other in weights.keys() - hidden
+                for other in others
                 if (("row", other[0]) in reached) != (("column", other[1]) in reached)
-            ]
-            hidden.add(min(further, key=cost))
-    return hidden
+            )
+            others.remove(further)
+            hidden.add(further)
+    return hidden.cells
 
 
-def _is_bridge(cell: Cell, hidden: set[Cell]) -> bool:
-    """Whether the cell's column cannot be reached from its row by the other hidden cells."""
-    return ("column", cell[1]) not in _reached(cell, hidden)
+def suppress_parts(parts: Mapping[str, Sequence[int]], shown: Collection[str], minimum: int) -> set[str]:
+    """Of the parts of one total, each with its shoppers by arm, those to hide.
+
+    Small is a part with too few shoppers in any arm. What is not ``shown`` (the many rare values that a page
+    leaves out) counts as one part more; one part hidden alone is the total less the others, so the smallest
+    other part goes with it.
+    """
+    sizes = {name: [n for n in arms if n] for name, arms in parts.items()}
+    small = {name for name, arms in sizes.items() if arms and min(arms) < minimum}
+    rest = sorted((sum(arms), name) for name, arms in sizes.items() if name not in small and name in shown)
+    if not small or (len(small) > 1 and sum(sum(sizes[name]) for name in small) >= minimum):
+        return small & set(shown)
+    unseen = any(arms for name, arms in sizes.items() if name not in shown and name not in small)
+    return (small | ({rest[0][1]} if rest and not unseen else set())) & set(shown)
 
 
-def _reached(cell: Cell, hidden: set[Cell]) -> set[tuple[str, int]]:
-    """The rows and columns that hidden cells other than this one join to its row."""
-    reached = {("row", cell[0])}
-    waiting = [("row", cell[0])]
-    while waiting:
-        kind, number = waiting.pop()
-        for i, j in hidden:
-            if (i, j) == cell or (i if kind == "row" else j) != number:
-                continue
-            found = ("column", j) if kind == "row" else ("row", i)
-            if found not in reached:
-                reached.add(found)
-                waiting.append(found)
-    return reached
+class _Hidden:
+    """Hidden cells as the edges of a graph between rows and columns."""
+
+    def __init__(self, cells: Collection[Cell]) -> None:
+        self.cells: set[Cell] = set()
+        self._next: dict[Node, list[tuple[Node, Cell]]] = defaultdict(list)
+        for cell in cells:
+            self.add(cell)
+
+    def add(self, cell: Cell) -> None:
+        row, column = ("row", cell[0]), ("column", cell[1])
+        self.cells.add(cell)
+        self._next[row].append((column, cell))
+        self._next[column].append((row, cell))
+
+    def reached(self, cell: Cell) -> set[Node]:
+        """The rows and columns that hidden cells other than this one join to its row."""
+        start = ("row", cell[0])
+        found, waiting = {start}, [start]
+        while waiting:
+            for node, edge in self._next[waiting.pop()]:
+                if edge != cell and node not in found:
+                    found.add(node)
+                    waiting.append(node)
+        return found

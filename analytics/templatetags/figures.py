@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 from django import template
 from django.urls import reverse
@@ -149,6 +149,13 @@ def report_url(query: ReportQuery, **changes: str) -> str:
 
 
 @register.simple_tag
+def matrix_page_url(query: ReportQuery, page: int, step: int) -> str:
+    """The query string of a neighbouring page of the table by segment."""
+    number = page + step
+    return query.urlencode(matrix_page=str(number) if number > 1 else "")
+
+
+@register.simple_tag
 def rows_url(query: ReportQuery, of: str, **changes: str) -> str:
     """The page of the rows behind a number: ``{% rows_url query "clicks" creative=pk %}``."""
     given = {name: str(value) for name, value in changes.items()}
@@ -159,6 +166,12 @@ def rows_url(query: ReportQuery, of: str, **changes: str) -> str:
 def day_rows_url(query: ReportQuery, of: str, day: date) -> str:
     """The same for one day of the report."""
     return rows_url(query, of, period="custom", start=day.isoformat(), end=day.isoformat())
+
+
+@register.simple_tag
+def hour_rows_url(query: ReportQuery, of: str, hour: datetime) -> str:
+    """The same for one hour (UTC)."""
+    return rows_url(query, of, hour=f"{hour:%Y-%m-%dT%H}")
 
 
 @register.simple_tag

@@ -40,6 +40,12 @@
     if (element.clientWidth < 380) narrow(figure.layout);
     element.style.minHeight = `${figure.layout.height}px`;
     window.Plotly.react(element, figure.data, figure.layout, { displayModeBar: false, responsive: true });
+    // A mark whose first custom datum is an address of this site leads there; the table beside it has the same links.
+    element.removeAllListeners("plotly_click");
+    element.on("plotly_click", ({ points }) => {
+      const address = points.map((point) => point.customdata && point.customdata[0]).find((text) => text);
+      if (typeof address === "string" && address.startsWith("/")) window.location.assign(address);
+    });
   };
 
   const drawAll = () => document.querySelectorAll("[data-chart]").forEach(draw);
