@@ -15,7 +15,10 @@ from analytics.words import probability_words, share_words
 OK, WARN, FAIL, UNKNOWN = "ok", "warn", "fail", "unknown"
 MIN_SHOPPERS = 100  # an arm
 MIN_SUCCESSES = 40
+# A pseudonym has one arm by its hash, so each shopper of two arms is a fault. Left out, they take the most
+# frequent visitors with them: beyond one in twenty the rest is another public than the one that was split.
 MIXED_WARN = 0.01
+MIXED_FAIL = 0.05
 BALANCE_P = 0.001
 STALE_AFTER = timedelta(hours=24)
 INVALID_WARN = 0.3
@@ -65,11 +68,16 @@ def _worst_slice(weights: Sequence[float], slices: Mapping[tuple[str, str], Sequ
 
 
 def mixed(count: int, kept: int) -> Check:
-    """Shoppers seen in more than one arm."""
+    """Shoppers seen in more than one arm. That one arm loses more of them than another the split tells."""
     share = count / (count + kept) if count + kept else 0.0
     if not count:
         return Check("mixed", "One arm a shopper", OK, "No shopper was seen in two arms.")
     words = f"{count:,} shoppers ({share_words(share)}) were seen in two arms and are left out."
+    if share > MIXED_FAIL and count + kept >= MIN_SHOPPERS:
+        advice = (
+            "More than 5 %: those who are left are no longer the shoppers who were split. Find the cause."
+        )
+        return Check("mixed", "One arm a shopper", FAIL, words, advice)
     level = WARN if share > MIXED_WARN else OK
     advice = "Their pseudonym changed or two devices share it." if level == WARN else ""
     return Check("mixed", "One arm a shopper", level, words, advice)

@@ -26,11 +26,12 @@ from analytics.experiment_figures import (
 from analytics.experiment_metrics import METRICS, Column, metric_label
 from analytics.experiment_reading import Split, invalid_counts, pictures_changed, table_read
 from analytics.experiment_services import experiments_due
+from analytics.learning_selectors import draw_changes_count
 from analytics.models import ExperimentReport
 from analytics.stats.sequential import compare_always_valid
 from analytics.verdict import Facts, Verdict, judge
 from campaigns.experiment_services import experiments_finish
-from campaigns.models import AllocationPeriod, Experiment, ExperimentArm
+from campaigns.models import Experiment, ExperimentArm
 
 log = structlog.get_logger(__name__)
 
@@ -197,11 +198,7 @@ class _Computation:
             health.invalid({_label(arm): invalid.get(arm.key, (0, 0)) for arm in self.arms}),
             health.unchanged(
                 pictures_changed(Split.of(self.experiment), start=self.start, end=self.end),
-                AllocationPeriod.objects.filter(
-                    campaign_id=self.experiment.campaign_id,
-                    started_at__gt=self.start,
-                    started_at__lt=self.end,
-                ).count(),
+                draw_changes_count(campaign_id=self.experiment.campaign_id, start=self.start, end=self.end),
             ),
         ]
 

@@ -28,6 +28,9 @@ class LearningInput(serializers.Serializer[Any]):
     learns = serializers.BooleanField(required=False)
     holdout_rate = serializers.FloatField(required=False, help_text="Share of the draws by people's weights.")
     dividend_rate = serializers.FloatField(required=False, help_text="Share of the shoppers; 0: none.")
+    comment = serializers.CharField(
+        max_length=500, required=False, allow_blank=True, help_text="Why; kept with the change."
+    )
 
 
 class ShareOutput(serializers.Serializer[Any]):
@@ -87,6 +90,7 @@ class LearningApi(TenantApi):
             advertiser=self.advertiser,
             campaign_id=campaign_id,
             now=timezone.now(),
+            user=self.person,
             **self.checked(LearningInput),
         )
         return self._answer(campaign)

@@ -30,6 +30,8 @@ class LearningForm(forms.Form):
         help_text="They see own, other and generic pictures in equal parts. 0: none.",
     )
 
+    comment = forms.CharField(label="Why", max_length=500, required=False, help_text="Kept with the change.")
+
     @staticmethod
     def initial_of(campaign: Campaign) -> dict[str, Any]:
         """The campaign as the form shows it."""
@@ -46,4 +48,5 @@ class LearningForm(forms.Form):
             "learns": data["learns"],
             "holdout_rate": data["holdout_percent"] / 100,
             "dividend_rate": data["dividend_percent"] / 100,
+            "comment": data["comment"],
         }

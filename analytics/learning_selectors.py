@@ -12,12 +12,16 @@ from django.db.models import QuerySet
 
 from analytics.small_groups import SmallGroups, small_groups_get
 from analytics.windows import today
-from campaigns.learning_models import AllocationPeriod
+from analytics.words import share_words
+from campaigns.learning_models import AllocationPeriod, WeightRecord
 from campaigns.models import Campaign, Variant
 
 HISTORY = 200  # periods of a context that a chart shows
 EVIDENCE_DAYS = 30  # what shares are learned from: analytics.learning
 COUNTED = frozenset({"impressions", "clicks", "chance_best"})  # what of the evidence counts shoppers' doings
+CHANGES = 50  # by hand, that a page shows
+CHANGE_LINES = 5  # of one change; the record itself has all
+WORDS = {"learns": "Learning", "holdout_rate": "Holdout", "dividend_rate": "Standing split"}
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,69 @@ def _share_line(
         return ShareLine(pk, product, share, evidence)
     told = {name: value for name, value in evidence.items() if name not in COUNTED}
     return ShareLine(pk, product, share, told, is_withheld=True)
+
+
+@dataclass(frozen=True)
+class HandChange:
+    """A change by a person or an API key: (what, before, after), and how many lines more."""
+
+    at: datetime
+    who: str
+    lines: list[tuple[str, str, str]]
+    more: int
+    comment: str
+
+
+def hand_changes_get(*, campaign: Campaign) -> list[HandChange]:
+    """The newest changes of weights and settings."""
+    rows = WeightRecord.objects.filter(advertiser_id=campaign.advertiser_id, campaign=campaign)
+    names = _picture_names(campaign)
+    found = []
+    for row in rows.select_related("user")[:CHANGES]:
+        keys = sorted(row.new, key=lambda key: names.get(key, key))
+        found.append(
+            HandChange(
+                at=row.changed_at,
+                who=row.user.username if row.user else "an API key",
+                lines=[
+                    (
+                        WORDS.get(key) or names.get(key, "deleted since"),
+                        _setting_words(row.setting, row.old[key]),
+                        _setting_words(row.setting, row.new[key]),
+                    )
+                    for key in keys[:CHANGE_LINES]
+                ],
+                more=max(0, len(keys) - CHANGE_LINES),
+                comment=row.comment,
+            )
+        )
+    return found
+
+
+def _picture_names(campaign: Campaign) -> dict[str, str]:
+    rows = Variant.objects.filter(campaign=campaign).values_list("pk", "product__title", "segment__name")
+    return {str(pk): f"{product} · {segment or 'Everybody (generic)'}" for pk, product, segment in rows}
+
+
+def _setting_words(setting: str, value: float | bool) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return share_words(value) if setting == WeightRecord.Setting.LEARNING else f"{value:g}"
+
+
+def draw_changes_count(*, campaign_id: UUID, start: datetime, end: datetime) -> int:
+    """Moments between ``start`` and ``end`` at which the campaign's pictures changed their chances.
+
+    Learned shares begin and end (one ends where learning is switched off), people set weights. Several
+    placements that change in one moment are one change.
+    """
+    periods = AllocationPeriod.objects.filter(campaign_id=campaign_id)
+    by_hand = WeightRecord.objects.filter(campaign_id=campaign_id, setting=WeightRecord.Setting.WEIGHTS)
+    moments: set[datetime | None] = set()
+    for rows, field in ((periods, "started_at"), (periods, "ended_at"), (by_hand, "changed_at")):
+        inside = {f"{field}__gt": start, f"{field}__lt": end}
+        moments.update(rows.filter(**inside).values_list(field, flat=True))
+    return len(moments)
 
 
 def product_names(campaign: Campaign) -> dict[str, str]:

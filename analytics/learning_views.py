@@ -16,7 +16,14 @@ from accounts.permissions import REVIEWING_ROLES, WRITING_ROLES, MemberRequest, 
 from adplatform.lib.errors import DomainError, NotFound
 from analytics.labels import creative_labels
 from analytics.learning_forms import LearningForm
-from analytics.learning_selectors import contexts_get, history_get, history_series, periods_get, product_names
+from analytics.learning_selectors import (
+    contexts_get,
+    hand_changes_get,
+    history_get,
+    history_series,
+    periods_get,
+    product_names,
+)
 from analytics.models import StoredReport
 from analytics.simulated import has_simulated_traffic
 from analytics.stored_reports import stored_report_find, stored_report_request
@@ -74,6 +81,7 @@ def learning_detail(request: MemberRequest, campaign_id: UUID) -> HttpResponse:
             "charts": charts,
             "history": history,
             "page_obj": log,
+            "hand_changes": hand_changes_get(campaign=campaign),
         },
     )
 
@@ -92,7 +100,11 @@ def learning_settings(request: MemberRequest, campaign_id: UUID) -> HttpResponse
     if form.is_valid():
         try:
             learning_configure(
-                advertiser=request.advertiser, campaign_id=campaign.pk, now=timezone.now(), **form.changes()
+                advertiser=request.advertiser,
+                campaign_id=campaign.pk,
+                now=timezone.now(),
+                user=request.user,
+                **form.changes(),
             )
             messages.success(request, "Saved; decisions follow within seconds.")
         except DomainError as error:

@@ -92,12 +92,12 @@ class PlacementAdmin(ServedAdmin):
 
 @admin.register(Campaign)
 class CampaignAdmin(ServedAdmin):
-    """The status is shown only: it moves through the lifecycle's rules."""
+    """Shown only: the status, which moves through the lifecycle's rules, and what a record is kept of."""
 
     list_display = ["name", "advertiser", "status", "language", "style", "priority", "starts_at", "ends_at"]
     list_filter = ["advertiser", "status", "style", "language"]
     search_fields = ["name"]
-    readonly_fields = ["status"]
+    readonly_fields = ["status", "learns", "learning_holdout_rate", "dividend_rate"]
     raw_id_fields = ["products", "segments", "placements", "created_by"]
 
 
@@ -108,3 +108,7 @@ class VariantAdmin(ServedAdmin):
     list_select_related = ["advertiser", "campaign", "product", "segment", "job"]
     search_fields = ["campaign__name", "product__title"]
     raw_id_fields = ["campaign", "product", "segment", "job"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """A weight changes through its service, which keeps the record."""
+        return [*super().get_readonly_fields(request, obj), *(["weight"] if obj else [])]

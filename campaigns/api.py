@@ -267,9 +267,15 @@ class CampaignWeightsApi(TenantApi):
         tags=["campaigns"],
     )
     def patch(self, request: Request, campaign_id: UUID) -> Response:
-        given = self.checked(CampaignWeightsInput)["weights"]
-        weights = {line["variant"]: line["weight"] for line in given}
-        changed = weights_write(advertiser=self.advertiser, campaign_id=campaign_id, weights=weights)
+        given = self.checked(CampaignWeightsInput)
+        changed = weights_write(
+            advertiser=self.advertiser,
+            campaign_id=campaign_id,
+            weights={line["variant"]: line["weight"] for line in given["weights"]},
+            now=timezone.now(),
+            comment=given["comment"],
+            user=self.person,
+        )
         return Response({"changed": changed})
 
 

@@ -177,8 +177,9 @@ def experiment_decide(
     report: dict[str, Any] | None = None,
     user: User | None = None,
 ) -> Experiment:
-    """The end of it: ship an arm to every shopper, go back to the control, or leave things as they are.
+    """The end of it: ship an arm to every shopper, roll back, or leave things as they are.
 
+    Only shipping, be it the control, says what shoppers see; else they see what they saw before the start.
     ``report`` is frozen beside the decision. A running experiment is stopped first.
     """
     experiment = _locked(advertiser, experiment_id)
@@ -193,9 +194,8 @@ def experiment_decide(
     if experiment.status == Status.RUNNING:
         _stop(experiment, now)
     _asked_clear(experiment)
-    control = arms[0].key
     experiment.outcome = outcome
-    experiment.decided_arm = {"ship": arm, "roll_back": control}.get(outcome, "")
+    experiment.decided_arm = arm if outcome == Experiment.Outcome.SHIP else ""
     experiment.decided_at = now
     experiment.decision_report = report
     experiment.status = Status.DECIDED

@@ -1,7 +1,8 @@
-"""What learning left behind: periods in which the draw's shares were fixed, one row a change."""
+"""What learning and people left behind: periods of fixed shares, and every change by hand."""
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -17,7 +18,6 @@ class AllocationPeriod(TenantModel):
     class Reason(models.TextChoices):
         COLD_START = "cold_start", "Too little data: by the pictures' match alone"
         LEARNED = "learned", "Learned from what was counted"
-        SWITCHED_OFF = "switched_off", "Learning was switched off"
 
     campaign = models.ForeignKey("campaigns.Campaign", on_delete=models.CASCADE, related_name="allocations")
     placement = models.ForeignKey("campaigns.Placement", on_delete=models.CASCADE, related_name="+")
@@ -47,3 +47,23 @@ class AllocationPeriod(TenantModel):
             ),
         ]
         indexes = [models.Index(fields=["advertiser", "campaign", "started_at"], name="allocation_by_start")]
+
+
+class WeightRecord(TenantModel):
+    """A change of the draw by a person or an API key: who, when, from what to what, why. Append-only."""
+
+    class Setting(models.TextChoices):
+        WEIGHTS = "weights", "Weights"  # {variant id: weight} of those that changed
+        LEARNING = "learning", "Learning"  # {"learns", "holdout_rate", "dividend_rate"} that changed
+
+    campaign = models.ForeignKey("campaigns.Campaign", on_delete=models.CASCADE, related_name="+")
+    setting = models.CharField(max_length=8, choices=Setting)
+    old = models.JSONField()
+    new = models.JSONField()
+    comment = models.CharField(max_length=500, blank=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-changed_at", "-id"]
+        indexes = [models.Index(fields=["campaign", "changed_at"], name="weights_by_change")]

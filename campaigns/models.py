@@ -7,9 +7,9 @@ from django.core.validators import MinValueValidator
 from django.db import models
 
 from accounts.models import TenantModel
-from campaigns.learning_models import AllocationPeriod
+from campaigns.learning_models import AllocationPeriod, WeightRecord
 
-__all__ = ["AllocationPeriod"]
+__all__ = ["AllocationPeriod", "WeightRecord"]
 
 DEVICES = ("desktop", "mobile", "tablet", "other")  # what a storefront may say of the page's device
 

@@ -184,6 +184,7 @@ class CampaignWeightsInput(serializers.Serializer):
     """Weights of some or all variants of a campaign."""
 
     weights = VariantWeightInput(many=True, max_length=VARIANTS_MAX)  # type: ignore[call-arg]
+    comment = serializers.CharField(max_length=500, default="", allow_blank=True, help_text="Why; kept.")
 
 
 class CampaignWeightsOutput(serializers.Serializer):

@@ -10,22 +10,31 @@ from uuid import UUID
 
 from django.db import transaction
 
-from accounts.models import Advertiser
+from accounts.models import Advertiser, User
 from adplatform.lib.errors import DomainError
-from campaigns.learning_models import AllocationPeriod
+from campaigns.learning_models import AllocationPeriod, WeightRecord
 from campaigns.models import Campaign, Placement, Variant
 from campaigns.selectors import campaign_get
 from campaigns.serving_version import serving_version_bump
 
 WEIGHT_MAX = 1_000_000.0
+COMMENT_LENGTH = 500
 
 
 @transaction.atomic
-def weights_write(*, advertiser: Advertiser, campaign_id: UUID, weights: Mapping[UUID, float]) -> int:
+def weights_write(
+    *,
+    advertiser: Advertiser,
+    campaign_id: UUID,
+    weights: Mapping[UUID, float],
+    now: datetime,
+    comment: str = "",
+    user: User | None = None,
+) -> int:
     """Set variants' weights, all or none; the number that changed. A variant not named keeps its own.
 
-    0 takes a variant out of the draw. Raises NotFound for the campaign, DomainError ``weights_invalid`` for
-    a variant of another campaign or a number that is no weight.
+    0 takes a variant out of the draw. A change is recorded. Raises NotFound for the campaign, DomainError
+    ``weights_invalid`` for a variant of another campaign or a number that is no weight.
     """
     campaign = campaign_get(advertiser_id=advertiser.pk, campaign_id=campaign_id)
     mine = {row.pk: row for row in Variant.objects.select_for_update().filter(campaign=campaign)}
@@ -34,10 +43,13 @@ def weights_write(*, advertiser: Advertiser, campaign_id: UUID, weights: Mapping
     if not all(math.isfinite(weight) and 0 <= weight <= WEIGHT_MAX for weight in weights.values()):
         raise DomainError("weights_invalid", f"A weight is a number from 0 to {WEIGHT_MAX:,.0f}.")
     changed = [mine[pk] for pk, weight in sorted(weights.items()) if mine[pk].weight != weight]
+    old = {str(variant.pk): variant.weight for variant in changed}
     for variant in changed:
         variant.weight = weights[variant.pk]
     Variant.objects.bulk_update(changed, ["weight"])
     if changed:
+        new = {str(variant.pk): variant.weight for variant in changed}
+        _record(campaign, WeightRecord.Setting.WEIGHTS, old, new, now, comment, user)
         serving_version_bump(advertiser.pk)
     return len(changed)
 
@@ -51,13 +63,16 @@ def learning_configure(
     learns: bool | None = None,
     holdout_rate: float | None = None,
     dividend_rate: float | None = None,
+    comment: str = "",
+    user: User | None = None,
 ) -> Campaign:
-    """Switch a campaign's learning and its standing split; what is None stays.
+    """Switch a campaign's learning and its standing split; what is None stays. A change is recorded.
 
     Raises NotFound, DomainError ``learning_invalid`` with a sentence a field. Switched off, the shares in
     force end at once and the weights that people set hold again.
     """
     campaign = campaign_get(advertiser_id=advertiser.pk, campaign_id=campaign_id)
+    before = _settings(campaign)
     errors = {}
     if holdout_rate is not None and not 0.05 <= holdout_rate <= 0.5:
         errors["holdout_rate"] = [
@@ -73,6 +88,10 @@ def learning_configure(
     campaign.save(update_fields=["learns", "learning_holdout_rate", "dividend_rate", "updated_at"])
     if not campaign.learns:
         AllocationPeriod.objects.filter(campaign=campaign, ended_at__isnull=True).update(ended_at=now)
+    changed = {name: value for name, value in _settings(campaign).items() if value != before[name]}
+    if changed:
+        old = {name: before[name] for name in changed}
+        _record(campaign, WeightRecord.Setting.LEARNING, old, changed, now, comment, user)
     serving_version_bump(advertiser.pk)
     return campaign
 
@@ -123,3 +142,32 @@ def allocation_write(
     )
     serving_version_bump(advertiser.pk)
     return period
+
+
+def _settings(campaign: Campaign) -> dict[str, Any]:
+    return {
+        "learns": campaign.learns,
+        "holdout_rate": campaign.learning_holdout_rate,
+        "dividend_rate": campaign.dividend_rate,
+    }
+
+
+def _record(
+    campaign: Campaign,
+    setting: str,
+    old: dict[str, Any],
+    new: dict[str, Any],
+    now: datetime,
+    comment: str,
+    user: User | None,
+) -> None:
+    WeightRecord.objects.create(
+        advertiser_id=campaign.advertiser_id,
+        campaign=campaign,
+        setting=setting,
+        old=old,
+        new=new,
+        comment=comment.replace("\x00", "").strip()[:COMMENT_LENGTH],
+        user=user,
+        changed_at=now,
+    )

@@ -74,14 +74,16 @@ def sample_needed(
 
     n = (z(1-α/2) + z(power))² · (σ²/w₀ + σ²(1+e)/w₁) / (e·R)², R and σ² from per-shopper sums, so that
     a ratio metric's correlated impressions are paid for. The treatment's variance grows with its mean, as
-    it does for counts. Of several treatments the one with the smallest weight decides. None where the
-    baseline tells nothing.
+    it does for counts. Of several treatments the one with the smallest weight decides, and alpha is shared
+    among them, because Holm's adjustment asks so much of a treatment that wins alone. None where the baseline
+    tells nothing.
     """
     value, variance = baseline.value, baseline.unit_variance
     if not value or value <= 0 or not variance or effect <= 0 or len(weights) < 2:
         return None
     shares = [weight / sum(weights) for weight in weights]
-    z = NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(power)
+    each = alpha / (len(weights) - 1)
+    z = NormalDist().inv_cdf(1 - each / 2) + NormalDist().inv_cdf(power)
     spread = variance / shares[0] + variance * (1 + effect) / min(shares[1:])
     needed = finite(z * z * spread / (effect * value) ** 2)
     return None if needed is None or needed > 1e12 else math.ceil(needed)

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
+from analytics.stats.multiplicity import holm
 from analytics.stats.outcomes import Outcome
-from analytics.stats.samplecheck import SRM_FAIL, sample_needed, split_check
+from analytics.stats.samplecheck import ALPHA, SRM_FAIL, sample_needed, split_check
 from analytics.stats.sequential import multiplier
 from analytics.stats.statistics import Sums
 
@@ -103,11 +105,11 @@ def baseline() -> Sums:
     return Sums(200_000, y, x, yy, xx, xy)
 
 
-def planned_shoppers(lift: float) -> int:
+def planned_shoppers(lift: float, arms: int = 2) -> int:
     """An arm's sample for 80 % power, rounded up to whole looks."""
-    needed = sample_needed(baseline(), effect=lift)
+    needed = sample_needed(baseline(), effect=lift, weights=[1.0] * arms)
     assert needed is not None  # noqa: S101
-    return math.ceil(needed / 2 / LOOKS) * LOOKS
+    return math.ceil(needed / arms / LOOKS) * LOOKS
 
 
 def peeking_check(rng: np.random.Generator, simulations: int, shoppers: int) -> list[Outcome]:
@@ -179,6 +181,30 @@ def coverage_check(rng: np.random.Generator, simulations: int, shoppers: int, li
     ]
 
 
+def three_arms_check(rng: np.random.Generator, simulations: int, lift: float) -> list[Outcome]:
+    """One of two treatments has the lift: is it found at the planned sample after Holm's adjustment?"""
+    shoppers = planned_shoppers(lift, arms=3)
+    control, winner, idle = (
+        _arm(rng, simulations, shoppers // LOOKS, LOOKS, rate)[:, :, -1:]
+        for rate in (RATE, RATE * (1 + lift), RATE)
+    )
+    z = [estimates(Batch(control, other, np.array([shoppers]))).z[:, 0] for other in (winner, idle)]
+    adjusted = [
+        holm([2 * NormalDist().cdf(-abs(value)) for value in pair])[0]
+        for pair in np.stack(z, axis=1).tolist()
+    ]
+    found = [p is not None and p < ALPHA for p in adjusted]
+    return [
+        Outcome(
+            f"A lift of {lift * 100:g} % found in one of two treatments, adjusted (Holm)",
+            float(np.mean(found)),
+            0.78,
+            1,
+            simulations,
+        )
+    ]
+
+
 def _sizes(shoppers: int) -> list[int]:
     return [step * (shoppers // LOOKS) for step in range(1, LOOKS + 1)]
 
@@ -206,4 +232,5 @@ def selfcheck(*, simulations: int = 1000, seed: int = 20261123, lift: float = 0.
         *peeking_check(rng, simulations, planned_shoppers(0.2)),
         *coverage_check(rng, simulations, planned_shoppers(lift), lift),
         *split_checks(rng, simulations),
+        *three_arms_check(rng, simulations, 2 * lift),
     ]

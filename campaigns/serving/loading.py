@@ -49,9 +49,6 @@ BUYABLE = frozenset(
     {Product.Availability.IN_STOCK, Product.Availability.PREORDER, Product.Availability.BACKORDER}
 )
 
-# A decision that says what everybody sees from now on; a roll-back undoes an earlier shipping.
-SETTLING = (Experiment.Outcome.SHIP, Experiment.Outcome.ROLL_BACK)
-
 CAP_REASONS: dict[str, Reason] = {
     CappedShopper.Period.DAY: Reason.DAILY_CAP,
     CappedShopper.Period.WEEK: Reason.WEEKLY_CAP,
@@ -237,12 +234,13 @@ def _delivered(row: CampaignDelivery, capped: Mapping[str, tuple[datetime, Reaso
 
 
 def _experiments(advertiser_id: UUID, campaigns: Mapping[UUID, Campaign]) -> list[RunningExperiment]:
-    """Running ones; for a campaign without one, the newest decided one, if an arm of it was shipped."""
+    """Running ones; for a campaign without one, the newest of which an arm was shipped."""
     found: dict[UUID, RunningExperiment] = {}
     is_running = Q(status=Experiment.Status.RUNNING)
+    shipped = Q(status=Experiment.Status.DECIDED, outcome=Experiment.Outcome.SHIP)
     rows = (
         Experiment.objects.filter(advertiser_id=advertiser_id, campaign__advertiser_id=advertiser_id)
-        .filter(is_running | Q(status=Experiment.Status.DECIDED, outcome__in=SETTLING))
+        .filter(is_running | shipped)
         .exclude(campaign__status=Campaign.Status.ENDED)
         .prefetch_related("arms")
         .order_by(Case(When(is_running, then=1), default=0), "decided_at")

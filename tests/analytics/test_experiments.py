@@ -17,10 +17,12 @@ from analytics.baselines import baseline_refresh
 from analytics.experiment_reports import report_compute, report_refresh, reports_refresh
 from analytics.experiment_services import experiment_decide, plan_make
 from analytics.models import Event, ExperimentReport
+from campaigns.experiment_services import experiment_decide as campaigns_decide
 from campaigns.experiment_services import experiment_start, experiment_stop, experiments_finish
 from campaigns.models import Experiment, ExperimentRecord
 from campaigns.serving.loading import snapshot_load
 from campaigns.serving.store import snapshots
+from campaigns.weight_services import weights_write
 from tests import factories
 from tests.analytics import experiment_cast as cast
 from tests.campaigns.serving_cast import make_live, make_variant
@@ -146,6 +148,18 @@ def test_shoppers_of_two_arms_are_left_out_and_counted(shop):
     assert (content["mixed_shoppers"], content["shoppers"]) == (1, 49)
 
 
+def test_too_many_shoppers_of_two_arms_hide_the_verdict(shop):
+    experiment = cast.make_running(shop)
+    cast.make_touches(experiment, 120, click_rates={"generic": 0.2, "own_segment": 0.2})
+    for number in range(10):
+        mine = Event.objects.filter(shopper_pseudonym=f"shopper-{number}", kind="impression").order_by("pk")
+        other = "generic" if mine[0].arm != "generic" else "own_segment"
+        Event.objects.filter(pk=mine[0].pk).update(arm=other)
+    content = report_compute(experiment, now=timezone.now())
+    assert (content["mixed_shoppers"], content["verdict"]["code"]) == (10, "unhealthy")
+    assert "seen in two arms" in content["verdict"]["reasons"][0]
+
+
 def test_only_what_follows_the_first_impression_counts(shop):
     experiment = cast.make_running(shop)
     cast.make_touches(experiment, 20, click_rates={"generic": 0, "own_segment": 0}, order_rate=1.0)
@@ -199,6 +213,22 @@ def test_a_start_or_an_event_in_the_future_breaks_nothing(shop, days):
     assert content["verdict"]["code"] in {"no_data", "collecting"}
 
 
+def test_weights_that_people_change_in_the_middle_are_told(shop):
+    experiment = cast.make_running(shop)
+
+    def found():
+        checks = {check["key"]: check for check in report_compute(experiment, now=timezone.now())["health"]}
+        return checks["unchanged"]["level"], checks["unchanged"]["sentence"]
+
+    assert found() == ("ok", "Split, pictures and weights stayed as they were.")
+    variant = experiment.campaign.variants.first()
+    weights_write(
+        advertiser=shop, campaign_id=experiment.campaign_id, weights={variant.pk: 3.0},
+        now=timezone.now() - timedelta(days=1),
+    )  # fmt: skip
+    assert found() == ("warn", "The draw's weights changed 1 time.")
+
+
 # --- states and refusals
 def test_only_one_experiment_of_a_campaign_runs_at_a_time(shop):
     first = cast.make_running(shop)
@@ -249,7 +279,28 @@ def test_what_runs_cannot_be_started_again_and_what_is_decided_stays_so(shop):
     experiment_decide(**decide, outcome="roll_back")
     with pytest.raises(DomainError, match="Only a started"):
         experiment_decide(**decide, outcome="no_change")
-    assert snapshot_load(shop.pk).experiments[experiment.campaign_id].arms[0].key == "generic"
+    assert experiment.campaign_id not in snapshot_load(shop.pk).experiments
+
+
+def test_a_roll_back_restores_what_was_shown_before(shop):
+    """The segments' pictures at first; after an arm was shipped, that arm."""
+    first = cast.make_running(shop)
+
+    def end(experiment, outcome, arm=""):
+        decided = campaigns_decide(
+            advertiser=shop, experiment_id=experiment.pk, outcome=outcome, arm=arm, comment="So be it",
+            now=timezone.now(),
+        )  # fmt: skip
+        served = snapshot_load(shop.pk).experiments.get(experiment.campaign_id)
+        return decided.decided_arm, served.arms[0].key if served else None
+
+    assert end(first, "roll_back") == ("", None)
+    assert end(cast.make_running(shop, first.campaign), "ship", "generic") == ("generic", "generic")
+    assert end(cast.make_running(shop, first.campaign), "roll_back") == ("", "generic")
+    assert end(cast.make_running(shop, first.campaign), "ship", "own_segment") == (
+        "own_segment",
+        "own_segment",
+    )
 
 
 def test_a_draft_campaign_cannot_be_experimented_with(shop):

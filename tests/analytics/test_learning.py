@@ -14,12 +14,13 @@ from django.utils import timezone
 from adplatform.lib.errors import DomainError
 from analytics.dividend_report import _segment_answer
 from analytics.learning import campaign_learn, counts_get, learning_refresh
+from analytics.learning_selectors import draw_changes_count
 from analytics.models import Event, StoredReport
 from analytics.stored_reports import stored_reports_refresh
-from campaigns.learning_models import AllocationPeriod
+from campaigns.learning_models import AllocationPeriod, WeightRecord
 from campaigns.models import Variant
 from campaigns.serving.loading import snapshot_load
-from campaigns.weight_services import allocation_write, learning_configure
+from campaigns.weight_services import allocation_write, learning_configure, weights_write
 from generation.models import RenderJob
 from profiles.models import Segment
 from tests import factories
@@ -168,6 +169,52 @@ def test_the_api_switches_and_tells(api, other_api, shop):
     assert api.get(f"{reports}/nonsense").status_code == 404
     bad = api.post(f"{reports}/what_if", {"days": 9000, "weights": {"x": 1}}, format="json")
     assert set(bad.json()["errors"]) == {"days", "weights"}
+
+
+# --- changes by hand
+def test_who_changed_what_by_hand_is_kept_and_shown(shop, alice, alice_client, api):
+    campaign, _, _, variants = cast.make_campaign(shop, 7)
+    url = reverse("learning-settings", args=[campaign.pk])
+    settings = {"learns": "on", "holdout_percent": 20, "dividend_percent": 0}
+    alice_client.post(url, {**settings, "comment": "The season begins."})
+    alice_client.post(url, settings)  # nothing changed
+    lines = [{"variant": str(variant.pk), "weight": 2} for variant in variants]
+    api.patch(f"/api/v1/campaigns/{campaign.pk}/weights", {"weights": lines}, format="json")
+    weights, switched = WeightRecord.objects.all()
+    assert (switched.user, switched.old, switched.new) == (
+        alice, {"learns": False, "holdout_rate": 0.1}, {"learns": True, "holdout_rate": 0.2},
+    )  # fmt: skip
+    assert weights.new == {str(variant.pk): 2 for variant in variants}
+    text = alice_client.get(reverse("learning-detail", args=[campaign.pk])).content.decode()
+    for words in (
+        "Learning: off → on",
+        "Holdout: 10.0 % → 20.0 %",
+        "The season begins.",
+        ": 1 → 2",
+        "and 2 more",
+    ):
+        assert words in text, words
+
+
+def test_every_change_of_the_draw_is_counted_once(shop):
+    campaign, _, _, variants = cast.make_campaign(shop)
+    now = timezone.now()
+    inside = {"campaign_id": campaign.pk, "start": now - timedelta(days=5), "end": now}
+    learns(campaign)
+    learning_refresh(now=now - timedelta(days=9))
+    assert draw_changes_count(**inside) == 0  # learned before the start
+    learning_configure(
+        advertiser=shop, campaign_id=campaign.pk, now=now - timedelta(days=4), learns=False, dividend_rate=0.1
+    )
+    assert draw_changes_count(**inside) == 1  # shares ended
+    weights_write(
+        advertiser=shop, campaign_id=campaign.pk, weights={variants[0].pk: 5.0}, now=now - timedelta(days=3)
+    )
+    assert draw_changes_count(**inside) == 2
+    learns(campaign)
+    learning_refresh(now=now - timedelta(days=2))
+    learning_refresh(now=now - timedelta(days=1))
+    assert draw_changes_count(**inside) == 3  # the second run found nothing new
 
 
 # --- what if

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from campaigns.models import ServingVersion
 from tests import factories
+from tests.campaigns.serving_cast import make_live, make_variant
 
 
 @pytest.fixture
@@ -22,6 +23,15 @@ def test_every_list_opens_and_is_searched(operator_client, shop, name):
     url = reverse(f"admin:campaigns_{name}_changelist")
     assert operator_client.get(url, {"q": "x"}).status_code == 200
     assert operator_client.get(url).status_code == 200
+
+
+def test_what_keeps_a_record_is_not_edited_past_it(operator_client, shop):
+    campaign, placement = make_live(shop)
+    variant = make_variant(campaign, placement)
+    for row, fields in ((variant, ["weight"]), (campaign, ["learns", "dividend_rate"])):
+        url = reverse(f"admin:campaigns_{row._meta.model_name}_change", args=[row.pk])
+        page = operator_client.get(url).content.decode()
+        assert not any(f'name="{field}"' in page for field in fields)
 
 
 def test_an_edit_of_an_operator_reaches_serving_and_cannot_move_a_row(operator_client, shop, other_shop):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from adplatform.lib.errors import DomainError
 from campaigns.delivery_services import Capped, Counts, counted_campaign_list, delivery_write
-from campaigns.models import Campaign, CampaignDelivery, CappedShopper
+from campaigns.models import Campaign, CampaignDelivery, CappedShopper, WeightRecord
 from campaigns.services import campaign_update
 from campaigns.serving.engine import decide, explain, match_of
 from campaigns.serving.limits import Delivered, Delivery, Limits, day_share, hours_of, refusals
@@ -306,7 +306,7 @@ def test_weights_come_from_above_all_or_none_and_reach_serving(shop, api, other_
     stranger = make_variant(*make_live(shop, "side"))
     url, version = f"/api/v1/campaigns/{campaign.pk}/weights", version_read(shop.pk)
     lines = [{"variant": str(one.pk), "weight": 0.25}, {"variant": str(two.pk), "weight": 0}]
-    assert api.patch(url, {"weights": lines}).json() == {"changed": 2}
+    assert api.patch(url, {"weights": lines, "comment": "Tea is over."}).json() == {"changed": 2}
     assert api.patch(url, {"weights": lines}).json() == {"changed": 0}
     assert version_read(shop.pk).edits != version.edits
     for wrong in (
@@ -316,4 +316,8 @@ def test_weights_come_from_above_all_or_none_and_reach_serving(shop, api, other_
     ):
         assert api.patch(url, {"weights": wrong}).status_code == 400
     assert other_api.patch(url, {"weights": []}).status_code == 404
+    record = WeightRecord.objects.get()  # what changed nothing or was refused leaves none
+    assert record.old == {str(one.pk): 1, str(two.pk): 1}
+    assert record.new == {str(one.pk): 0.25, str(two.pk): 0}
+    assert (record.setting, record.comment, record.user) == ("weights", "Tea is over.", None)
     assert sorted(campaign.variants.values_list("weight", flat=True)) == [0, 0.25]
