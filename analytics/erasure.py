@@ -8,8 +8,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from analytics.models import Event
+from profiles.pseudonyms import DIGEST
 
 STAND_IN = "erased"
 BATCH = 1_000  # rows a transaction: some milliseconds of write lock
@@ -26,8 +28,8 @@ def events_unlink(
     """Give these shoppers' events the random name ``stand_in``; the number of events. May run again.
 
     One name for all of them, so that attribution, reach and experiments count as before whenever a roll-up
-    is rebuilt. ``before`` spares what was received later. A sender's event id that holds the shop's key
-    loses it.
+    is rebuilt. ``before`` spares what was received later. An id that holds the shop's key or is a digest is
+    replaced, an order's on its refunds as well; only a refund that comes later then finds no order.
     """
     mine = Event.objects.filter(advertiser_id=advertiser_id, shopper_pseudonym__in=pseudonyms)
     if before is not None:
@@ -39,15 +41,24 @@ def events_unlink(
             if not ids:
                 break
             rows = Event.objects.filter(pk__in=ids)
-            for event in rows.filter(event_id__contains=shopper_key) if shopper_key else ():
-                event.event_id = f"{STAND_IN}:{event.pk}"  # still unique, no longer the sender's
-                event.save(update_fields=["event_id"])
+            _ids_replace(advertiser_id, rows, shopper_key)
             total += rows.update(shopper_pseudonym=stand_in)
     if settings.EVENTS_BUFFER_URL:
         from analytics import event_buffer  # brings redis: not for a web process without a buffer
 
         total += event_buffer.refused_unlink(pseudonyms)
     return total
+
+
+def _ids_replace(advertiser_id: UUID, rows: QuerySet[Event], shopper_key: str) -> None:
+    named = Q(event_id__startswith=DIGEST) | Q(order_id__startswith=DIGEST)
+    if shopper_key:
+        named |= Q(event_id__contains=shopper_key) | Q(order_id__contains=shopper_key)
+    for event in rows.filter(named):
+        fresh = f"{STAND_IN}:{event.pk}"  # still unique, no longer the sender's
+        Event.objects.filter(pk=event.pk).update(event_id=fresh)
+        if event.order_id:
+            Event.objects.filter(advertiser_id=advertiser_id, order_id=event.order_id).update(order_id=fresh)
 
 
 def events_rename(*, advertiser_id: UUID, old: str, new: str) -> int:

@@ -24,7 +24,7 @@ from analytics.tracking import (
     device_of,
     time_correct,
 )
-from profiles.pseudonyms import SHOPPER_KEY_LIMIT, pseudonym_of
+from profiles.pseudonyms import SHOPPER_KEY_LIMIT, id_stored, pseudonym_of
 
 # Which purpose a token must have been signed for.
 PURPOSES = {"impression": "impression", "viewable": "impression", "click": "click"}
@@ -233,7 +233,7 @@ def _decision_event(item: EventItem, sent_at: datetime | None, sender: Sender) -
         )
     return IncomingEvent(
         advertiser_id=token.advertiser_id,
-        event_id=item.event_id,
+        event_id=id_stored(token.advertiser_id, item.event_id),
         kind=item.kind,
         occurred_at=occurred_at,
         clock_flag=flag,
@@ -269,7 +269,7 @@ def _order_event(item: EventItem, sent_at: datetime | None, sender: Sender) -> I
     assert sender.advertiser_id is not None  # noqa: S101  (may_convert implies a key)
     return IncomingEvent(
         advertiser_id=sender.advertiser_id,
-        event_id=item.event_id,
+        event_id=id_stored(sender.advertiser_id, item.event_id, item.shopper),
         kind=item.kind,
         occurred_at=occurred_at,
         clock_flag=flag,
@@ -278,7 +278,7 @@ def _order_event(item: EventItem, sent_at: datetime | None, sender: Sender) -> I
         shopper_pseudonym=pseudonym_of(sender.advertiser_id, item.shopper)
         if item.shopper and is_order and not sender.is_opted_out
         else "",
-        order_id=item.order_id,
+        order_id=id_stored(sender.advertiser_id, item.order_id, item.shopper),
         value_cents=item.value_cents,
         currency=item.currency,
     )

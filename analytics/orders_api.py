@@ -27,17 +27,20 @@ from profiles.pseudonyms import SHOPPER_KEY_LIMIT
 
 class RefundInputSerializer(serializers.Serializer[Any]):
     event_id = serializers.CharField(max_length=64, help_text="Your own id: sending it twice counts once.")
-    order_id = serializers.CharField(max_length=64)
+    order_id = serializers.CharField(
+        max_length=64,
+        help_text="Stored as a digest where it holds an e-mail, a telephone number or `shopper`.",
+    )
     value_cents = serializers.IntegerField(min_value=1, max_value=MAX_VALUE_CENTS)
     currency = serializers.RegexField(r"^[A-Z]{3}\Z", max_length=3)
     occurred_at = serializers.CharField(required=False, max_length=40, help_text="ISO 8601; missing: now.")
+    shopper = serializers.CharField(
+        required=False, max_length=SHOPPER_KEY_LIMIT, help_text="Your key of the shopper, as with the order."
+    )
 
 
 class ConversionInputSerializer(RefundInputSerializer):
     value_cents = serializers.IntegerField(min_value=0, max_value=MAX_VALUE_CENTS)
-    shopper = serializers.CharField(
-        required=False, max_length=SHOPPER_KEY_LIMIT, help_text="Your key of the shopper."
-    )
     user_agent = serializers.CharField(required=False, max_length=512, help_text="The shopper's browser.")
 
 
@@ -64,7 +67,7 @@ def _record(request: Request, kind: str, fields: dict[str, Any]) -> Response:
     for _, code in intake.rejected:
         raise DomainError(str(code), "The event cannot be stored; the code says what is wrong with it.")
     result = services.events_record(events=intake.events, received_at=sender.received_at)
-    stored = Event.objects.get(advertiser=advertiser, event_id=fields["event_id"])
+    stored = Event.objects.get(advertiser=advertiser, event_id=intake.events[0].event_id)
     body = {
         "event_id": stored.event_id,
         "order_id": stored.order_id,

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from accounts.models import Advertiser
 
-DETAILED = 10  # one text in so many has pages of its own rows opened; the lists show all of them
+DETAILED = 50  # one text in so many has pages of its own rows opened; the lists show all of them
 LOOK = (
     "return [window.__ran === undefined, document.querySelectorAll('[data-hostile]').length, "
     "performance.getEntriesByType('navigation')[0].responseStatus, document.body.textContent + "

@@ -22,7 +22,7 @@ from profiles.models import (
 )
 from profiles.product_mapping import product_interests
 from profiles.pseudonyms import (
-    event_id_stored,
+    id_stored,
     pseudonyms_of,
 )
 from profiles.segment_services import (
@@ -171,7 +171,7 @@ def behaviours_record(
         if refusal is not None or shopper is None:
             rejected.append(Rejection(place, str(refusal or consent.Refusal.NO_CONSENT)))
         else:
-            event_id = event_id_stored(advertiser.pk, item.event_id, item.shopper_key)
+            event_id = id_stored(advertiser.pk, item.event_id, item.shopper_key)
             if event_id in rows:
                 in_batch_duplicates += 1
             else:

@@ -93,3 +93,52 @@ def test_without_a_key_the_event_id_alone_keeps_it_once_and_the_answer_says_why(
     assert (repeat["is_new"], repeat["is_counted"], repeat["invalid_reason"]) == (True, False, "order_repeat")
     back = send(api, {**ORDER, "event_id": "r1", "value_cents": 990}, key="r", path="refunds")
     assert (back.status_code, Event.objects.get(event_id="r1").kind) == (201, "refund")
+
+
+PERSONAL = (
+    "ann@example.com",
+    "order-ann%40example.com-1",
+    "+49 170 1234567",
+    "cn-13812345678",
+    "xAnn-Key-9x",
+)
+
+
+@pytest.mark.parametrize("sent", PERSONAL)
+def test_an_id_that_names_a_person_is_stored_as_its_digest_and_counts_once(api, other_api, sent):
+    body = {**ORDER, "event_id": sent, "order_id": sent, "shopper": "ann-key-9"}
+    first = send(api, body, key="a").json()
+    assert first["event_id"].startswith("digest:")
+    assert len(first["event_id"]) <= 64
+    assert first["event_id"] == first["order_id"]
+    again = send(api, body, key="b").json()
+    assert (again["is_new"], again["event_id"]) == (False, first["event_id"])
+    assert sent not in str(list(Event.objects.values()))
+    refund = {**body, "event_id": "r1", "value_cents": 90}
+    assert send(api, refund, key="c", path="refunds").json()["order_id"] == first["order_id"]
+    elsewhere = send(other_api, body).json()
+    assert elsewhere["event_id"] != first["event_id"], "two shops' digests cannot be joined"
+
+
+def test_a_digest_outlives_the_rotation_of_the_pseudonyms_key(api, settings):
+    body = {**ORDER, "event_id": "ann@example.com"}
+    assert send(api, body, key="a").json()["is_new"]
+    settings.PROFILES_PSEUDONYM_KEYS = {"2": "new", "1": settings.PROFILES_PSEUDONYM_KEY}
+    assert not send(api, body, key="b").json()["is_new"]
+
+
+NUMBERS = ("1001", "20261125-000123", "01a21462-f2e0-7d86-857d-26bfe5b13074:impression", "10004711223", "B+1")
+
+
+@pytest.mark.parametrize("sent", [*NUMBERS, "001234567890", "9813812345678"])
+def test_an_order_number_stays_as_it_was_sent(api, sent):
+    answer = send(api, {**ORDER, "event_id": sent, "order_id": sent, "shopper": "ann"}).json()
+    assert (answer["event_id"], answer["order_id"]) == (sent, sent)
+
+
+def test_in_a_batch_too(api):
+    events = [{**ORDER, "kind": "conversion", "event_id": sent, "order_id": sent} for sent in PERSONAL[:4]]
+    for _ in range(2):
+        assert not api.post("/api/v1/events", {"events": events}).json()["rejected"]
+    assert {event.event_id[:7] for event in Event.objects.all()} == {"digest:"}
+    assert Event.objects.count() == 4

@@ -16,7 +16,7 @@ from analytics import rollups
 from analytics.models import DailyRollup, DirtyHour, Event, HourlyReach
 from campaigns.models import CappedShopper, ServingVersion
 from profiles.models import Behaviour, ConsentRecord, InterestProfile, SegmentMembership, Shopper, ShopperKey
-from profiles.pseudonyms import pseudonym_of
+from profiles.pseudonyms import id_stored, pseudonym_of
 from rights.erasure import erasures_settle, shopper_erase
 from rights.models import Erasure
 from rights.replay import erasures_replay
@@ -141,6 +141,22 @@ def test_a_senders_event_id_that_holds_the_key_loses_it(shop, campaign):
     Event.objects.filter(pk=first.pk).update(event_id=f"{KEY}:1")
     erase(shop)
     assert KEY not in dump()
+
+
+def test_digests_of_ids_that_named_the_shopper_go_too_and_the_sums_stay(shop, campaign, api):
+    everywhere(shop, campaign)
+    order = {"order_id": KEY, "currency": "EUR", "shopper": KEY}
+    api.post("/api/v1/conversions", order | {"event_id": f"order of {KEY}", "value_cents": 500})
+    api.post("/api/v1/refunds", order | {"event_id": f"refund of {KEY}", "value_cents": 100})
+    before = sums()
+    digest = id_stored(shop.pk, KEY, KEY)
+    assert Event.objects.filter(order_id=digest).count() == 2
+    erase(shop)
+    found = dump()
+    assert digest not in found
+    assert id_stored(shop.pk, f"order of {KEY}", KEY) not in found
+    assert sums() == before
+    assert Event.objects.filter(order_id__startswith="erased:").count() == 2
 
 
 def test_serving_processes_are_told_to_drop_the_caps(shop, campaign):
