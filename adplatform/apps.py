@@ -7,6 +7,8 @@ class AdplatformConfig(AppConfig):
     name = "adplatform"
 
     def ready(self) -> None:
+        from adplatform import checks  # noqa: F401 - registers itself
+
         if not settings.TRACING:
             return
         try:

@@ -4,6 +4,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from adplatform.environment import BASE_DIR, PRODUCTION, SECRET_KEY, VAR_DIR, env
 
+# --- files
+S3_BUCKET = env.str("S3_BUCKET", default="")  # media of several machines; empty: VAR_DIR/media
+
 # --- generation
 # Name -> model folder (or hub id). The class in model_index.json decides which renderer loads it.
 GENERATION_MODELS = {
@@ -72,8 +75,11 @@ PROFILES_TCF_VENDOR_ID = env.int("PROFILES_TCF_VENDOR_ID", default=0)
 # --- shoppers' rights
 # Keeps the tombstones of erased shoppers recognisable; it may never change.
 RIGHTS_TOMBSTONE_KEY = env.str("RIGHTS_TOMBSTONE_KEY", default=PROFILES_PSEUDONYM_KEY)
-# Outside the database, so that a restore from a backup does not take it back as well.
-RIGHTS_TOMBSTONE_LOG = env.str("RIGHTS_TOMBSTONE_LOG", default=str(VAR_DIR / "erasures.log"))
+# Outside the database, so that a restore from a backup does not take it back as well. Empty: an object for
+# each erasure in the bucket, because machines that share a bucket share no VAR_DIR.
+RIGHTS_TOMBSTONE_LOG = env.str(
+    "RIGHTS_TOMBSTONE_LOG", default="" if S3_BUCKET else str(VAR_DIR / "erasures.log")
+)
 # Days that each class of data is kept; 0: for ever.
 RETENTION_BEHAVIOUR_DAYS = env.int("RETENTION_BEHAVIOUR_DAYS", default=180)
 RETENTION_EVENT_LINK_DAYS = env.int("RETENTION_EVENT_LINK_DAYS", default=395)

@@ -19,6 +19,7 @@ from adplatform.environment import (  # noqa: F401 - Django reads them from here
 )
 from adplatform.log_settings import LOG_LEVEL, LOGGING  # noqa: F401
 from adplatform.product_settings import *  # noqa: F403
+from adplatform.product_settings import S3_BUCKET
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -189,7 +190,6 @@ STORAGES: dict[str, dict[str, Any]] = {
 }
 # Media in a bucket, for several machines: private, read by our own media view, so that a link stays the
 # capability that it is on a disk. Credentials come from where boto3 looks (AWS_ACCESS_KEY_ID, a role, ...).
-S3_BUCKET = env.str("S3_BUCKET", default="")
 if S3_BUCKET:
     STORAGES["default"] = {
         "BACKEND": "storages.backends.s3.S3Storage",

@@ -57,7 +57,7 @@ def credential_get() -> Credential:
         raise ImproperlyConfigured("Set both C2PA_CERTIFICATES and C2PA_PRIVATE_KEY, or neither.")
     if not chain:
         folder = Path(settings.VAR_DIR) / "c2pa"
-        _make_once(folder)
+        credential_make(folder)
         chain, key = str(folder / CHAIN_FILE), str(folder / KEY_FILE)
     return _read(chain, key)
 
@@ -73,7 +73,7 @@ def _read(chain_path: str, key_path: str) -> Credential:
     return Credential(chain, key, authority, str(certificates[0].serial_number))
 
 
-def _make_once(folder: Path) -> None:
+def credential_make(folder: Path) -> None:
     """Fill the folder unless it is there. Two processes may do so at once: one rename wins."""
     if folder.is_dir():
         return

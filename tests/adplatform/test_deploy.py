@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import yaml
@@ -137,6 +138,24 @@ def test_the_image_runs_as_nobody_in_particular_and_holds_no_secret():
     pattern = re.search(r"grep -oE '([^']+)'", "\n".join(lines))[1]
     found = re.findall(pattern, (ROOT / "requirements.txt").read_text(), re.MULTILINE)
     assert len(found) == 1, "the build takes the one torch pin from requirements.txt"
+
+
+def test_what_must_outlive_a_pod_lies_in_no_pod():
+    config = manifests("ConfigMap")["adplatform"]["data"]
+    assert config["S3_BUCKET"]
+    assert "RIGHTS_TOMBSTONE_LOG" not in config, "in the bucket"
+    for name in (
+        "adplatform-web",
+        "adplatform-worker",
+        "adplatform-render",
+    ):  # they sign and verify creatives
+        pod = manifests("Deployment")[name]["spec"]["template"]["spec"]
+        secrets = {volume["name"] for volume in pod["volumes"] if "secret" in volume}
+        mounts = {m["mountPath"] for m in pod["containers"][0]["volumeMounts"] if m["name"] in secrets}
+        for variable in ("C2PA_CERTIFICATES", "C2PA_PRIVATE_KEY"):
+            assert str(Path(config[variable]).parent) in mounts, name
+            readme = (ROOT / "deploy" / "kubernetes" / "README.md").read_text()
+            assert f"--from-file=c2pa/{Path(config[variable]).name}" in readme
 
 
 @pytest.mark.parametrize("where", ["compose", "kubernetes"])

@@ -6,19 +6,23 @@ import io
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import boto3
 import pytest
 from django.core.files.storage import default_storage, storages
+from django.core.management import CommandError, call_command
 from moto import mock_aws
 from PIL import Image
 
+from adplatform.checks import machines_share_check
 from adplatform.lib.files import content_read, content_store, sha256_hex
 from adplatform.lib.media import media_url
 from generation import media_sweep, services
-from tests.generation.conftest import brief  # noqa: F401  a fixture
+from rights.tombstones import Tombstone, tombstone_file, tombstone_list, tombstone_write
+from tests.generation.conftest import brief, install  # noqa: F401  fixtures
 from tests.generation.motif_renderer import MotifRenderer
-from tests.generation.test_execution import install  # noqa: F401  a fixture
 
 
 @pytest.fixture
@@ -73,8 +77,35 @@ def test_a_render_job_leaves_whole_pictures_in_the_bucket(bucket, shop, brief, i
     assert default_storage.exists(job.picture)
 
 
+def test_erasures_are_logged_in_the_bucket_that_outlives_every_machine(bucket, settings, tmp_path):
+    settings.S3_BUCKET, settings.RIGHTS_TOMBSTONE_LOG, settings.VAR_DIR = "media", "", tmp_path
+    now, advertiser = datetime.now(UTC), uuid4()
+    stones = [Tombstone(now, advertiser, (f"{number:064x}",)) for number in range(3)]
+    settings.RIGHTS_TOMBSTONE_LOG = str(tombstone_file())
+    tombstone_write(stones[0])  # from before there was a bucket
+    settings.RIGHTS_TOMBSTONE_LOG = ""
+    for stone in stones[1:]:
+        tombstone_write(stone)
+    assert len(list(bucket.objects.filter(Prefix="erasures/"))) == 2
+    assert sorted(tombstone_list(), key=lambda stone: stone.subjects) == stones
+    (tmp_path / "erasures.log").unlink()  # a new machine
+    assert sorted(tombstone_list(), key=lambda stone: stone.subjects) == stones[1:]
+
+
+def test_a_bucket_without_a_certificate_for_all_machines_is_refused(settings, tmp_path):
+    settings.S3_BUCKET, settings.C2PA_CERTIFICATES = "media", ""
+    assert [error.id for error in machines_share_check()] == ["adplatform.E001"]
+    call_command("c2pa_credential", str(tmp_path / "c2pa"))
+    settings.C2PA_CERTIFICATES = str(tmp_path / "c2pa" / "chain.pem")
+    assert [error.id for error in machines_share_check()] == ["adplatform.E002"], "its key is missing"
+    settings.C2PA_PRIVATE_KEY = str(tmp_path / "c2pa" / "key.pem")
+    assert machines_share_check() == []
+    with pytest.raises(CommandError, match="there already"):
+        call_command("c2pa_credential", str(tmp_path / "c2pa"))
+
+
 def test_one_setting_turns_it_on(tmp_path):
-    code = "from django.conf import settings; print(settings.STORAGES['default'])"
+    code = "from django.conf import settings as s; print(s.STORAGES['default'], repr(s.RIGHTS_TOMBSTONE_LOG))"
     environment = {**os.environ, "VAR_DIR": str(tmp_path), "S3_BUCKET": "media", "S3_REGION": "eu-central-1"}
     environment["DJANGO_SETTINGS_MODULE"] = "adplatform.settings"
     run = subprocess.run(  # noqa: S603
@@ -82,3 +113,4 @@ def test_one_setting_turns_it_on(tmp_path):
     )
     assert "S3Storage" in run.stdout
     assert "'region_name': 'eu-central-1', 'default_acl': None" in run.stdout
+    assert run.stdout.split()[-1] == "''", "the log of erasures is in the bucket, too"

@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.utils import timezone
 
-KEPT_FILES = ("secret_key", "erasures.log")  # of VAR_DIR, where they are
+from rights.tombstones import tombstone_file
 
 
 class Command(BaseCommand):
@@ -32,9 +32,11 @@ class Command(BaseCommand):
             raise CommandError(f"{target} is there already.") from None
         database = sqlite_copy(target) if connection.vendor == "sqlite" else postgresql_dump(target)
         files = media_copy(target / "media")
-        for name in KEPT_FILES:
-            if (settings.VAR_DIR / name).exists():
-                shutil.copy2(settings.VAR_DIR / name, target / name)
+        for path in (tombstone_file(), settings.VAR_DIR / "secret_key"):
+            if path.exists():
+                shutil.copy2(path, target / path.name)
+        if (settings.VAR_DIR / "c2pa").exists():  # without it creatives of before are nobody's
+            shutil.copytree(settings.VAR_DIR / "c2pa", target / "c2pa")
         self.stdout.write(f"{database} and {files} files of media are in {target}")
 
 
