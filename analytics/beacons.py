@@ -87,6 +87,8 @@ def _record(request: HttpRequest, decision: DecisionToken, reason: str) -> None:
         propensity=decision.propensity,
         shopper_pseudonym="" if is_opted_out(request) else decision.shopper_pseudonym,
         is_simulated=decision.is_simulated,
+        experiment_id=decision.experiment_id,
+        arm=decision.arm,
     )
     try:
         result = event_intake.events_take(events=[event], received_at=now)

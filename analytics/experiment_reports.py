@@ -44,7 +44,7 @@ def reports_refresh(*, now: datetime | None = None) -> int:
     now = now or timezone.now()
     experiments_finish(now=now)
     done = 0
-    for pk in experiments_due().values_list("pk", flat=True):
+    for pk in experiments_due(now=now).values_list("pk", flat=True):
         try:
             report_refresh(experiment_id=pk, now=now)
             done += 1

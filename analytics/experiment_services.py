@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
@@ -19,6 +19,9 @@ from campaigns import experiment_services as campaigns_services
 from campaigns.experiment_selectors import experiment_get
 from campaigns.models import Experiment
 
+# Beacons that waited for a connection and batches in the buffer arrive within it.
+LATE_EVENTS = timedelta(hours=1)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -32,13 +35,15 @@ class Plan:
     days: int | None
 
 
-def experiments_due() -> QuerySet[Experiment]:
-    """Those whose figures a worker should compute now: also once after the end, for the fixed interval."""
-    is_stopped = Q(status=Experiment.Status.STOPPED)
+def experiments_due(*, now: datetime) -> QuerySet[Experiment]:
+    """Those whose figures a worker should compute now: what runs, what somebody waits for, and what has
+    stopped: once at its end and once more when late events have come."""
+    at_end = Q(report__isnull=True) | Q(report__computed_at__lt=F("stopped_at"))
+    late = Q(stopped_at__lte=now - LATE_EVENTS, report__computed_at__lt=F("stopped_at") + LATE_EVENTS)
     return Experiment.objects.filter(
         Q(status=Experiment.Status.RUNNING)
         | Q(report__requested_at__isnull=False)
-        | is_stopped & (Q(report__isnull=True) | Q(report__computed_at__lt=F("stopped_at")))
+        | Q(status=Experiment.Status.STOPPED) & (at_end | late)
     )
 
 

@@ -31,7 +31,7 @@ def experiment_reports_refresh() -> None:
 
     baselines_refresh(now=timezone.now())
 
-    if experiments_due().exists():
+    if experiments_due(now=timezone.now()).exists():
         from analytics import experiment_reports
 
         experiment_reports.reports_refresh()

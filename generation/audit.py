@@ -14,7 +14,7 @@ from adplatform.lib.files import content_read, sha256_hex
 from generation import provenance
 from generation.c2pa_signing import ManifestState, manifest_read
 from generation.composition.sizes import SIZES
-from generation.models import Creative, RenderJob
+from generation.models import Creative, CreativeVersion, RenderJob
 
 LEAST_LABEL_SHARE = 0.05  # of the short side: the rule's own figure, whatever we aim at
 
@@ -30,6 +30,7 @@ class Finding(StrEnum):
     SEAL_BROKEN = "seal_broken"
     C2PA_MISSING = "c2pa_missing"
     C2PA_INVALID = "c2pa_invalid"
+    C2PA_FOREIGN = "c2pa_foreign"  # signed with another certificate than this installation's
     LABEL_TOO_SMALL = "label_too_small"
     OVER_WEIGHT = "over_weight"
 
@@ -39,27 +40,36 @@ class AuditedFile:
     """One stored file and what is wrong with it; empty when nothing is."""
 
     name: str
-    owner: str  # "creative <id>" or "render job <id>"
+    owner: str  # "creative <id>", "version <number> of creative <id>" or "render job <id>"
     findings: tuple[Finding, ...]
 
 
 def files_audit(*, advertiser_id: UUID | None = None) -> Iterator[AuditedFile]:
-    """Every creative and every raw render, of one advertiser or (None, for the operator) of all."""
+    """Every creative, every earlier version of one and every raw render, of one advertiser or (None, for the
+    operator) of all."""
     creatives = Creative.objects.all()
+    versions = CreativeVersion.objects.select_related("creative")
     jobs = RenderJob.objects.exclude(picture="")
     if advertiser_id is not None:
         creatives = creatives.filter(advertiser_id=advertiser_id)
+        versions = versions.filter(advertiser_id=advertiser_id)
         jobs = jobs.filter(advertiser_id=advertiser_id)
     for creative in creatives.order_by("pk").iterator(chunk_size=200):
-        yield AuditedFile(creative.file, f"creative {creative.pk}", tuple(_creative_findings(creative)))
+        findings = _creative_findings(creative, (creative.width, creative.height))
+        yield AuditedFile(creative.file, f"creative {creative.pk}", tuple(findings))
+    for version in versions.order_by("pk").iterator(chunk_size=200):
+        findings = _creative_findings(version, (version.creative.width, version.creative.height))
+        owner = f"version {version.number} of creative {version.creative_id}"
+        yield AuditedFile(version.file, owner, tuple(findings))
     rows = jobs.order_by("pk").values_list("pk", "picture", "picture_sha256")
     for job_id, name, digest in rows.iterator(chunk_size=200):
         yield AuditedFile(name, f"render job {job_id}", tuple(_raw_findings(name, digest)))
 
 
-def _creative_findings(creative: Creative) -> Iterator[Finding]:
+def _creative_findings(creative: Creative | CreativeVersion, box: tuple[int, int]) -> Iterator[Finding]:
+    """``box`` is (width, height)."""
     measured = creative.inspection.get("label_height", 0)
-    if measured < LEAST_LABEL_SHARE * min(creative.width, creative.height):
+    if measured < LEAST_LABEL_SHARE * min(box):
         yield Finding.LABEL_TOO_SMALL
     content = _read(creative.file)
     if content is None:
@@ -67,15 +77,17 @@ def _creative_findings(creative: Creative) -> Iterator[Finding]:
         return
     if sha256_hex(content) != creative.sha256:
         yield Finding.BYTES_CHANGED
-    size = SIZES.get((creative.width, creative.height))
+    size = SIZES.get(box)
     if size is not None and len(content) > size.kilobytes * 1000:
         yield Finding.OVER_WEIGHT
-    yield from _marking_findings(content, size=(creative.width, creative.height))
+    yield from _marking_findings(content, size=box)
     manifest = manifest_read(content, creative.file.rpartition(".")[2])
     if manifest.state == ManifestState.ABSENT:
         yield Finding.C2PA_MISSING
     elif manifest.state == ManifestState.INVALID:
         yield Finding.C2PA_INVALID
+    elif manifest.state == ManifestState.FOREIGN:
+        yield Finding.C2PA_FOREIGN
 
 
 def _raw_findings(name: str, digest: str) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ import structlog
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage, default_storage
 
-from generation.models import Creative, RenderJob
+from generation.models import Creative, CreativeVersion, RenderJob
 
 log = structlog.get_logger(__name__)
 
@@ -67,9 +67,9 @@ def orphans_delete(*, root: Path, older_than: float) -> int:
 
 
 def _unnamed(names: set[str]) -> set[str]:
-    for rows, column in ((RenderJob.objects, "picture"), (Creative.objects, "file")):
+    for model, column in ((RenderJob, "picture"), (Creative, "file"), (CreativeVersion, "file")):
         if names:
-            names -= set(rows.filter(**{f"{column}__in": names}).values_list(column, flat=True))
+            names -= set(model.objects.filter(**{f"{column}__in": names}).values_list(column, flat=True))
     return names
 
 

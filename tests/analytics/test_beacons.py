@@ -7,6 +7,7 @@ from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
+from adplatform.lib.ids import uuid7
 from analytics.models import Event
 from campaigns.models import Campaign, Variant
 from profiles.models import Behaviour, Shopper
@@ -55,6 +56,23 @@ def test_the_redirect_and_the_api_count_one_click_together(client, variant):
         content_type="application/json",
     )
     assert Event.objects.filter(kind="click", validity="valid").count() == 1
+
+
+def test_a_click_says_the_same_by_redirect_and_by_api(client, variant):
+    """Experiments, the dividend and learning read clicks by experiment and arm, whichever way they came."""
+    told = {key: uuid7() for key in ("c", "p", "x")} | {"xa": "own_segment"}
+    for way in ("redirect", "api"):
+        payload, url = link_of(variant, **told)
+        if way == "redirect":
+            client.get(url)
+        else:
+            body = {"events": [event_of(payload, "click")]}
+            client.post("/api/v1/events", body, content_type="application/json")
+    own = {"id", "event_id", "decision_id", "created_at", "occurred_at", "received_at", "creative_id"}
+    names = [field.attname for field in Event._meta.fields if field.attname not in own]
+    redirected, posted = Event.objects.order_by("created_at").values(*names)
+    assert redirected == posted
+    assert (redirected["experiment_id"], redirected["arm"]) == (told["x"], told["xa"])
 
 
 @pytest.mark.parametrize(

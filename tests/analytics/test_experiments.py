@@ -251,16 +251,26 @@ def test_an_experiment_ends_by_itself_at_its_planned_end(shop):
     assert reports_refresh() == 0  # computed once more after the end, and then no more
 
 
-def test_the_planned_end_is_told_by_the_fixed_interval_though_a_running_report_was_stored(shop):
-    experiment = cast.make_running(shop, days_ago=13)
-    assert reports_refresh() == 1
-    report = ExperimentReport.objects.get(experiment=experiment)
-    assert report.content["interval_kind"] == "always_valid"
-    later = timezone.now() + timedelta(days=3)
-    assert reports_refresh(now=later) == 1
-    report.refresh_from_db()
-    assert report.content["interval_kind"] == "fixed"
-    assert reports_refresh(now=later) == 0
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_the_end_and_the_late_events_after_it_each_bring_one_more_report(shop, by_hand):
+    """A report made while it ran is not the last word: it says "collecting", with always-valid intervals."""
+    experiment = cast.make_running(shop, days_ago=10)
+    before_end = experiment.started_at + timedelta(days=9)
+    assert reports_refresh(now=before_end) == 1
+    end = experiment.planned_end_at
+    if by_hand:
+        end = before_end + timedelta(minutes=1)
+        experiment_stop(advertiser=shop, experiment_id=experiment.pk, now=end)
+    for moment, computed in (
+        (end + timedelta(seconds=1), 1),
+        (end + timedelta(minutes=5), 0),
+        (end + timedelta(hours=2), 1),
+        (end + timedelta(hours=3), 0),
+    ):
+        assert reports_refresh(now=moment) == computed, moment - end
+    content = ExperimentReport.objects.get().content
+    assert content["interval_kind"] == ("always_valid" if by_hand else "fixed")
+    assert content["verdict"]["code"] != "collecting"
 
 
 def test_what_runs_cannot_be_started_again_and_what_is_decided_stays_so(shop):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import time
+from pathlib import Path
+
 import pytest
 from django.db.models import F
 from django.urls import reverse
@@ -11,11 +15,13 @@ from hypothesis import strategies as st
 from adplatform.lib.errors import DomainError
 from adplatform.lib.files import content_read
 from generation import review
+from generation.audit import Finding, files_audit
 from generation.briefs import Brief
 from generation.composition import creatives_compose
 from generation.composition.templates import template_get
 from generation.copy_edits import copy_edit
 from generation.creative_files import creative_store
+from generation.media_sweep import media_sweep
 from generation.models import Creative, CreativeVersion, RenderJob, ReviewRecord
 from generation.review_selectors import comparisons_get
 from generation.version_diff import changes_between, words_diff
@@ -64,6 +70,22 @@ def test_an_edit_makes_a_version_and_takes_the_approval_back(shop, job, rita, al
     approval, change = ReviewRecord.objects.filter(creative=first).order_by("created_at", "id")
     assert (approval.action, approval.sha256) == ("approve", old[first.pk][0])
     assert (change.action, change.from_status, change.who) == ("edit", "approved", "alice")
+
+
+def test_what_a_version_was_is_kept_and_audited(shop, job, alice, settings):
+    before = {creative.file for creative in job.creatives.all()}
+    edit(shop, job, alice)
+    for path in Path(settings.MEDIA_ROOT).rglob("*.*"):
+        os.utime(path, (1, 1))
+    assert media_sweep(now=time.time()) == {"temporary": 0, "orphans": 0}
+    assert all(content_read(name) for name in before)
+    audited = {file.name: file.findings for file in files_audit()}
+    assert before <= set(audited)
+    lost = before.pop()
+    (Path(settings.MEDIA_ROOT) / lost).unlink()
+    found = [file for file in files_audit() if file.findings and file.name.startswith("creatives/")]
+    assert [(file.name, file.findings) for file in found] == [(lost, (Finding.FILE_MISSING,))]
+    assert found[0].owner.startswith("version 1 of creative ")
 
 
 def test_the_scene_stays_where_the_words_are_not(shop, job, alice):

@@ -14,7 +14,6 @@ from generation import media_sweep, services
 from generation.models import RenderJob
 from tests import factories
 from tests.generation.motif_renderer import MotifRenderer
-from tests.generation.test_execution import install  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.django_db
 DAYS = 24 * 3600
@@ -36,7 +35,7 @@ def test_old_halves_are_deleted_and_fresh_ones_kept(settings):
     assert (old.exists(), fresh.exists(), picture.exists()) == (False, True, True)
 
 
-def test_only_old_files_of_the_queue_that_no_row_names_are_deleted(shop, brief, install, settings):  # noqa: F811
+def test_only_old_files_of_the_queue_that_no_row_names_are_deleted(shop, brief, install, settings):
     install(MotifRenderer())
     job = services.render_request(advertiser=shop, brief=brief)
     services.render_execute("a")
@@ -84,7 +83,7 @@ def small_disk(settings, tmp_path):
     subprocess.run(["umount", str(folder)], check=True)  # noqa: S603, S607
 
 
-def test_a_full_disk_delays_jobs_and_costs_them_nothing(shop, small_disk, install):  # noqa: F811
+def test_a_full_disk_delays_jobs_and_costs_them_nothing(shop, small_disk, install):
     install(MotifRenderer())
     job = factories.make_render_job(shop, model="tiny")
     ballast = small_disk / "ballast"

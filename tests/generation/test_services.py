@@ -13,7 +13,6 @@ from generation.briefs import Brief
 from generation.models import RenderJob
 from tests import factories
 from tests.generation.motif_renderer import MotifRenderer
-from tests.generation.test_execution import install  # noqa: F401  a fixture
 
 Status = RenderJob.Status
 pytestmark = pytest.mark.django_db
@@ -88,7 +87,7 @@ def test_a_rolled_back_request_leaves_neither_row_nor_message(
     assert (sent, RenderJob.objects.count()) == ([], 0)
 
 
-def test_ten_wake_ups_for_one_job_make_one_attempt(shop, brief, install, sent):  # noqa: F811
+def test_ten_wake_ups_for_one_job_make_one_attempt(shop, brief, install, sent):
     renderer = install(MotifRenderer())
     job = services.render_request(advertiser=shop, brief=brief)
     for _ in range(10):
@@ -97,7 +96,7 @@ def test_ten_wake_ups_for_one_job_make_one_attempt(shop, brief, install, sent): 
     assert job.creatives.count() == 2
 
 
-def test_a_wake_up_works_until_nothing_is_due_and_calls_one_helper(shop, brief, install, sent):  # noqa: F811
+def test_a_wake_up_works_until_nothing_is_due_and_calls_one_helper(shop, brief, install, sent):
     install(MotifRenderer())
     for take in range(3):
         services.render_request(advertiser=shop, brief=dataclasses.replace(brief, take=take))
@@ -106,7 +105,7 @@ def test_a_wake_up_works_until_nothing_is_due_and_calls_one_helper(shop, brief, 
     assert sent == [""], "one more message for an idle worker, however deep the queue"
 
 
-def test_a_wake_up_ends_with_its_time_and_leaves_the_rest(shop, brief, install, sent, monkeypatch):  # noqa: F811
+def test_a_wake_up_ends_with_its_time_and_leaves_the_rest(shop, brief, install, sent, monkeypatch):
     install(MotifRenderer(lambda step: time.sleep(0.02)))
     monkeypatch.setattr(tasks, "WAKE_SECONDS", 0.01)
     for take in range(3):
@@ -123,7 +122,7 @@ def test_losing_every_message_costs_one_sweep(shop, brief, sent):
     assert sent == [""]
 
 
-def test_a_sweep_takes_back_the_lease_of_a_dead_worker_and_wakes_another(shop, brief, install, sent):  # noqa: F811
+def test_a_sweep_takes_back_the_lease_of_a_dead_worker_and_wakes_another(shop, brief, install, sent):
     install(MotifRenderer())
     job = services.render_request(advertiser=shop, brief=brief)
     queue.job_claim(worker="dead", now=timezone.now())
@@ -141,7 +140,7 @@ def test_rendering_has_a_queue_of_its_own_and_sweeps_do_not_wait_behind_it():
     assert route({}, tasks.render_sweep.name)["queue"].name == "default"
 
 
-def test_a_poison_job_does_not_hold_up_the_others(shop, brief, install, sent):  # noqa: F811
+def test_a_poison_job_does_not_hold_up_the_others(shop, brief, install, sent):
     poison = services.render_request(advertiser=shop, brief=brief, priority=1)
     good = [factories.make_render_job(shop, model="tiny", take=take) for take in (1, 2)]
     install(MotifRenderer())
