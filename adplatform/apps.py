@@ -8,6 +8,7 @@ class AdplatformConfig(AppConfig):
 
     def ready(self) -> None:
         from adplatform import checks  # noqa: F401 - registers itself
+        from adplatform.lib import many_values  # noqa: F401 - registers its look-up
 
         if not settings.TRACING:
             return

@@ -7,28 +7,33 @@ from datetime import timedelta
 import msgspec
 from django.conf import settings
 
-from adplatform.lib.tokens import TokenError, token_payload
+from adplatform.lib.tokens import TokenError, TokenReader
 from campaigns.serving.tokens import DecisionToken
 
 # A genuine token stays readable for this long after it expired, so that an old link still leads home.
 READABLE = timedelta(days=3650)
-
-
 _decode = msgspec.json.Decoder(DecisionToken).decode
+
+
+class DecisionTokenReader:
+    """Reads the tokens of a batch."""
+
+    def __init__(self, *, max_age: timedelta | None = None) -> None:
+        self._payload = TokenReader(max_age=max_age or timedelta(days=settings.SERVING_TOKEN_DAYS)).payload
+
+    def read(self, token: str, *, purpose: str) -> DecisionToken:
+        """Raises TokenError ``token_expired`` or ``token_invalid``."""
+        try:
+            return _decode(self._payload(token, purpose=purpose))
+        except (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError):
+            raise TokenError("token_invalid") from None
 
 
 def decision_token_read(token: str, *, purpose: str) -> DecisionToken:
     """Raises TokenError ``token_expired`` or ``token_invalid``."""
-    return _read(token, purpose=purpose, max_age=timedelta(days=settings.SERVING_TOKEN_DAYS))
+    return DecisionTokenReader().read(token, purpose=purpose)
 
 
 def expired_token_read(token: str, *, purpose: str) -> DecisionToken:
     """A genuine token whatever its age. Raises TokenError ``token_invalid``."""
-    return _read(token, purpose=purpose, max_age=READABLE)
-
-
-def _read(token: str, *, purpose: str, max_age: timedelta) -> DecisionToken:
-    try:
-        return _decode(token_payload(token, purpose=purpose, max_age=max_age))
-    except (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError):
-        raise TokenError("token_invalid") from None
+    return DecisionTokenReader(max_age=READABLE).read(token, purpose=purpose)

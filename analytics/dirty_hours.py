@@ -6,6 +6,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from uuid import UUID
 
+from django.utils import timezone
+
+from adplatform.lib.ids import uuid7
+from adplatform.lib.many_values import insert_new
 from analytics.models import DirtyHour
 
 
@@ -16,6 +20,16 @@ def hour_of(moment: datetime) -> datetime:
 
 def hours_mark(*, hours: Iterable[tuple[UUID, datetime]]) -> None:
     """Say that these hours' roll-ups no longer match; call it in the transaction that made it true."""
-    DirtyHour.objects.bulk_create(
-        DirtyHour(advertiser_id=advertiser_id, hour=hour) for advertiser_id, hour in sorted(hours)
-    )
+    marks = sorted(hours)
+    if marks:
+        now = timezone.now()
+        insert_new(
+            DirtyHour,
+            ("id", "created_at", "advertiser_id", "hour"),
+            [
+                [uuid7() for _ in marks],
+                [now] * len(marks),
+                [advertiser_id for advertiser_id, _ in marks],
+                [hour for _, hour in marks],
+            ],
+        )

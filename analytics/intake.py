@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from adplatform.lib.tokens import TokenError
-from analytics.decision_tokens import decision_token_read
+from analytics.decision_tokens import DecisionTokenReader
 from analytics.sources import watch
 from analytics.tracking import (
     IncomingEvent,
@@ -181,9 +181,9 @@ def time_parse(text: str | None) -> datetime | None:
 
 def batch_check(batch: Batch, sender: Sender) -> Intake:
     """Every item's verdict."""
-    intake = Intake()
+    intake, tokens = Intake(), DecisionTokenReader()
     for index, item in enumerate(batch.items):
-        verdict = item if isinstance(item, Refusal) else _check(item, batch.sent_at, sender)
+        verdict = item if isinstance(item, Refusal) else _check(item, batch.sent_at, sender, tokens)
         if isinstance(verdict, Refusal):
             intake.rejected.append((index, verdict))
         else:
@@ -192,12 +192,14 @@ def batch_check(batch: Batch, sender: Sender) -> Intake:
     return intake
 
 
-def _check(item: EventItem, sent_at: datetime | None, sender: Sender) -> IncomingEvent | Refusal:
+def _check(
+    item: EventItem, sent_at: datetime | None, sender: Sender, tokens: DecisionTokenReader
+) -> IncomingEvent | Refusal:
     if not _is_text(item.event_id, 64):
         return Refusal.BAD_EVENT_ID
     try:
         if item.kind in PURPOSES:
-            return _decision_event(item, sent_at, sender)
+            return _decision_event(item, sent_at, sender, tokens)
         if item.kind in ("conversion", "refund"):
             return _order_event(item, sent_at, sender)
     except TooOld:
@@ -207,9 +209,11 @@ def _check(item: EventItem, sent_at: datetime | None, sender: Sender) -> Incomin
     return Refusal.BAD_KIND
 
 
-def _decision_event(item: EventItem, sent_at: datetime | None, sender: Sender) -> IncomingEvent | Refusal:
+def _decision_event(
+    item: EventItem, sent_at: datetime | None, sender: Sender, tokens: DecisionTokenReader
+) -> IncomingEvent | Refusal:
     try:
-        token = decision_token_read(item.token, purpose=PURPOSES[item.kind])
+        token = tokens.read(item.token, purpose=PURPOSES[item.kind])
     except TokenError as error:
         return Refusal(error.code)
     if sender.advertiser_id is not None and token.advertiser_id != sender.advertiser_id:

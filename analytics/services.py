@@ -32,7 +32,6 @@ Result = TypeVar("Result")
 # PostgreSQL: deadlock detected, serialization failure. The whole transaction may simply run again.
 _RETRYABLE = {"40P01", "40001"}
 _TRIES = 3
-PEOPLE_ASKED = 500  # in one query
 
 
 @dataclass(frozen=True)
@@ -47,11 +46,9 @@ class RecordResult:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What decides whether an event may be joined to its shopper."""
+    """A shopper that an event may be joined to, or not."""
 
-    may_measure: bool
-    is_minor: bool
-    has_objected: bool
+    may_join: bool
     is_simulated: bool
 
 
@@ -122,12 +119,7 @@ def _event_of(event: IncomingEvent, person: Person | None) -> IncomingEvent:
     An order has no token that says whose it is; a token may be days older than a withdrawal or an erasure.
     Without consent the pseudonym is not stored: nothing may join the event to this person later.
     """
-    may_join = person is not None and consent_allows(
-        ConsentState(
-            is_minor=person.is_minor, measurement=person.may_measure, has_objected=person.has_objected
-        ),
-        Use.MEASUREMENT,
-    )
+    may_join = person is not None and person.may_join
     is_order = event.kind == Event.Kind.CONVERSION
     if may_join and not is_order:
         return event
@@ -142,13 +134,14 @@ def _people(events: Sequence[IncomingEvent]) -> dict[tuple[UUID, str], Person]:
     asked = sorted({event.shopper_pseudonym for event in events if event.shopper_pseudonym})
     advertisers = {event.advertiser_id for event in events}
     people: dict[tuple[UUID, str], Person] = {}
-    for start in range(0, len(asked), PEOPLE_ASKED):
-        found = Shopper.objects.filter(
-            advertiser_id__in=advertisers, pseudonym__in=asked[start : start + PEOPLE_ASKED]
-        ).values_list(
-            "advertiser_id", "pseudonym", "measurement_allowed", "is_minor", "has_objected", "is_simulated"
-        )
-        people |= {(advertiser_id, pseudonym): Person(*rest) for advertiser_id, pseudonym, *rest in found}
+    if not asked:
+        return people
+    found = Shopper.objects.filter(advertiser_id__in=advertisers, pseudonym__any_of=asked).values_list(
+        "advertiser_id", "pseudonym", "measurement_allowed", "is_minor", "has_objected", "is_simulated"
+    )
+    for advertiser_id, pseudonym, measurement, is_minor, has_objected, is_simulated in found:
+        consent = ConsentState(is_minor=is_minor, measurement=measurement, has_objected=has_objected)
+        people[advertiser_id, pseudonym] = Person(consent_allows(consent, Use.MEASUREMENT), is_simulated)
     return people
 
 
