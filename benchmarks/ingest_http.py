@@ -79,18 +79,25 @@ def request_make(events: Sequence[bytes], key: str) -> bytes:
 def send(port: int, requests: Sequence[bytes], out: Any) -> None:
     """One client: each request as soon as the one before is answered; puts (accepted, what was not 202)."""
     accepted, wrong = 0, []
-    with socket.create_connection(("127.0.0.1", port)) as link:
-        for request in requests:
-            link.sendall(request)
-            answer = b""
-            while b"}" not in answer[-2:]:  # the answer's last byte, for every answer of this address is JSON
-                answer += link.recv(65536)
-            body = json.loads(answer.partition(b"\r\n\r\n")[2])
-            if not answer.startswith(b"HTTP/1.1 202") or body["rejected"]:
-                wrong.append(answer[-300:])
-                break
-            accepted += body["accepted"]
+    try:
+        with socket.create_connection(("127.0.0.1", port)) as link:
+            for request in requests:
+                accepted += _ask(link, request)
+    except (OSError, ValueError) as error:
+        wrong.append(repr(error))
     out.put((accepted, wrong, time.process_time()))
+
+
+def _ask(link: socket.socket, request: bytes) -> int:
+    """The number accepted. Raises ValueError for any other answer than 202 without a refused item."""
+    link.sendall(request)
+    answer = part = link.recv(65536)
+    while part and not answer.endswith(b"}"):  # every answer of this address is JSON
+        answer += (part := link.recv(65536))
+    body = answer.partition(b"\r\n\r\n")[2]
+    if not answer.startswith(b"HTTP/1.1 202") or b'"rejected":[]' not in body:
+        raise ValueError(answer[-300:])
+    return int(json.loads(body)["accepted"])
 
 
 def clients_run(port: int, shares: Sequence[Sequence[bytes]]) -> tuple[int, float]:
@@ -104,7 +111,7 @@ def clients_run(port: int, shares: Sequence[Sequence[bytes]]) -> tuple[int, floa
         client.join()
     wrong = [answer for _, some, _ in found for answer in some]
     if wrong:
-        raise SystemExit(f"not every answer was 202: {wrong[0]!r}")
+        raise SystemExit(f"not every answer was 202: {wrong[0]}")
     return sum(accepted for accepted, _, _ in found), sum(spent for _, _, spent in found)
 
 

@@ -47,8 +47,9 @@ def _insert_on_postgresql(
 ) -> set[str] | None:
     import psycopg
 
+    arrays = [array_literal(column) for column in columns]
     with psycopg.Cursor(connection.connection) as cursor:  # sends values apart from the statement
-        cursor.execute(_unnest_sql(model, names), [array_literal(column) for column in columns])
+        cursor.execute(_unnest_sql(model, names), arrays, prepare=True)
         if cursor.rowcount == len(columns[0]):
             return None
         return {key.hex for (key,) in cursor}
