@@ -14,8 +14,8 @@ from profiles.models import Shopper
 from tests.analytics.test_rollups import NOON, incoming, record
 
 TEXTS = [
-    "", "plain", 'a"b', '""', "back\\slash", "\\", "a,b", "{", "}", "NULL", "null", " ", "%s", "%", "'", "é", "𝄞",
-    "[1]", "\t", "\n", '","', '\\"',
+    "", "plain", 'a"b', '""', "back\\slash", "\\", "a,b", "{", "}", "NULL", "null", " ", "%s", "%", "'", "é",
+    "𝄞", "[1]", "\t", "\n", '","', '\\"',
 ]  # fmt: skip
 
 
