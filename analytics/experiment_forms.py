@@ -69,7 +69,12 @@ class ExperimentForm(forms.Form):
         "Generic arm, % of shoppers", "The control; the other arms share the rest equally.", 1, 98, 50
     )
     traffic_percent = _percent(
-        "Take part, % of shoppers", "The rest is held out and sees the usual.", 1, 100, 100
+        "Take part, % of shoppers",
+        "A limit on the traffic: the rest sees the usual and is not compared. The holdout to compare with "
+        "is the arm of the own segment, which sees the usual too.",
+        1,
+        100,
+        100,
     )
     primary_metric = forms.ChoiceField(choices=Experiment.Metric.choices, label="Primary metric")
     effect_percent = _percent("Smallest lift worth finding, %", "Relative to the control.", 0.1, 1000, 10)

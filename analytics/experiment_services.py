@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
@@ -34,6 +35,25 @@ class Plan:
     needed: int | None  # None: the traffic does not tell
     days: int | None
 
+    @property
+    def full_weeks(self) -> int:
+        """Days rounded up to whole weeks, because weekends differ; 14 where nothing tells."""
+        return -(-self.days // 7) * 7 if self.days else 14
+
+    def warnings(self, *, shoppers: int, days: int) -> list[str]:
+        """What is wrong with planning for so many shoppers and days."""
+        if self.needed is None:
+            return []
+        found = []
+        if shoppers < self.needed:
+            found.append(
+                f"{shoppers:,} planned shoppers are fewer than the {self.needed:,} needed: "
+                "a lift of this size would be missed more often than once in five times."
+            )
+        if (coming := self.shoppers_a_day * days) < self.needed:
+            found.append(f"In {days} days about {coming:,.0f} shoppers come, of {self.needed:,} needed.")
+        return found
+
 
 def experiments_due(*, now: datetime) -> QuerySet[Experiment]:
     """Those whose figures a worker should compute now: what runs, what somebody waits for, and what has
@@ -52,6 +72,14 @@ def report_find(*, experiment: Experiment) -> ExperimentReport | None:
     return ExperimentReport.objects.filter(
         advertiser_id=experiment.advertiser_id, experiment=experiment
     ).first()
+
+
+def report_content(*, experiment: Experiment) -> dict[str, Any]:
+    """The figures to show: once decided those that the person saw, else the newest; empty: none yet."""
+    if experiment.decision_report:
+        return experiment.decision_report
+    report = report_find(experiment=experiment)
+    return report.content if report is not None else {}
 
 
 def report_request(*, advertiser: Advertiser, experiment_id: UUID, now: datetime) -> ExperimentReport:
@@ -83,12 +111,27 @@ def experiment_decide(
     comment: str,
     now: datetime,
     arm: str = "",
+    seen_at: datetime | None = None,
     user: User | None = None,
 ) -> Experiment:
-    """Decide with the stored report frozen beside it; an unhealthy experiment ships nothing."""
+    """Decide with the stored report frozen beside it; an unhealthy experiment ships nothing.
+
+    ``seen_at`` is when the figures that the person saw were computed. Raises DomainError ``report_changed``
+    (409) when newer ones have come since; None: nobody looked.
+    """
     experiment = experiment_get(advertiser_id=advertiser.pk, experiment_id=experiment_id)
     report = report_find(experiment=experiment)
     content = report.content if report is not None and report.content else None
+    if (
+        content is not None
+        and seen_at is not None
+        and datetime.fromisoformat(content["computed_at"]) > seen_at
+    ):
+        raise DomainError(
+            "report_changed",
+            "Newer figures have come since you looked. Look at them, then decide.",
+            status=409,
+        )
     if outcome == Experiment.Outcome.SHIP:
         if content is None:
             raise DomainError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -94,7 +95,17 @@ def experiment_plan(request: MemberRequest) -> HttpResponse:
             weights=[arm.weight for arm in form.arms()],
             traffic_rate=data["traffic_percent"] / 100,
         )
-    context = {"plan": plan, "form": form, "metric": form["primary_metric"].value()}
+    if plan is not None and plan.needed is not None and "use" in request.GET:
+        filled = {"planned_shoppers": plan.needed, "planned_days": plan.full_weeks}
+        fields = ExperimentForm(advertiser=request.advertiser, initial=filled)
+        return render(request, "experiments/_plan_fields.html", {"form": fields})
+    shoppers, days = (_whole_number(request.GET.get(f"planned_{name}", "")) for name in ("shoppers", "days"))
+    context = {
+        "plan": plan,
+        "form": form,
+        "metric": form["primary_metric"].value(),
+        "warnings": plan.warnings(shoppers=shoppers, days=days) if plan and shoppers and days else [],
+    }
     return render(request, "experiments/_plan.html", context)
 
 
@@ -154,22 +165,32 @@ def experiment_stop(request: MemberRequest, experiment_id: UUID) -> HttpResponse
 @member_required(roles=WRITING_ROLES)
 @require_POST
 def experiment_decide(request: MemberRequest, experiment_id: UUID) -> HttpResponse:
-    """``choice`` is ``ship:<arm>``, ``roll_back`` or ``no_change``."""
-    outcome, _, arm = request.POST.get("choice", "").partition(":")
-    return _act(
-        request,
-        experiment_id,
-        "Decided. The figures you saw are kept with the decision.",
-        lambda: experiment_services.experiment_decide(
+    """``choice`` is ``ship:<arm>``, ``roll_back`` or ``no_change``; ``seen_at`` tells which figures.
+
+    When newer ones have come they are shown, with what the person wrote, and nothing is decided.
+    """
+    _experiment(request, experiment_id)
+    choice, comment = request.POST.get("choice", ""), request.POST.get("comment", "")
+    outcome, _, arm = choice.partition(":")
+    try:
+        experiment_services.experiment_decide(
             advertiser=request.advertiser,
             experiment_id=experiment_id,
             outcome=outcome,
             arm=arm,
-            comment=request.POST.get("comment", ""),
+            comment=comment,
             now=timezone.now(),
+            seen_at=_moment(request.POST.get("seen_at", "")),
             user=request.user,
-        ),
-    )
+        )
+    except DomainError as error:
+        _tell(request, error)
+        if error.code == "report_changed":
+            context = _detail_context(request, experiment_id) | {"choice": choice, "comment": comment}
+            return render(request, "experiments/experiment_detail.html", context, status=error.status)
+    else:
+        messages.success(request, "Decided. The figures you saw are kept with the decision.")
+    return redirect("experiment-detail", experiment_id)
 
 
 @member_required(roles=WRITING_ROLES)
@@ -245,9 +266,7 @@ def _experiment(request: MemberRequest, experiment_id: UUID) -> Experiment:
 def _detail_context(request: MemberRequest, experiment_id: UUID) -> dict[str, Any]:
     experiment = _experiment(request, experiment_id)
     report = experiment_services.report_find(experiment=experiment)
-    content = report.content if report is not None else {}
-    if experiment.decision_report:  # what the person saw, not what arrived since
-        content = experiment.decision_report
+    content = experiment_services.report_content(experiment=experiment)
     charts: dict[str, Any] = {}
     if content:
         from analytics.experiment_charts import charts_make  # plotly: only this page pays for it
@@ -286,7 +305,20 @@ def _detail_context(request: MemberRequest, experiment_id: UUID) -> dict[str, An
             else None
         ),
         "is_waiting": report is not None and report.requested_at is not None,
+        "plan_warnings": _plan_warnings(experiment) if experiment.status == Experiment.Status.DRAFT else [],
     }
+
+
+def _plan_warnings(experiment: Experiment) -> list[str]:
+    plan = experiment_services.plan_make(
+        advertiser=experiment.advertiser,
+        campaign_id=experiment.campaign_id,
+        metric=experiment.primary_metric,
+        effect=experiment.min_effect_rate,
+        weights=[arm.weight for arm in experiment.arms.all()],
+        traffic_rate=experiment.traffic_rate,
+    )
+    return plan.warnings(shoppers=experiment.planned_shoppers, days=experiment.planned_days)
 
 
 def _act(request: MemberRequest, experiment_id: UUID, done: str, action: Any) -> HttpResponse:
@@ -294,11 +326,27 @@ def _act(request: MemberRequest, experiment_id: UUID, done: str, action: Any) ->
     try:
         action()
     except DomainError as error:
-        sentences = [sentence for found in error.errors.values() for sentence in found]
-        messages.error(request, " ".join(sentences) or error.message)
+        _tell(request, error)
     else:
         messages.success(request, done)
     return redirect("experiment-detail", experiment_id)
+
+
+def _tell(request: MemberRequest, error: DomainError) -> None:
+    sentences = [sentence for found in error.errors.values() for sentence in found]
+    messages.error(request, " ".join(sentences) or error.message)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
+
+
+def _whole_number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) <= 10 else 0
 
 
 def _add_errors(form: ExperimentForm, error: DomainError) -> None:

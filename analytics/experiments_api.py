@@ -100,6 +100,9 @@ class DecisionInput(serializers.Serializer[Any]):
     outcome = serializers.ChoiceField(choices=Experiment.Outcome.choices)
     arm = serializers.CharField(max_length=20, default="", allow_blank=True, help_text="What to ship.")
     comment = serializers.CharField(max_length=1000)
+    seen_at = serializers.DateTimeField(
+        required=False, help_text="`computed_at` of the report you saw; with a newer one nothing is decided."
+    )
 
 
 class AskInput(serializers.Serializer[Any]):
@@ -322,19 +325,20 @@ class ExperimentReportApi(TenantApi):
     @extend_schema(
         operation_id="get_experiment_report",
         summary="Health, figures, trend and verdict as last computed",
-        description="Null stands where a figure cannot be told. `interval_kind` is `always_valid` until the "
-        "planned end and `fixed` afterwards. Rates are fractions.",
+        description="Of a decided experiment the figures that it was decided by. Null stands where one "
+        "cannot be told. `interval_kind` is `always_valid` until the planned end and `fixed` afterwards. "
+        "Rates are fractions.",
         responses=OpenApiTypes.OBJECT,
         tags=["experiments"],
     )
     def get(self, request: Request, experiment_id: UUID) -> Response:
         experiment = experiment_get(advertiser_id=self.advertiser.pk, experiment_id=experiment_id)
-        report = experiment_services.report_find(experiment=experiment)
-        if report is None or not report.content:
+        content = experiment_services.report_content(experiment=experiment)
+        if not content:
             raise DomainError(
                 "report_not_ready", "No figures were computed yet; POST to this address to ask.", status=404
             )
-        return Response(report.content)
+        return Response(content)
 
     @extend_schema(
         operation_id="refresh_experiment_report",

@@ -26,7 +26,9 @@ from campaigns.weight_services import learning_configure
 
 class LearningInput(serializers.Serializer[Any]):
     learns = serializers.BooleanField(required=False)
-    holdout_rate = serializers.FloatField(required=False, help_text="Share of the draws by people's weights.")
+    holdout_rate = serializers.FloatField(
+        required=False, help_text="Share of the shoppers for whom all pictures are drawn alike."
+    )
     dividend_rate = serializers.FloatField(required=False, help_text="Share of the shoppers; 0: none.")
     comment = serializers.CharField(
         max_length=500, required=False, allow_blank=True, help_text="Why; kept with the change."

@@ -18,10 +18,10 @@ class LearningForm(forms.Form):
         help_text="Half an hour after each change in what was counted.",
     )
     holdout_percent = forms.FloatField(
-        label="Holdout, % of the draws",
+        label="Holdout, % of the shoppers",
         min_value=5,
         max_value=50,
-        help_text="Drawn by the weights that people set, to compare with.",
+        help_text="For them all pictures are drawn alike, to compare with.",
     )
     dividend_percent = forms.FloatField(
         label="Standing split, % of the shoppers",

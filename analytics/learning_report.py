@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -59,20 +59,18 @@ def _line(sums: Sums, value: float | None) -> dict[str, Any]:
 
 def _sentence(low: float | None, high: float | None) -> str:
     if low is None or high is None:
-        return "Too few draws of the holdout, or none with a click, to tell what learning is worth."
+        return "Too few shoppers of the holdout, or none with a click, to tell what learning is worth."
     if low > 0:
-        return (
-            "Learning earns more clicks than the weights that people set: the whole interval lies above zero."
-        )
+        return "Learning earns more clicks than pictures drawn alike: the whole interval lies above zero."
     if high < 0:
-        return "Learning does worse than the weights that people set. Switch it off and look for the cause."
+        return "Learning does worse than pictures drawn alike. Switch it off and look for the cause."
     return "No difference is certain yet."
 
 
 def _strata(
     campaign: Campaign, periods: list[AllocationPeriod], now: datetime
 ) -> dict[Stratum, tuple[Sums, Sums]]:
-    """(holdout, learned) of each context and period; the unit is one draw: shopper, placement and day."""
+    """(holdout, learned) of each context and period; the unit is the shopper, who is held out or never."""
     starts: dict[Context, list[datetime]] = defaultdict(list)
     for period in periods:
         starts[period.placement_id, period.segment_id].append(period.started_at)
@@ -96,8 +94,7 @@ def _strata(
         position = bisect_right(starts.get((placement, segment), []), at)
         if position == 0:
             continue
-        who = (shopper, at.astimezone(UTC).date()) if shopper else decision
-        unit = units[(placement, segment, position), arm == HOLDOUT, who]
+        unit = units[(placement, segment, position), arm == HOLDOUT, shopper or decision]
         unit[kind == Event.Kind.CLICK] += 1
     pairs: dict[Stratum, tuple[list[Any], list[Any]]] = defaultdict(lambda: ([], []))
     for (stratum, is_held, _), (shown, clicked) in units.items():

@@ -124,7 +124,7 @@ def hand_changes_get(*, campaign: Campaign) -> list[HandChange]:
         found.append(
             HandChange(
                 at=row.changed_at,
-                who=row.user.username if row.user else "an API key",
+                who=row.user.username if row.user else "An API key or a deleted account",
                 lines=[
                     (
                         WORDS.get(key) or names.get(key, "deleted since"),

@@ -10,12 +10,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from adplatform.lib.money import money_text
-from analytics.words import chance_words, lift_words, probability_words
+from analytics.words import chance_words, lift_words, probability_words, share_words
 
 register = template.Library()
 
 register.filter("chance", chance_words)
 register.filter("lift", lift_words)
+register.filter("share", share_words)
 
 _LEVELS = {
     "ok": ("good", "OK"),

@@ -1,7 +1,7 @@
 """Learned shares put into a placement's candidates before any draw is worked out; pure.
 
-A decision pays nothing for it: the mixture of learned shares and holdout is one weighted draw. Which part of
-a variant's share is the holdout's is a point inside it, so the same random number tells both.
+A candidate's weight becomes the mixture of its learned share and of the holdout's uniform draw: what is drawn
+over all shoppers. Who is held out is a hash of the shopper (``policies.Draw``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from uuid import UUID
 if TYPE_CHECKING:
     from campaigns.serving.snapshot import Candidate
 
-HOLDOUT = "holdout"  # the arm in the events of a draw by the weights that people set
+HOLDOUT = "holdout"  # the arm in the events of a draw among all pictures alike
 Context = tuple[UUID, UUID, UUID | None]  # campaign, placement, segment
 
 
@@ -62,16 +62,19 @@ def _weighted(allocation: Allocation, group: list[Candidate]) -> list[Candidate]
     # A variant newer than what was learned gets the share that people gave it.
     learned = [allocation.shares.get(c.variant_id, share) for c, share in zip(group, own, strict=True)]
     scale = sum(learned)
-    if scale <= 0:
-        return group
-    held = allocation.holdout_rate
-    shares = [(1 - held) * new / scale + held * old for new, old in zip(learned, own, strict=True)]
+    if scale <= 0:  # all that was learned of has gone
+        learned, scale = own, 1.0
     return [
         replace(
             candidate,
-            weight=total * share,
-            holdout_share=held * old / share if share > 0 else 0.0,
-            is_learned=True,
+            weight=total * mixed(share / scale, allocation.holdout_rate, len(group)),
+            learned_share=share / scale,
+            holdout_rate=allocation.holdout_rate,
         )
-        for candidate, share, old in zip(group, shares, own, strict=True)
+        for candidate, share in zip(group, learned, strict=True)
     ]
+
+
+def mixed(learned: float, holdout_rate: float, count: int) -> float:
+    """A picture's share of all draws of its group: the holdout draws all ``count`` of them alike."""
+    return (1 - holdout_rate) * learned + holdout_rate / count

@@ -119,7 +119,7 @@ def _slot_decide(
         point = bucket(day_salt(slot.placement_id, context.now), context.pseudonym)
     else:
         point = rng.random()
-    pick = draw.pick(point)
+    pick = draw.pick(point, _holdout_point(context, rng)) if draw.learned else draw.pick(point)
     outcome = (
         experiment_apply(snapshot.experiments, pick.candidate, pick.propensity, slot, context)
         if snapshot.experiments
@@ -146,6 +146,13 @@ def _slot_decide(
         is_holdout=pick.is_holdout,
         products_before=before,
     )
+
+
+def _holdout_point(context: ServeContext, rng: Random) -> float:
+    """The same on every day and in every campaign of the advertiser: who is held out of learning stays so."""
+    if not context.pseudonym:
+        return rng.random()
+    return bucket("learning", context.pseudonym)
 
 
 def _draw(

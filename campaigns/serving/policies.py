@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import accumulate
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from campaigns.serving.allocations import mixed
 from campaigns.serving.context import ServeContext
 from campaigns.serving.eligibility import eligible_now
 from campaigns.serving.limits import Limits
@@ -25,7 +26,17 @@ class Pick:
 
     candidate: Candidate
     propensity: float
-    is_holdout: bool = False  # drawn by the weights that people set, not by what was learned
+    is_holdout: bool = False  # drawn among all alike, not by what was learned
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedGroup:
+    """The candidates of one campaign that learns, in one draw."""
+
+    candidates: tuple[Candidate, ...]
+    shares: tuple[float, ...]  # of all draws, the holdout's included
+    bounds: tuple[float, ...]  # where each learned share ends in [0, 1)
+    holdout_rate: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +46,29 @@ class Draw:
     candidates: tuple[Candidate, ...]
     shares: tuple[float, ...]  # sum to 1
     bounds: tuple[float, ...]  # where each share ends in [0, 1)
+    learned: Mapping[UUID, LearnedGroup] = field(default_factory=dict)  # by campaign
 
-    def pick(self, point: float) -> Pick:
-        """The candidate in whose share ``point`` (in [0, 1)) falls."""
+    def pick(self, point: float, holdout_point: float = 1.0) -> Pick:
+        """The candidate in whose share ``point`` (in [0, 1)) falls.
+
+        Where its campaign learns, the place inside the share, as random as the point, draws once more in the
+        group: among all alike for a shopper whose fixed ``holdout_point`` is below the rate, by the learned
+        shares for the others.
+        """
         position = bisect_right(self.bounds, point)
         if position == len(self.bounds):
             # Rounding left a gap below 1.0: it belongs to the last candidate that has a share at all.
             position = max(index for index, share in enumerate(self.shares) if share > 0)
         found, share = self.candidates[position], self.shares[position]
-        if not found.is_learned:
+        if found.learned_share is None:
             return Pick(found, share)
-        start = self.bounds[position - 1] if position else 0.0
-        return Pick(found, share, point - start < found.holdout_share * share)
+        group = self.learned[found.campaign_id]
+        inside = (point - (self.bounds[position - 1] if position else 0.0)) / share
+        is_held = holdout_point < group.holdout_rate
+        count = len(group.candidates)
+        place = int(inside * count) if is_held else bisect_right(group.bounds, inside)
+        place = min(max(0, place), count - 1)  # rounding at the ends
+        return Pick(group.candidates[place], group.shares[place], is_held)
 
 
 def draw_make(eligible: Sequence[Candidate]) -> Draw:
@@ -57,8 +79,33 @@ def draw_make(eligible: Sequence[Candidate]) -> Draw:
     greatest = max(candidate.weight for candidate in candidates)
     scaled = [candidate.weight / greatest for candidate in candidates]
     total = sum(scaled)
-    shares = tuple(share / total for share in scaled)
-    return Draw(candidates, shares, tuple(accumulate(shares)))
+    shares = [share / total for share in scaled]
+    learned = _groups(candidates, shares)
+    return Draw(candidates, tuple(shares), tuple(accumulate(shares)), learned)
+
+
+def _groups(candidates: Sequence[Candidate], shares: list[float]) -> dict[UUID, LearnedGroup]:
+    """The campaigns that learn; each keeps its whole share, divided anew among who is here now."""
+    positions: dict[UUID, list[int]] = {}
+    for position, candidate in enumerate(candidates):
+        if candidate.learned_share is not None:
+            positions.setdefault(candidate.campaign_id, []).append(position)
+    groups = {}
+    for campaign_id, mine in positions.items():
+        whole = sum(shares[position] for position in mine)
+        learned = [candidates[position].learned_share or 0.0 for position in mine]
+        scale = sum(learned)
+        learned = [share / scale if scale > 0 else 1 / len(mine) for share in learned]
+        held = candidates[mine[0]].holdout_rate
+        for position, share in zip(mine, learned, strict=True):
+            shares[position] = whole * mixed(share, held, len(mine))
+        groups[campaign_id] = LearnedGroup(
+            candidates=tuple(candidates[position] for position in mine),
+            shares=tuple(shares[position] for position in mine),
+            bounds=tuple(accumulate(learned)),
+            holdout_rate=held,
+        )
+    return groups
 
 
 @dataclass(frozen=True, slots=True)

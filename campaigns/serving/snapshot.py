@@ -63,8 +63,8 @@ class Candidate:
     is_house: bool = False  # its segment_id is None
     job_id: UUID | None = None  # the render job that its creatives are of
     limits: Limits | None = None
-    is_learned: bool = False  # the weight was learned
-    holdout_share: float = 0.0  # of its share of the draws: those by the weights that people set
+    learned_share: float | None = None  # of the draws of who is not held out; None: nothing was learned
+    holdout_rate: float = 0.0  # share of the shoppers for whom the campaign's pictures are drawn alike
     is_segment_closed: bool = False  # switched off, or too small to hide in
     interests: tuple[str, ...] = ()  # taxonomy ids of the segment: what a decision for it goes by
 

@@ -375,6 +375,30 @@ def test_a_bad_design_gets_a_sentence_for_its_field(api, shop, changes, field):
     assert not Experiment.objects.exists()
 
 
+def test_nothing_is_decided_by_figures_that_nobody_saw(api, alice_client, shop):
+    experiment = cast.make_running(shop)
+    cast.make_touches(experiment, 20, click_rates={"generic": 0.5, "own_segment": 0.5})
+    now = timezone.now()
+    old = report_refresh(experiment_id=experiment.pk, now=now - timedelta(hours=1)).content["computed_at"]
+    new = report_refresh(experiment_id=experiment.pk, now=now).content["computed_at"]
+    url = f"/api/v1/experiments/{experiment.pk}"
+    body = {"outcome": "no_change", "comment": "Nothing to see.", "seen_at": old}
+    refused = api.post(f"{url}/decide", body, format="json")
+    assert (refused.status_code, refused.json()["code"]) == (409, "report_changed")
+    form = {"choice": "no_change", "comment": "Nothing to see.", "seen_at": old}
+    page = alice_client.post(reverse("experiment-decide", args=[experiment.pk]), form)
+    text = page.content.decode()
+    assert page.status_code == 409
+    for words in ("Newer figures have come", f'name="seen_at" value="{new}"', ">Nothing to see.</textarea>"):
+        assert words in text, words
+    alice_client.post(reverse("experiment-decide", args=[experiment.pk]), {**form, "seen_at": new})
+    experiment.refresh_from_db()
+    assert (experiment.status, experiment.decision_report["computed_at"]) == ("decided", new)
+    # What a worker finds later is not what was decided by.
+    report_refresh(experiment_id=experiment.pk, now=now + timedelta(hours=1))
+    assert api.get(f"{url}/report").json()["computed_at"] == new
+
+
 def test_another_shops_campaign_looks_like_none(api, other_shop):
     campaign, _ = make_live(other_shop)
     answer = api.post("/api/v1/experiments", {**cast.BODY, "campaign_id": str(campaign.pk)}, format="json")
@@ -396,3 +420,32 @@ def test_the_plan_comes_from_the_campaigns_own_shoppers(shop):
     assert plan.value == pytest.approx(0.1, abs=0.03)
     assert plan.days == math.ceil(plan.needed / 20)
     assert plan_make(**{**arguments, "effect": 0.1}).needed > 3 * plan.needed
+    assert plan_make(**{**arguments, "weights": [1, 1, 1]}).needed > 1.7 * plan.needed  # Holm over two
+
+
+def test_the_wizard_fills_in_what_is_needed_and_warns_of_less(shop, alice_client):
+    experiment = cast.make_running(shop, days_ago=10)
+    cast.make_touches(experiment, 280, click_rates={"generic": 0.1, "own_segment": 0.1})
+    Event.objects.update(segment_id=experiment.pk)
+    baseline_refresh(campaign=experiment.campaign, now=timezone.now())
+    asked = {
+        "campaign": experiment.campaign_id, "design": "match", "control_percent": 50, "traffic_percent": 100,
+        "primary_metric": "click_rate", "effect_percent": 50, "planned_shoppers": 1, "planned_days": 1,
+    }  # fmt: skip
+    plan = plan_make(
+        advertiser=shop, campaign_id=experiment.campaign_id, metric="click_rate", effect=0.5, weights=[1, 1]
+    )
+    text = alice_client.get(reverse("experiment-plan"), asked).content.decode()
+    assert f"1 planned shoppers are fewer than the {plan.needed:,} needed" in text
+    assert "In 1 days about 20 shoppers come" in text
+    assert "?use=1" in text
+    fields = alice_client.get(reverse("experiment-plan"), {**asked, "use": 1}).content.decode()
+    assert f'value="{plan.needed}"' in fields
+    assert f'value="{plan.full_weeks}"' in fields
+    assert plan.full_weeks % 7 == 0
+    enough = {**asked, "planned_shoppers": plan.needed, "planned_days": plan.full_weeks}
+    assert "notice-warning" not in alice_client.get(reverse("experiment-plan"), enough).content.decode()
+    draft = cast.make_experiment(shop, experiment.campaign, planned_shoppers=1, traffic_rate=0.996)
+    page = alice_client.get(reverse("experiment-detail", args=[draft.pk])).content.decode()
+    assert "planned shoppers are fewer" in page
+    assert "99.6 % take part" in page  # never 100 %

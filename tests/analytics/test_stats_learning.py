@@ -14,6 +14,7 @@ from analytics.stats.statistics import Sums
 from analytics.stats.stratified import stratified_compare
 from analytics.stats.thompson import FLOOR, ArmFacts, shares_make
 from analytics.stats.visual_prior import Seen, VisualPrior, visual_prior_fit
+from benchmarks.what_if import log_read, policy_of
 
 
 # --- shares
@@ -119,6 +120,36 @@ def test_intervals_cover_a_known_truth():
         values.append(found.doubly_robust.value)
     assert {name: round(count / 300, 2) for name, count in covered.items() if count / 300 < 0.92} == {}
     assert np.mean(values) == pytest.approx(truth, rel=0.02)
+
+
+def open_bandit_csv(path, rng, shares, clicks, rows=10_000):
+    """A log in the columns of the Open Bandit data; ``shares`` and ``clicks`` by position and item."""
+    position = rng.integers(0, 3, rows)
+    lines = ["position,item_id,click,propensity_score"]
+    for place in position:
+        item = rng.choice(shares.shape[1], p=shares[place])
+        lines.append(f"{place + 1},{item},{int(rng.random() < clicks[place, item])},{shares[place, item]}")
+    path.write_text("\n".join(lines))
+
+
+def test_each_of_two_policies_is_told_from_the_others_log(tmp_path):
+    """As ``benchmarks/what_if.py`` does with the Open Bandit data, here with a known truth."""
+    rng = np.random.default_rng(6)
+    clicks = rng.uniform(0.01, 0.03, (3, 12))
+    clicks[:, 4] = 0.12
+    skewed = np.full((3, 12), 0.4 / 11)
+    skewed[:, 4] = 0.6
+    policies = {"random": np.full((3, 12), 1 / 12), "bts": skewed}
+    truth = {name: float((shares * clicks).sum(axis=1).mean()) for name, shares in policies.items()}
+    for name, shares in policies.items():
+        open_bandit_csv(tmp_path / f"{name}.csv", rng, shares, clicks)
+    for source, target in (("random", "bts"), ("bts", "random")):
+        log, items = log_read(tmp_path / f"{source}.csv")
+        other, _ = log_read(tmp_path / f"{target}.csv")
+        found = evaluate(log, policy_of(other, items))
+        for value in (found.ips, found.snips, found.doubly_robust):
+            assert value.low <= truth[target] <= value.high
+            assert not value.low <= truth[source] <= value.high  # what the log itself shows is another rate
 
 
 def test_the_logging_policy_itself_is_what_was_seen():
