@@ -5,14 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from rest_framework import generics
+from rest_framework.metadata import SimpleMetadata
+from rest_framework.request import Request
 
 from accounts.models import Advertiser, User
+
+
+class Metadata(SimpleMetadata):
+    """What OPTIONS answers, without the fields of each method: the OpenAPI schema has them, and for PUT
+    Django REST framework would look for a row by a query set that these endpoints do not have."""
+
+    def determine_actions(self, request: Request, view: Any) -> dict[str, Any]:
+        return {}
 
 
 class TenantApi(generics.GenericAPIView[Any]):
     """An endpoint that speaks for one advertiser."""
 
     filter_backends: list[Any] = []
+    metadata_class = Metadata
 
     @property
     def advertiser(self) -> Advertiser:
