@@ -100,7 +100,9 @@ class DiffusionRenderer:
             try:
                 request = RenderRequest(prompt, "a cup", seed=0, width=side, height=side, steps=2)
                 self.render(request, lambda step, steps: None)
-            except Exception as error:
+            except self._torch.OutOfMemoryError:
+                raise
+            except RuntimeError as error:
                 raise RenderError(
                     "setting_invalid",
                     f"GENERATION_COMPILE is on, but {self.name!r} does not compile here: "
