@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.utils import timezone
 
+from accounts.models import LastRun
 from rights.tombstones import tombstone_file
 
 
@@ -37,6 +38,7 @@ class Command(BaseCommand):
                 shutil.copy2(path, target / path.name)
         if (settings.VAR_DIR / "c2pa").exists():  # without it creatives of before are nobody's
             shutil.copytree(settings.VAR_DIR / "c2pa", target / "c2pa")
+        LastRun.objects.update_or_create(name="backup", defaults={"ran_at": timezone.now()})
         self.stdout.write(f"{database} and {files} files of media are in {target}")
 
 
