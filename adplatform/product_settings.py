@@ -90,8 +90,8 @@ RETENTION_DECISION_COUNT_DAYS = env.int("RETENTION_DECISION_COUNT_DAYS", default
 # --- serving
 SERVING_TOKEN_DAYS = env.int("SERVING_TOKEN_DAYS", default=7)
 SERVING_SNAPSHOT_SECONDS = env.float("SERVING_SNAPSHOT_SECONDS", default=1.0)
-# Decisions and batches of events a second that one key may ask of one process; 0: any number. A process
-# answers some 2,000, so half of it is left to everybody else.
+# Decisions and batches of events a second that one advertiser's keys may ask of one process; 0: any number. A
+# process answers some 2,000, so half of it is left to everybody else.
 SERVING_KEY_RATE = env.float("SERVING_KEY_RATE", default=1000.0)
 SERVING_THREAD = True  # refreshes snapshots beside the requests (campaigns.serving.background)
 ATTRIBUTION_CLICK_DAYS = env.int("ATTRIBUTION_CLICK_DAYS", default=7)

@@ -35,7 +35,7 @@ CONTENT_TYPES = ("application/json", "text/plain")  # text/plain: sendBeacon wit
 
 @csrf_exempt
 def events(request: HttpRequest) -> HttpResponse:
-    """202 ``{"accepted", "duplicates", "rejected": [{"index", "code"}]}``: what was accepted is on disk."""
+    """202 ``{"accepted", "duplicates", "rejected": [{"index", "code"}]}``: what was accepted is committed."""
     if request.method != "POST":
         answer = _refused("method_not_allowed", "Events are sent by POST.", 405)
         answer["Allow"] = "POST, OPTIONS"

@@ -15,6 +15,7 @@ from analytics.metrics import counting_metrics_get
 from analytics.models import ReportSending
 from rights.metrics import erasure_metrics_get
 from rights.models import Erasure
+from tests import factories
 from tests.analytics.posting import order_of, post
 from tests.analytics.test_event_buffer import _answers, buffer  # noqa: F401  a fixture
 from tests.analytics.tokens import decision_payload, event_of
@@ -34,8 +35,10 @@ def refused() -> dict[tuple[str, str], int]:
 
 def test_what_events_and_decisions_refuse_is_counted_by_code(shop, client):
     old = (timezone.now() - timedelta(days=40)).isoformat()
+    shop_server = factories.make_key(shop)
+    late = post([order_of(occurred_at=old)], key=shop_server).json()
+    assert late["rejected"] == [{"index": 0, "code": "too_old"}]
     events = [
-        event_of(decision_payload(shop)) | {"occurred_at": old},
         event_of(decision_payload(shop)) | {"token": "forged"},
         order_of(),
         {"event_id": ""},
