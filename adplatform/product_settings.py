@@ -37,6 +37,9 @@ GENERATION_STEPS = env.int("GENERATION_STEPS", default=0)  # 0: the model's own 
 GENERATION_GUIDANCE = env.float("GENERATION_GUIDANCE", default=-1.0)  # below 0: the model's own default
 # Waiting jobs of one model that a worker draws in one pass: for GPUs; a CPU gains nothing.
 GENERATION_MICROBATCH = env.int("GENERATION_MICROBATCH", default=1)
+# What an hour of a render worker costs, in hundredths (or what the currency has); 0: no costs are shown.
+GENERATION_WORKER_HOUR_CENTS = env.float("GENERATION_WORKER_HOUR_CENTS", default=0.0)
+GENERATION_WORKER_HOUR_CURRENCY = env.str("GENERATION_WORKER_HOUR_CURRENCY", default="EUR")
 # What finished creatives are; in each the quality is found that keeps the size's weight.
 GENERATION_FORMAT = env.str("GENERATION_FORMAT", default="webp")
 if GENERATION_FORMAT not in ("webp", "jpg", "png", "avif"):

@@ -83,9 +83,10 @@ def events(request: HttpRequest) -> HttpResponse:
         for index, event in zip(intake.indices, intake.events, strict=True)
         if event.advertiser_id in result.unknown_advertisers
     ]
-    rejected = [{"index": index, "code": code} for index, code in sorted([*intake.rejected, *gone])]
-    if rejected:
-        refused_count("events", (item["code"] for item in rejected))
+    refused = sorted([*intake.rejected, *gone])
+    if refused:
+        refused_count("events", [code for _, code in refused])
+    rejected = [{"index": index, "code": code} for index, code in refused]
     body = msgspec.json.encode(
         {"accepted": result.accepted, "duplicates": result.duplicates, "rejected": rejected}
     )

@@ -184,7 +184,7 @@ def test_wrong_keys_of_one_address_cost_no_query_beyond_a_few_a_second(shop, mon
     interests = "/api/v1/interests"
     assert client_of(good).get(interests).status_code == 200
     answers = [client_of(f"sk_wrong{number}").get(interests) for number in range(40)]
-    assert [answer.status_code for answer in answers].count(401) == 21
+    assert [answer.status_code for answer in answers].count(401) in (20, 21)
     assert (answers[-1].status_code, answers[-1].json()["code"]) == (429, "throttled")
     assert answers[-1]["Retry-After"] == "1"
     with CaptureQueriesContext(connection) as queries:
