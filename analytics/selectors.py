@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Unpack
 from uuid import UUID
 
-from django.db.models import Max, Q, SmallIntegerField, Sum
+from django.db.models import IntegerField, Max, Q, Sum
 from django.db.models.functions import Cast
 from django.utils import timezone
 
@@ -141,7 +141,7 @@ def day_sums_get(
     rows = rows.filter(days) if len(spans) > 1 else rows
     names = ("day", "campaign_id", "currency")
     summed = (*COUNTS, "refunds", "refunded_cents", "invalid_events")
-    simulated = Max(Cast("is_simulated", SmallIntegerField()))
+    simulated = Max(Cast("is_simulated", IntegerField()))
     rows = rows.values_list(*names).annotate(*(Sum(name) for name in summed), simulated=simulated)
     return [DaySums(*row) for row in rows]
 
