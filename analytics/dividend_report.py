@@ -19,15 +19,14 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Count, QuerySet
 
-from analytics.experiment_names import names_get, segment_names
-from analytics.experiment_reading import Split, shoppers_read
-from analytics.experiment_table import UNKNOWN, Table, table_make
+from analytics.experiment_reading import Split, segment_names, table_read
+from analytics.experiment_table import UNKNOWN, Table
 from analytics.models import Event
 from analytics.stats.frequentist import Comparison
 from analytics.stats.multiplicity import benjamini_hochberg
 from analytics.stats.samplecheck import split_check
 from analytics.stats.sequential import compare_always_valid
-from analytics.stats.suppression import suppress
+from analytics.stats.suppression import suppress_parts
 from analytics.verdict import SIGNIFICANT
 from campaigns.models import Campaign
 
@@ -44,15 +43,8 @@ QUESTIONS = {"picture": (0, 2), "match": (2, 1), "both": (0, 1)}
 
 def dividend_compute(campaign: Campaign, parameters: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Answers, figures by arm, and money by 1,000 shoppers and by month."""
-    split = Split(campaign.pk, campaign.advertiser, ARMS)
-    table = table_make(
-        ARMS,
-        # It has no end and its window moves on, so it is read from the events.
-        shoppers_read(split, start=now - WINDOW, end=now),
-        first=(now - WINDOW).date(),
-        last=now.date(),
-        names=names_get(advertiser_id=campaign.advertiser_id, campaign_id=campaign.pk),
-    )
+    split = Split(campaign.pk, campaign.advertiser, campaign.pk, ARMS)
+    table = table_read(split, start=now - WINDOW, end=now)
     counts = table.counts()
     check = split_check(counts, [1, 1, 1])
     monthly = _monthly_shoppers(campaign, now)
@@ -82,15 +74,14 @@ def dividend_compute(campaign: Campaign, parameters: Mapping[str, Any], now: dat
 
 def _segments(table: Table, monthly: Mapping[str, int]) -> list[dict[str, Any]]:
     """A line a segment, the largest first; each question's p are adjusted over the segments shown."""
-    names = table.values_of(SEGMENT)
-    grid = [table.counts_of(SEGMENT, name) for name in names]
-    hidden = {row for row, _ in suppress(grid, settings.REPORTS_MIN_SHOPPERS)}
-    lines = [
+    parts = {name: table.counts_of(SEGMENT, name) for name in table.values_of(SEGMENT)}
+    listed = [name for name in parts if name != UNKNOWN]
+    hidden = suppress_parts(parts, listed, settings.REPORTS_MIN_SHOPPERS)
+    lines: list[dict[str, Any]] = [
         {"segment": name, "is_hidden": True}
-        if row in hidden
-        else _segment_line(table, name, grid[row], monthly.get(name, 0))
-        for row, name in enumerate(names)
-        if name != UNKNOWN
+        if name in hidden
+        else _segment_line(table, name, monthly.get(name, 0))
+        for name in listed
     ]
     shown = [line for line in lines if not line["is_hidden"]]
     for question in QUESTIONS:
@@ -103,13 +94,13 @@ def _segments(table: Table, monthly: Mapping[str, int]) -> list[dict[str, Any]]:
     return lines
 
 
-def _segment_line(table: Table, name: str, counts: list[int], monthly: int) -> dict[str, Any]:
+def _segment_line(table: Table, name: str, monthly: int) -> dict[str, Any]:
     part = (SEGMENT, name)
     money = _compare(table, "revenue_cents", *QUESTIONS["both"], part=part)
     return {
         "segment": name,
         "is_hidden": False,
-        "counts": dict(zip(ARMS, counts, strict=True)),
+        "counts": dict(zip(ARMS, table.counts_of(*part), strict=True)),
         "monthly_shoppers": monthly,
         "metrics": {metric: _metric(table, metric, part=part) for metric in METRICS},
         "money": {"by_thousand_cents": _scaled(money, 1000), "by_month_cents": _scaled(money, monthly)},

@@ -8,12 +8,12 @@ from uuid import UUID
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers, status
+from rest_framework import generics, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.idempotency import idempotent
-from accounts.tenant_api import TenantApi
+from accounts.models import Advertiser, User
 from adplatform.lib.errors import DomainError
 from analytics import experiment_services
 from campaigns import experiment_services as campaigns_services
@@ -115,8 +115,26 @@ class DeclineInput(serializers.Serializer[Any]):
     comment = serializers.CharField(max_length=1000)
 
 
-class _ExperimentsApi(TenantApi):
+class TenantApi(generics.GenericAPIView[Any]):
+    """An endpoint that speaks for one advertiser."""
+
+    filter_backends: list[Any] = []
     serializer_class: type[serializers.BaseSerializer[Any]] = ExperimentOutput
+
+    @property
+    def advertiser(self) -> Advertiser:
+        return self.request._request.advertiser  # type: ignore[attr-defined]
+
+    @property
+    def person(self) -> User | None:
+        """The signed-in person; None for an API key."""
+        return self.request.user if isinstance(self.request.user, User) else None
+
+    def checked(self, serializer: type[Any]) -> dict[str, Any]:
+        """The request's body as the serializer allows it."""
+        given = serializer(data=self.request.data)
+        given.is_valid(raise_exception=True)
+        return given.validated_data
 
     def answer(self, experiment_id: UUID, code: int = status.HTTP_200_OK) -> Response:
         """The experiment as it is now."""
@@ -124,7 +142,7 @@ class _ExperimentsApi(TenantApi):
         return Response(ExperimentOutput(found).data, status=code)
 
 
-class ExperimentListApi(_ExperimentsApi):
+class ExperimentListApi(TenantApi):
     """All experiments, and new ones."""
 
     @extend_schema(
@@ -164,7 +182,7 @@ class ExperimentListApi(_ExperimentsApi):
         return self.answer(experiment.pk, status.HTTP_201_CREATED)
 
 
-class ExperimentApi(_ExperimentsApi):
+class ExperimentApi(TenantApi):
     """One experiment."""
 
     @extend_schema(
@@ -187,7 +205,7 @@ class ExperimentApi(_ExperimentsApi):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class ExperimentStartApi(_ExperimentsApi):
+class ExperimentStartApi(TenantApi):
     """Start."""
 
     @extend_schema(
@@ -209,7 +227,7 @@ class ExperimentStartApi(_ExperimentsApi):
         return self.answer(experiment_id)
 
 
-class ExperimentStopApi(_ExperimentsApi):
+class ExperimentStopApi(TenantApi):
     """Stop."""
 
     @extend_schema(
@@ -231,7 +249,7 @@ class ExperimentStopApi(_ExperimentsApi):
         return self.answer(experiment_id)
 
 
-class ExperimentDecideApi(_ExperimentsApi):
+class ExperimentDecideApi(TenantApi):
     """Decide."""
 
     @extend_schema(
@@ -258,7 +276,7 @@ class ExperimentDecideApi(_ExperimentsApi):
         return self.answer(experiment_id)
 
 
-class ExperimentAskApi(_ExperimentsApi):
+class ExperimentAskApi(TenantApi):
     """Ask another person."""
 
     @extend_schema(
@@ -280,7 +298,7 @@ class ExperimentAskApi(_ExperimentsApi):
         return self.answer(experiment_id)
 
 
-class ExperimentDeclineApi(_ExperimentsApi):
+class ExperimentDeclineApi(TenantApi):
     """Decline what was asked for."""
 
     @extend_schema(
@@ -301,7 +319,7 @@ class ExperimentDeclineApi(_ExperimentsApi):
         return self.answer(experiment_id)
 
 
-class ExperimentReportApi(_ExperimentsApi):
+class ExperimentReportApi(TenantApi):
     """The stored report."""
 
     @extend_schema(

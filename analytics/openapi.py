@@ -47,7 +47,7 @@ _BATCH = {
 }
 _RESULT = {
     "type": "object",
-    "description": "The counts add up to the batch's length; what is accepted is committed.",
+    "description": "The counts add up to the batch's length; what is accepted is on disk.",
     "required": ["accepted", "duplicates", "rejected"],
     "properties": {
         "accepted": {"type": "integer"},

@@ -1,4 +1,4 @@
-"""500 simulated shoppers with browsing histories in English and Chinese.
+"""Simulated shoppers with browsing histories in English and Chinese, 500 at first and 2,000 with the visits.
 
 Each has one strong interest, sometimes a second, and some noise. The strong interest is the planted
 truth that the simulated visits act on, so what the dashboard finds can be checked.
@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-SHOPPERS = 500
+SHOPPERS = 500  # at the start: enough for segments, and quick to load
+CROWD = 2_000  # with the visits: a split has to be of some hundreds to tell anything
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from django.db import transaction
 
 from accounts.models import Advertiser, Membership, User
 from accounts.services import advertiser_create, membership_set
-from adplatform.demo.people import people
+from adplatform.demo.people import CROWD, SHOPPERS, Person, people
 from campaigns.catalog_images import FolderImages
 from campaigns.catalog_services import catalog_apply, catalog_preview
 from campaigns.models import Campaign, Placement, Product
@@ -30,6 +30,7 @@ from profiles.snapshots import BehaviourInput
 SLUG = "pinelight"
 DATA = Path(__file__).parent / "data"
 SEED = 20261123
+ADDED_AT_ONCE = 50  # shoppers in one transaction
 
 # The first is who signs in; the second planned the campaigns, so that the first may review them.
 LOGIN, PLANNER, REVIEWER = "demo", "lin", "su"
@@ -80,7 +81,8 @@ def demo_shop_ensure(now: datetime, url: str) -> Iterator[str]:
         _catalogue_import(advertiser, url)
     if not Shopper.objects.filter(advertiser=advertiser, is_simulated=True).exists():
         yield "Adding 500 consented shoppers with their browsing histories"
-        _shoppers_add(advertiser, now)
+        with transaction.atomic():
+            _shoppers_add(advertiser, people(now, random.Random(SEED)), now)
     yield from _segments_ensure(advertiser, now)
     for name, code, width, height in PLACEMENTS:
         if not Placement.objects.filter(advertiser=advertiser, code=code).exists():
@@ -137,10 +139,20 @@ def _catalogue_import(advertiser: Advertiser, url: str) -> None:
     catalog_apply(catalog_import=preview, images=images)
 
 
-@transaction.atomic
-def _shoppers_add(advertiser: Advertiser, now: datetime) -> None:
+def demo_crowd_ensure(advertiser: Advertiser, now: datetime) -> list[Person]:
+    """Everybody who visits; those who are not there yet are added, a few at a time: others write too."""
+    everyone = list(people(now, random.Random(SEED), CROWD))
+    if Shopper.objects.filter(advertiser=advertiser, is_simulated=True).count() < CROWD:
+        for start in range(SHOPPERS, CROWD, ADDED_AT_ONCE):
+            with transaction.atomic():
+                _shoppers_add(advertiser, everyone[start : start + ADDED_AT_ONCE], now)
+        segments_refresh(advertiser=advertiser, now=now)
+    return everyone
+
+
+def _shoppers_add(advertiser: Advertiser, crowd: Iterable[Person], now: datetime) -> None:
     behaviours: list[BehaviourInput] = []
-    for person in people(now, random.Random(SEED)):
+    for person in crowd:
         consent_record(
             advertiser=advertiser,
             shopper_key=person.key,

@@ -20,10 +20,10 @@ from urllib.parse import urlsplit
 from adplatform.demo.people import Person
 
 VIEWABLE_RATE = 0.72
-CLICK_RATE = 0.018  # of a creative that has nothing to do with the shopper
+CLICK_RATE = 0.025  # of a creative that has nothing to do with the shopper
 OWN_THEME_FACTOR = 2.5
 OWN_SEGMENT_FACTOR = 1.8
-TIRED_FACTOR = 0.9  # with each time that a shopper has seen the picture before
+TIRED_FACTOR = 0.95  # with each time that a shopper has seen the picture before
 BUY_RATE = 0.25  # of clicks
 EVENTS_A_REQUEST = 200
 

@@ -83,7 +83,7 @@ def evaluate(log: Log, policy: np.ndarray) -> Evaluation:
     units = int(log.unit.max()) + 1
     earned, ones = weight * log.reward, np.ones(len(log))
     snips = _ratio(earned, weight, log.unit, units)
-    q = _model(log)
+    q = _model(log, policy.shape)
     expected = (policy[log.context] * q).sum(axis=1)
     residual = weight * (log.reward - q[np.arange(len(log)), log.action])
     robust = _sum_of(expected, ones, residual, weight, log.unit, units)
@@ -118,12 +118,15 @@ def _unsupported(log: Log, policy: np.ndarray) -> float:
     return float(missing[log.context].mean())
 
 
-def _model(log: Log) -> np.ndarray:
-    """(decisions, actions): each action's rate from the other half, shrunk from context to action to all."""
-    actions = int(log.action.max()) + 1
+def _model(log: Log, shape: tuple[int, ...]) -> np.ndarray:
+    """(decisions, actions): each action's rate from the other half, shrunk from context to action to all.
+
+    ``shape``: (contexts, actions) of the policy, which may know more of both than the log shows.
+    """
+    actions = shape[1]
     # Halves by unit, mixed: neighbours in time must not share a half by chance of their order.
     half = (log.unit * 2654435761 % 4294967296 >> 16) & 1
-    rates = np.zeros((2, int(log.context.max()) + 1, actions))
+    rates = np.zeros((2, *shape))
     for fold in (0, 1):
         other = half != fold
         base = (log.reward[other].sum() + 1) / (other.sum() + 100)

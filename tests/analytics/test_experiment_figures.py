@@ -23,6 +23,7 @@ from analytics.experiment_reports import report_compute, report_refresh
 from analytics.models import Event
 from analytics.stats.adjustment import PairedSums
 from analytics.stats.statistics import Sums
+from tests import factories
 from tests.analytics import experiment_cast as cast
 
 pytestmark = pytest.mark.django_db
@@ -94,6 +95,21 @@ def test_twenty_metrics_are_told_and_corrected_together(shop, alice_client):
     assert "Exploratory" in text
     assert "Days with an impression by shopper" in text
     assert alice_client.get(url, {"by": "nonsense"}).status_code == 200
+
+
+def test_small_segments_are_withheld_from_the_slices_and_cannot_be_worked_out(shop, settings):
+    settings.REPORTS_MIN_SHOPPERS = 50
+    experiment = cast.make_running(shop, days_ago=8)
+    cast.make_touches(experiment, 600, click_rates={"generic": 0.2, "own_segment": 0.2}, impressions=1)
+    segments = [factories.make_segment(shop, slug) for slug in ("hikers", "tea", "few")]
+    events = Event.objects.filter(experiment_id=experiment.pk)
+    for ending in range(10):
+        segment = segments[2 if ending == 9 else ending % 2]
+        events.filter(shopper_pseudonym__endswith=str(ending)).update(drawn_segment_id=segment.pk)
+    content = report_compute(experiment, now=timezone.now())
+    shown = {row["slice"] for row in content["dimensions"] if row["dimension"] == "segment"}
+    assert len(shown) == 1  # with all three arms' totals on the page, one hidden segment alone would follow
+    assert shown < {"Hikers", "Tea"}
 
 
 def test_what_is_stored_gives_the_same_figures_again(shop):

@@ -281,7 +281,8 @@ def test_picture_match_and_money_are_told_apart(shop, alice_client):
     assert "The standing split is off" in text
 
 
-def test_the_dividend_is_told_by_segment_and_small_segments_are_withheld(shop, alice_client):
+def test_the_dividend_is_told_by_segment_and_small_segments_are_withheld(shop, alice_client, settings):
+    settings.REPORTS_MIN_SHOPPERS = 50
     campaign, _, hikers, _ = cast.make_campaign(shop)
     tea, small = (factories.make_segment(shop, slug) for slug in ("tea", "small"))
     Segment.objects.filter(pk__in=[tea.pk, small.pk]).update(name="The same name")

@@ -185,6 +185,14 @@ def test_questions_that_the_log_cannot_answer_are_refused():
 
 
 # --- fatigue
+def test_a_policy_may_know_pictures_and_places_that_the_log_never_shows():
+    log = log_make(np.random.default_rng(4), 4000, np.full((2, 3), 1 / 3))
+    known = evaluate(log, np.full((2, 3), 1 / 3))
+    wider = np.zeros((3, 5))
+    wider[:2, :3], wider[2, 4] = 1 / 3, 1.0
+    assert evaluate(log, wider) == known
+
+
 def part(rates, n=600):
     return [Sums.of_counts(round(rate * n), n) for rate in rates]
 

@@ -19,7 +19,6 @@ from accounts.models import Advertiser, ApiKey, User
 from accounts.services import api_key_create, api_key_revoke
 from adplatform.demo import shop
 from adplatform.demo.experiment import demo_experiment_ensure, demo_learning_ensure
-from adplatform.demo.people import people
 from adplatform.demo.visits import Client, visits_play
 from adplatform.lib.errors import DomainError
 from analytics.experiment_services import report_request
@@ -42,7 +41,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--url", default="http://127.0.0.1:8000")
-        parser.add_argument("--visits", type=int, default=6000)
+        parser.add_argument("--visits", type=int, default=8000)
         # Three weeks: a picture's fatigue is told from its first week and its last.
         parser.add_argument("--days", type=int, default=21)
 
@@ -118,7 +117,7 @@ class Command(BaseCommand):
     def _play(self, advertiser: Advertiser, url: str, count: int, days: int) -> None:
         key, text = api_key_create(advertiser=advertiser, name="Demo visits", kind=ApiKey.Kind.SECRET)
         now = timezone.now()
-        everyone = list(people(now, random.Random(shop.SEED)))
+        everyone = shop.demo_crowd_ensure(advertiser, now)
         titles = dict(Product.objects.filter(advertiser=advertiser).values_list("external_id", "title"))
         themes = {
             "outdoors": {titles[f"PL-{number}"] for number in range(101, 108)},
