@@ -44,9 +44,11 @@ test: $(VENV)/.installed-dev
 SERVICES_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/adplatform
 # The render drill kills real workers once for each transport of SERVICES_BROKERS.
 SERVICES_BROKERS ?= redis://127.0.0.1:6379/15,amqp://guest:guest@127.0.0.1:5672//
+# redis://127.0.0.1:6379/14: throttles and locks in the cache that processes share.
+SERVICES_CACHE_URL ?= locmemcache://
 TESTS ?= tests
 test-services: $(VENV)/.installed-dev
-	DATABASE_URL=$(SERVICES_DATABASE_URL) SERVICES_BROKERS=$(SERVICES_BROKERS) $(BIN)/python -m pytest -m "not browser and not faults" $(TESTS)
+	DATABASE_URL=$(SERVICES_DATABASE_URL) CACHE_URL=$(SERVICES_CACHE_URL) SERVICES_BROKERS=$(SERVICES_BROKERS) $(BIN)/python -m pytest -m "not browser and not faults" $(TESTS)
 
 # Kills, freezes, lost brokers, crashed databases, a full disk, wrong clocks, hostile bodies: servers of its own on
 # loopback, up to 15 minutes. Then 200 examples for each operation of the API.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.http import HttpRequest
+from rest_framework.request import Request
 
 
-def client_address(request: HttpRequest) -> str:
+def client_address(request: HttpRequest | Request) -> str:
     """The peer's address; behind a proxy, what that proxy appended to X-Forwarded-For.
 
     What stands before the last entry was sent by the client and proves nothing.

@@ -14,24 +14,33 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from accounts import failed_keys
+from accounts.addresses import client_address
 from accounts.models import ApiKey
+from adplatform.lib.errors import DomainError
 
 LAST_USED_RESOLUTION = timedelta(minutes=1)  # so that a busy key costs one write a minute
 
 
 def api_key_of(request: HttpRequest | Request) -> ApiKey | None:
-    """The live key a request carries, None without one. Raises AuthenticationFailed for a wrong one."""
+    """The live key a request carries, None without one.
+
+    Raises AuthenticationFailed for a wrong one, and DomainError ``throttled`` (429) where too many of them
+    came from this address.
+    """
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key:
         return None
-    found = (
-        ApiKey.objects.live()
-        .select_related("advertiser")
-        .filter(digest=ApiKey.digest_of(key.strip()))
-        .first()
-    )
+    digest, address = ApiKey.digest_of(key.strip()), client_address(request)
+    if not failed_keys.may_ask(address=address, digest=digest):
+        raise DomainError(
+            "throttled", "Too many wrong API keys from this address.", status=429, retry_after=1
+        )
+    found = ApiKey.objects.live().select_related("advertiser").filter(digest=digest).first()
     if found is None:
+        failed_keys.key_failed(address=address, digest=digest)
         raise AuthenticationFailed("This API key is unknown or revoked.", code="api_key_invalid")
+    failed_keys.key_worked(digest)
     _touch({found.pk: found.last_used_at})
     return found
 

@@ -188,6 +188,24 @@ class WebhookDelivery(TenantModel):
         ]
 
 
+class RefusedCount(models.Model):
+    """How often a route has refused something with a code, of all advertisers, since the beginning."""
+
+    route = models.CharField(max_length=20)  # events, clicks, decisions
+    code = models.CharField(max_length=60)
+    number = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["route", "code"], name="refused_count_once")]
+
+
+class LastRun(models.Model):
+    """When something that an operator runs last succeeded."""
+
+    name = models.CharField(max_length=30, primary_key=True)  # backup
+    ran_at = models.DateTimeField()
+
+
 class IdempotentRequest(TenantModel):
     """A request that carried an Idempotency-Key: what it asked, and the answer once there is one."""
 

@@ -21,10 +21,12 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from accounts.metrics import account_metrics_get
 from analytics.metrics import counting_metrics_get
 from campaigns.decision_counts import decisions_total_get
 from generation import queue
 from generation.queue_metrics import queue_metrics_get
+from rights.metrics import erasure_metrics_get
 
 CACHE_SECONDS = 5.0  # however many ask, the database is asked once in this time by each process
 
@@ -68,7 +70,9 @@ class Collector:
             "rollup_pending_hours", "Hours whose events are not in the figures.", {(): counting.pending_hours}
         )
         yield _gauge(
-            "rollup_lag_seconds", "Age of the oldest event mark not rolled up.", {(): counting.lag_seconds}
+            "rollup_lag_seconds",
+            "Wait of the oldest event that is not in the figures.",
+            {(): counting.lag_seconds},
         )
         today = {(kind,): n for kind, n in counting.today.items()}
         yield _gauge("events_today", "Counted events of this UTC day.", today, "kind")
@@ -83,6 +87,34 @@ class Collector:
         midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         decisions = decisions_total_get(start=midnight)
         yield _gauge("decisions_today", "Decisions of this UTC day.", decisions, "outcome", "reason")
+
+        batches = {(state,): n for state, n in counting.buffer_batches.items()}
+        yield _gauge("events_buffer_batches", "Batches of events in the Redis buffer.", batches, "state")
+        mails = {(status,): n for status, n in counting.mails.items()}
+        yield _gauge("report_mails_day", "Report e-mails tried within 24 hours.", mails, "status")
+        accounts = account_metrics_get(now=now)
+        refused = CounterMetricFamily(
+            "adplatform_refused", "What storefronts' routes refused.", labels=["route", "code"]
+        )
+        for labels, count in accounts.refused.items():
+            refused.add_metric(list(labels), count)
+        yield refused
+        webhooks = {(status,): n for status, n in accounts.webhooks.items()}
+        yield _gauge("webhook_deliveries", "Webhook deliveries of the log.", webhooks, "status")
+        yield _gauge(
+            "webhook_oldest_due_seconds",
+            "Wait of the first webhook delivery that is due.",
+            {(): accounts.webhook_oldest_due_seconds},
+        )
+        age = {} if accounts.backup_age_seconds is None else {(): accounts.backup_age_seconds}
+        yield _gauge("backup_age_seconds", "Since the last manage.py backup.", age)
+        erasures = erasure_metrics_get(now=now)
+        yield _gauge("erasures_unsettled", "Erasures under way.", {(): erasures.unsettled})
+        yield _gauge(
+            "erasure_oldest_unsettled_seconds",
+            "Since the oldest of them was asked for.",
+            {(): erasures.oldest_seconds},
+        )
 
 
 def _gauge(name: str, text: str, values: Mapping[Any, float], *labels: str) -> Metric:

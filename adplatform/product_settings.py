@@ -37,6 +37,9 @@ GENERATION_STEPS = env.int("GENERATION_STEPS", default=0)  # 0: the model's own 
 GENERATION_GUIDANCE = env.float("GENERATION_GUIDANCE", default=-1.0)  # below 0: the model's own default
 # Waiting jobs of one model that a worker draws in one pass: for GPUs; a CPU gains nothing.
 GENERATION_MICROBATCH = env.int("GENERATION_MICROBATCH", default=1)
+# What an hour of a render worker costs, in hundredths (or what the currency has); 0: no costs are shown.
+GENERATION_WORKER_HOUR_CENTS = env.float("GENERATION_WORKER_HOUR_CENTS", default=0.0)
+GENERATION_WORKER_HOUR_CURRENCY = env.str("GENERATION_WORKER_HOUR_CURRENCY", default="EUR")
 # What finished creatives are; in each the quality is found that keeps the size's weight.
 GENERATION_FORMAT = env.str("GENERATION_FORMAT", default="webp")
 if GENERATION_FORMAT not in ("webp", "jpg", "png", "avif"):
@@ -90,8 +93,8 @@ RETENTION_DECISION_COUNT_DAYS = env.int("RETENTION_DECISION_COUNT_DAYS", default
 # --- serving
 SERVING_TOKEN_DAYS = env.int("SERVING_TOKEN_DAYS", default=7)
 SERVING_SNAPSHOT_SECONDS = env.float("SERVING_SNAPSHOT_SECONDS", default=1.0)
-# Decisions and batches of events a second that one key may ask of one process; 0: any number. A process
-# answers some 2,000, so half of it is left to everybody else.
+# Decisions and batches of events a second that one advertiser's keys may ask of one process; 0: any number. A
+# process answers some 2,000, so half of it is left to everybody else.
 SERVING_KEY_RATE = env.float("SERVING_KEY_RATE", default=1000.0)
 SERVING_THREAD = True  # refreshes snapshots beside the requests (campaigns.serving.background)
 ATTRIBUTION_CLICK_DAYS = env.int("ATTRIBUTION_CLICK_DAYS", default=7)

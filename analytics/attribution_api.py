@@ -10,8 +10,8 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.tenant_api import TenantApi
 from analytics.attribution_windows import LONGEST_DAYS, windows_get, windows_reset, windows_set
-from analytics.experiments_api import TenantApi
 from campaigns.selectors import campaign_get
 
 

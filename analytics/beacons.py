@@ -12,6 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from accounts.addresses import client_address
+from accounts.refusals import refused_count
 from adplatform.lib.tokens import TokenError
 from analytics import event_intake, services
 from analytics.decision_tokens import DecisionToken, decision_token_read, expired_token_read
@@ -95,5 +96,6 @@ def _record(request: HttpRequest, decision: DecisionToken, reason: str) -> None:
     except (OperationalError, InterfaceError, event_intake.BufferIsFull):
         # The shopper's way matters more than our figure; the loss is logged, not hidden.
         log.exception("click_lost", decision=str(decision.decision_id))
+        refused_count("clicks", ["click_lost"])
         return
     services.click_interests_record(clicks=result.counted)

@@ -9,6 +9,7 @@ the theme in force in their place, ``var(--chart-1-a15)`` being ``--chart-1`` at
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.urls import reverse
@@ -17,6 +18,7 @@ from adplatform.lib.money import exponent_of
 from analytics.matrix import Matrix
 from analytics.reports import Leader, Report
 from analytics.selectors import DayPoint
+from analytics.stats.intervals import Rate
 
 Figure = dict[str, Any]
 INK, MUTED, LINE = "var(--ink)", "var(--muted)", "var(--line)"
@@ -25,17 +27,19 @@ CLEAR = "rgba(0,0,0,0)"
 
 def charts_make(report: Report) -> dict[str, Figure]:
     """Every chart of the performance page, by the id of its element."""
-    charts = {
-        "chart-volume": volume_figure(report),
-        "chart-rate": rate_figure(report),
-        "chart-orders": orders_figure(report),
-        "chart-money": money_figure(report),
-    }
+    charts = {}
+    if report.has_days:
+        charts = {
+            "chart-volume": volume_figure(report),
+            "chart-rate": rate_figure(report),
+            "chart-orders": orders_figure(report),
+            "chart-money": money_figure(report),
+        }
     if report.hours:
         charts["chart-hours"] = hours_figure(report)
     if report.leaders:
         charts["chart-leaders"] = leaders_figure(report.leaders)
-    if report.matrix.rows:
+    if report.matrix.rows and report.query.across != "creative":  # creatives stand in a table with pictures
         charts["chart-matrix"] = matrix_figure(report.matrix)
     return charts
 
@@ -106,6 +110,8 @@ def hours_figure(report: Report) -> Figure:
     hours = [point.hour.isoformat() for point in report.hours]
     right = {"overlaying": "y", "side": "right", "showgrid": False, "rangemode": "tozero", "color": MUTED}
     right["tickformat"] = "~g"
+    # Whole clicks: Plotly would write quarters of one as 0, 1, 1, 2.
+    right["dtick"] = max(1, -(-max((p.clicks for p in report.hours), default=0) // 4))
     figure = figure_make(yaxis2=right, bargap=0.2)
     trace_add(
         figure, "bar",
@@ -130,7 +136,7 @@ def rate_figure(report: Report) -> Figure:
     rates = [point.click_rate for point in report.series]
     days = _days(report.series)
     known = [rate.value is not None for rate in rates]
-    figure = figure_make(yaxis={"tickformat": ".1%"})
+    figure = figure_make(yaxis={"tickformat": ".1%", **_rate_range(rates)})
     edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
     highs = [rate.high if ok else None for rate, ok in zip(rates, known, strict=True)]
     lows = [rate.low if ok else None for rate, ok in zip(rates, known, strict=True)]
@@ -147,6 +153,15 @@ def rate_figure(report: Report) -> Figure:
             MUTED, mode="lines", line={"dash": "dot", "width": 1.5},
         )  # fmt: skip
     return figure
+
+
+def _rate_range(rates: Sequence[Rate]) -> dict[str, Any]:
+    """Up to what most days' intervals reach: a first day of seven impressions must not set the scale."""
+    highs = sorted(rate.high for rate in rates if rate.value is not None)
+    values = [rate.value for rate in rates if rate.value is not None]
+    if len(highs) < 4:
+        return {}
+    return {"range": [0, 1.1 * max(*values, highs[int(0.85 * (len(highs) - 1))])]}
 
 
 def orders_figure(report: Report) -> Figure:
@@ -233,7 +248,7 @@ def matrix_figure(matrix: Matrix) -> Figure:
         hovermode="closest",
         xaxis={"side": "top", "showgrid": False, "type": "category"},
         yaxis={
-            "autorange": "reversed", "showgrid": False,
+            "autorange": "reversed", "showgrid": False, "zeroline": False,
             "tickvals": places, "ticktext": [_clip(row.name, 30) for row in matrix.rows],
         },
     )  # fmt: skip
@@ -250,14 +265,21 @@ def matrix_figure(matrix: Matrix) -> Figure:
         "heatmap",
         **common,
         z=[[cell.shrunk.mean if cell.shrunk else None for cell in row] for row in matrix.cells],
-        text=[[_clip(row.name)] * len(matrix.segments) for row in matrix.rows],
         customdata=[
-            [[cell.rows and _events(cell.rows), cell.counts.clicks, cell.counts.impressions] for cell in row]
-            for row in matrix.cells
+            [
+                [
+                    cell.rows and _events(cell.rows),
+                    cell.counts.clicks,
+                    cell.counts.impressions,
+                    _clip(row.name),
+                ]
+                for cell in cells
+            ]
+            for row, cells, _ in matrix.lines
         ],
         colorscale=[[0, "var(--sunken)"], [1, "var(--chart-1)"]],
         texttemplate="%{z:.1%}",
-        hovertemplate="%{text} × %{x}<br>%{z:.2%} "
+        hovertemplate="%{customdata[3]} × %{x}<br>%{z:.2%} "
         "(%{customdata[1]:,} clicks of %{customdata[2]:,} impressions)<extra></extra>",
     )
     if matrix.hidden_count:
@@ -266,10 +288,11 @@ def matrix_figure(matrix: Matrix) -> Figure:
             "heatmap",
             **common,
             z=[[1 if cell.is_hidden else None for cell in row] for row in matrix.cells],
-            text=[[_clip(row.name)] * len(matrix.segments) for row in matrix.rows],
+            text=[["hidden" if cell.is_hidden else "" for cell in row] for row in matrix.cells],
+            customdata=[[["", _clip(row.name)]] * len(matrix.segments) for row in matrix.rows],
             colorscale=[[0, "var(--line)"], [1, "var(--line)"]],
-            texttemplate="hidden",
-            hovertemplate="%{text} × %{x}<br>too few shoppers<extra></extra>",
+            texttemplate="%{text}",
+            hovertemplate="%{customdata[1]} × %{x}<br>too few shoppers<extra></extra>",
         )
     return figure
 

@@ -100,8 +100,9 @@ class CountedEvents(Sequence[EventRow]):
         )
         self.withheld = ""
         if query.filters.keys() & NARROWING:
-            period = {"advertiser_id": advertiser_id, "start": query.start, "end": query.end}
-            lines = creative_lines_get(**period, **query.filters)
+            lines = creative_lines_get(
+                advertiser_id=advertiser_id, start=query.start, end=query.end, **query.filters
+            )
             is_by_hour = measure.hour and is_of_a_group(self.groups, query.filters, lines)
             self.withheld = NOT_BY_HOUR if is_by_hour else withheld_why(self.groups, query.filters, lines)
         self.days = [] if self.withheld else self._sums(query.start, query.end)

@@ -19,8 +19,9 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Count, QuerySet
 
-from analytics.experiment_reading import Split, segment_names, table_read
-from analytics.experiment_table import UNKNOWN, Table
+from analytics.experiment_names import names_get, segment_names
+from analytics.experiment_reading import Split, shoppers_read
+from analytics.experiment_table import UNKNOWN, Table, table_make
 from analytics.models import Event
 from analytics.stats.frequentist import Comparison
 from analytics.stats.multiplicity import benjamini_hochberg
@@ -43,8 +44,15 @@ QUESTIONS = {"picture": (0, 2), "match": (2, 1), "both": (0, 1)}
 
 def dividend_compute(campaign: Campaign, parameters: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Answers, figures by arm, and money by 1,000 shoppers and by month."""
-    split = Split(campaign.pk, campaign.advertiser, campaign.pk, ARMS)
-    table = table_read(split, start=now - WINDOW, end=now)
+    split = Split(campaign.pk, campaign.advertiser, ARMS)
+    table = table_make(
+        ARMS,
+        # It has no end and its window moves on, so it is read from the events.
+        shoppers_read(split, start=now - WINDOW, end=now),
+        first=(now - WINDOW).date(),
+        last=now.date(),
+        names=names_get(advertiser_id=campaign.advertiser_id, campaign_id=campaign.pk),
+    )
     counts = table.counts()
     check = split_check(counts, [1, 1, 1])
     monthly = _monthly_shoppers(campaign, now)

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from analytics.experiment_sums import shoppers_renamed
 from analytics.models import Event
 from profiles.pseudonyms import DIGEST
 
@@ -43,6 +44,7 @@ def events_unlink(
             rows = Event.objects.filter(pk__in=ids)
             _ids_replace(advertiser_id, rows, shopper_key)
             total += rows.update(shopper_pseudonym=stand_in)
+    shoppers_renamed(advertiser_id=advertiser_id, names=pseudonyms, new=stand_in)
     if settings.EVENTS_BUFFER_URL:
         from analytics import event_buffer  # brings redis: not for a web process without a buffer
 
@@ -64,4 +66,6 @@ def _ids_replace(advertiser_id: UUID, rows: QuerySet[Event], shopper_key: str) -
 def events_rename(*, advertiser_id: UUID, old: str, new: str) -> int:
     """The same shopper's events under another pseudonym; the number of events."""
     mine = Event.objects.filter(advertiser_id=advertiser_id, shopper_pseudonym=old)
-    return mine.update(shopper_pseudonym=new)
+    number = mine.update(shopper_pseudonym=new)
+    shoppers_renamed(advertiser_id=advertiser_id, names=[old], new=new)
+    return number

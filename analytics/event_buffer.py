@@ -130,6 +130,14 @@ def oldest_get() -> datetime | None:
     return datetime.fromtimestamp(int(first[0][0].partition(b"-")[0]) / 1000, UTC) if first else None
 
 
+def sizes_get() -> dict[str, int]:
+    """Batches that wait, and those put aside (the newest 1,000 are kept); empty without Redis' answer."""
+    try:
+        return {"waiting": int(_client().xlen(STREAM)), "refused": int(_client().xlen(REFUSED))}
+    except redis.RedisError:
+        return {}
+
+
 def _entries(answer: Any) -> list[Entry]:
     return [(entry_id, _decode(fields)) for _, entries in answer or () for entry_id, fields in entries]
 

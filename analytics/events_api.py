@@ -17,6 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from accounts.addresses import client_address
 from accounts.models import ApiKey
+from accounts.refusals import refused_count
 from adplatform.lib.api import problem_response
 from adplatform.lib.errors import DomainError
 from analytics import event_intake, services
@@ -34,17 +35,17 @@ CONTENT_TYPES = ("application/json", "text/plain")  # text/plain: sendBeacon wit
 
 @csrf_exempt
 def events(request: HttpRequest) -> HttpResponse:
-    """202 ``{"accepted", "duplicates", "rejected": [{"index", "code"}]}``: what was accepted is on disk."""
+    """202 ``{"accepted", "duplicates", "rejected": [{"index", "code"}]}``: what was accepted is committed."""
     if request.method != "POST":
-        answer = problem_response("method_not_allowed", "Events are sent by POST.", 405)
+        answer = _refused("method_not_allowed", "Events are sent by POST.", 405)
         answer["Allow"] = "POST, OPTIONS"
         return answer
     if request.content_type not in CONTENT_TYPES:
-        return problem_response("unsupported_media_type", "Send application/json or text/plain.", 415)
+        return _refused("unsupported_media_type", "Send application/json or text/plain.", 415)
     try:
         caller = caller_of(request, scope=ApiKey.Scope.TRACK) if "Authorization" in request.headers else None
     except DomainError as error:
-        answer = problem_response(error.code, error.message, error.status)
+        answer = _refused(error.code, error.message, error.status)
         headers = {
             401: {"WWW-Authenticate": "Bearer"},
             429: {"Retry-After": "1"},
@@ -57,23 +58,23 @@ def events(request: HttpRequest) -> HttpResponse:
     try:
         body = _body_read(request, limit)
         if body is None:
-            return problem_response("too_large", f"At most {limit} bytes.", 413)
+            return _refused("too_large", f"At most {limit} bytes.", 413)
         batch = batch_parse(body)
     except UnreadablePostError:
-        return problem_response("body_incomplete", "The body ended early.", 400)
+        return _refused("body_incomplete", "The body ended early.", 400)
     except BadBody as error:
-        return problem_response("bad_json", str(error), 400)
+        return _refused("bad_json", str(error), 400)
     if len(batch.items) > ITEM_LIMIT:
-        return problem_response("too_many_items", f"At most {ITEM_LIMIT} events in a batch.", 413)
+        return _refused("too_many_items", f"At most {ITEM_LIMIT} events in a batch.", 413)
     intake = batch_check(batch, sender := _sender(request, caller))
     try:
         result = event_intake.events_take(events=intake.events, received_at=sender.received_at)
     except event_intake.BufferIsFull:
-        answer = problem_response("buffer_full", "Too many events wait; send the same batch again.", 503)
+        answer = _refused("buffer_full", "Too many events wait; send the same batch again.", 503)
         answer["Retry-After"] = "5"
         return answer
     except (OperationalError, InterfaceError):
-        answer = problem_response("try_again", "The database is busy; send the same batch again.", 503)
+        answer = _refused("try_again", "The database is busy; send the same batch again.", 503)
         answer["Retry-After"] = "2"
         return answer
     services.click_interests_record(clicks=[e for e in result.counted if e.kind == Event.Kind.CLICK])
@@ -82,13 +83,21 @@ def events(request: HttpRequest) -> HttpResponse:
         for index, event in zip(intake.indices, intake.events, strict=True)
         if event.advertiser_id in result.unknown_advertisers
     ]
-    rejected = [{"index": index, "code": code} for index, code in sorted([*intake.rejected, *gone])]
+    refused = sorted([*intake.rejected, *gone])
+    if refused:
+        refused_count("events", [code for _, code in refused])
+    rejected = [{"index": index, "code": code} for index, code in refused]
     body = msgspec.json.encode(
         {"accepted": result.accepted, "duplicates": result.duplicates, "rejected": rejected}
     )
     return HttpResponse(
         body, status=202, content_type="application/json", headers={"Cache-Control": "no-store"}
     )
+
+
+def _refused(code: str, detail: str, status: int) -> HttpResponse:
+    refused_count("events", [code])
+    return problem_response(code, detail, status)
 
 
 def _body_read(request: HttpRequest, limit: int) -> bytes | None:

@@ -1,26 +1,23 @@
-"""Reads the events of an experiment into a table of shoppers. Workers only: it reads events, and numpy."""
+"""Reads what shoppers did in a split out of their events. Workers and erasure only: it reads events."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import islice
+from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q
-from django.db.models.functions import TruncDate
+from django.db.models import QuerySet
 
 from accounts.models import Advertiser
 from analytics import orders
-from analytics.experiment_metrics import COLUMNS, Column
-from analytics.experiment_table import Order, Table, Touch, table_make
+from analytics.experiment_metrics import Column
+from analytics.experiment_shoppers import Order, ShopperSums, Touch, before_sum, shopper_fold
 from analytics.models import Event
-from analytics.orders import order_values
-from campaigns.models import Experiment, Placement, Variant
-from profiles.models import Segment
+from campaigns.models import Experiment
 
 PRE_PERIOD = timedelta(days=14)
 KINDS = {
@@ -28,7 +25,7 @@ KINDS = {
     Event.Kind.VIEWABLE: Column.VIEWABLES,
     Event.Kind.CLICK: Column.CLICKS,
 }
-GONE = "deleted since"
+CHUNK = 200  # shoppers read at once
 
 
 @dataclass(frozen=True)
@@ -37,151 +34,105 @@ class Split:
 
     pk: UUID
     advertiser: Advertiser
-    campaign_id: UUID
     arms: tuple[str, ...]
-
-    @property
-    def advertiser_id(self) -> UUID:
-        return self.advertiser.pk
 
     @classmethod
     def of(cls, experiment: Experiment) -> Split:
         """An experiment's."""
-        arms = tuple(arm.key for arm in experiment.arms.all())
-        return cls(experiment.pk, experiment.advertiser, experiment.campaign_id, arms)
+        return cls(experiment.pk, experiment.advertiser, tuple(arm.key for arm in experiment.arms.all()))
 
 
-def table_read(split: Split, *, start: datetime, end: datetime) -> Table:
-    """The shoppers exposed between ``start`` and ``end``, with what they did before."""
-    last = max(start, end - timedelta(microseconds=1))
-    table = table_make(
-        list(split.arms),
-        _touches(split, start, end),
-        _orders(split, start, end),
-        first=start.astimezone(UTC).date(),
-        last=last.astimezone(UTC).date(),
-    )
-    table.before_fill(_before(split, start, table.names))
-    return table
+def shoppers_read(split: Split, *, start: datetime, end: datetime) -> Iterator[ShopperSums]:
+    """All shoppers exposed between ``start`` and ``end``, with what they did before."""
+    for chunk in name_chunks(names_read(split, start=start, end=end)):
+        yield from shoppers_fold(split, chunk, start=start, end=end)
 
 
-def _events(split: Split, start: datetime, end: datetime) -> Any:
-    return Event.objects.filter(
-        advertiser_id=split.advertiser_id, occurred_at__gte=start, occurred_at__lt=end
-    )
-
-
-def _touches(split: Split, start: datetime, end: datetime) -> Iterator[Touch]:
-    placements = dict(Placement.objects.filter(advertiser_id=split.advertiser_id).values_list("pk", "name"))
-    segments = segment_names(split.advertiser_id)
-    products = dict(Variant.objects.filter(campaign_id=split.campaign_id).values_list("pk", "product__title"))
+def names_read(split: Split, *, start: datetime, end: datetime) -> set[str]:
+    """Who has an event of the split in the time."""
     rows = (
-        _events(split, start, end)
-        .filter(experiment_id=split.pk, validity=Event.Validity.VALID, kind__in=KINDS)
+        Event.objects.filter(
+            advertiser=split.advertiser,
+            experiment_id=split.pk,
+            occurred_at__gte=start,
+            occurred_at__lt=end,
+            validity=Event.Validity.VALID,
+        )
         .exclude(shopper_pseudonym="")
-        .order_by("occurred_at", "id")
+        .order_by()
+        .values_list("shopper_pseudonym", flat=True)
+        .distinct()
+    )
+    return set(rows)
+
+
+def name_chunks(names: Iterable[str]) -> Iterator[list[str]]:
+    """Sorted, in lists short enough for one ``IN`` and for one short transaction."""
+    found = sorted(names)
+    return (found[i : i + CHUNK] for i in range(0, len(found), CHUNK))
+
+
+def shoppers_fold(
+    split: Split, names: Sequence[str], *, start: datetime, end: datetime
+) -> Iterator[ShopperSums]:
+    """Those of these shoppers who were exposed. Reads by the shoppers' index, theirs alone."""
+    touches: dict[str, list[Touch]] = defaultdict(list)
+    past: dict[str, list[Touch]] = defaultdict(list)
+    bought: dict[str, list[orders.Order]] = defaultdict(list)
+    rows = sorted(_rows(split, names, start, end), key=itemgetter(0, 1))
+    for at, _, shopper, kind, experiment_id, order_id, cents, currency, *told in rows:
+        if kind not in KINDS:
+            bought[shopper].append(orders.Order(order_id, at, cents or 0, currency))
+            continue
+        arm, *first = told
+        touch = Touch(arm, KINDS[kind], at, *first)
+        if at < start:
+            past[shopper].append(touch)
+        elif experiment_id == split.pk:
+            touches[shopper].append(touch)
+    home = split.advertiser.currency
+    wanted = [order for shopper in touches for order in bought[shopper]]
+    values = orders.order_values(advertiser_id=split.advertiser.pk, home=home, orders=wanted)
+    for shopper, mine in touches.items():
+        priced = [
+            Order(order.occurred_at, value.net_cents if value.currency == home else None)
+            for order in bought[shopper]
+            for value in (values[order.order_id],)
+        ]
+        before = before_sum(past[shopper], [order for order in priced if order.occurred_at < start])
+        found = shopper_fold(
+            shopper, set(split.arms), mine, [order for order in priced if order.occurred_at >= start], before
+        )
+        if found is not None:
+            yield found
+
+
+def _rows(
+    split: Split, names: Sequence[str], start: datetime, end: datetime
+) -> QuerySet[Event, tuple[Any, ...]]:
+    return (
+        Event.objects.filter(
+            advertiser=split.advertiser,
+            shopper_pseudonym__in=[name for name in names if name],
+            occurred_at__gte=start - PRE_PERIOD,
+            occurred_at__lt=end,
+            validity=Event.Validity.VALID,
+            kind__in=(*KINDS, Event.Kind.CONVERSION),
+        )
+        .order_by()  # asked for in order of time, SQLite takes the index on time
         .values_list(
-            "shopper_pseudonym",
-            "arm",
-            "kind",
             "occurred_at",
+            "id",
+            "shopper_pseudonym",
+            "kind",
+            "experiment_id",
+            "order_id",
+            "value_cents",
+            "currency",
+            "arm",
             "device",
             "placement_id",
             "variant_id",
             "drawn_segment_id",
         )
     )
-    for shopper, arm, kind, at, device, placement, variant, segment in rows.iterator(chunk_size=5000):
-        yield Touch(
-            shopper,
-            arm,
-            KINDS[kind],
-            at,
-            device,
-            placements.get(placement, GONE),
-            products.get(variant, GONE),
-            segments.get(segment, GONE) if segment else "",
-        )
-
-
-def segment_names(advertiser_id: UUID) -> dict[UUID, str]:
-    """Of one name each: two that are called alike are told apart by their slug."""
-    rows = list(Segment.objects.filter(advertiser_id=advertiser_id).values_list("pk", "name", "slug"))
-    count = Counter(name for _, name, _ in rows)
-    return {pk: name if count[name] == 1 else f"{name} ({slug})" for pk, name, slug in rows}
-
-
-def _orders(split: Split, start: datetime, end: datetime) -> Iterator[Order]:
-    """At what was kept of them; None where no exchange rate is stored."""
-    advertiser = split.advertiser
-    rows = (
-        _events(split, start, end)
-        .filter(kind=Event.Kind.CONVERSION, validity=Event.Validity.VALID)
-        .exclude(shopper_pseudonym="")
-        .values_list("shopper_pseudonym", "order_id", "occurred_at", "value_cents", "currency")
-    )
-    read = rows.iterator(chunk_size=5000)
-    while found := list(islice(read, 5000)):
-        values = order_values(
-            advertiser_id=advertiser.pk,
-            home=advertiser.currency,
-            orders=[orders.Order(order_id, at, cents or 0, code) for _, order_id, at, cents, code in found],
-        )
-        for shopper, order_id, at, _, _ in found:
-            value = values[order_id]
-            is_known = value.currency == advertiser.currency
-            yield Order(shopper, at, value.net_cents if is_known else None)
-
-
-def _before(split: Split, start: datetime, names: frozenset[str]) -> dict[str, list[float]]:
-    """What the shoppers of the experiment did in the two weeks before it, by ``Column``."""
-    since = start - PRE_PERIOD
-    day = TruncDate("occurred_at", tzinfo=UTC)
-    rows = (
-        _events(split, since, start)
-        .filter(validity=Event.Validity.VALID, kind__in=KINDS)
-        .exclude(shopper_pseudonym="")
-        .order_by()
-        .values_list("shopper_pseudonym")
-        .annotate(
-            impressions=Count("pk", filter=Q(kind=Event.Kind.IMPRESSION)),
-            viewables=Count("pk", filter=Q(kind=Event.Kind.VIEWABLE)),
-            clicks=Count("pk", filter=Q(kind=Event.Kind.CLICK)),
-            days=Count(day, filter=Q(kind=Event.Kind.IMPRESSION), distinct=True),
-        )
-    )
-    seen: dict[str, list[float]] = {}
-    for shopper, impressions, viewables, clicks, days in rows.iterator(chunk_size=5000):
-        if shopper in names:
-            seen[shopper] = [impressions, viewables, clicks, 0.0, 0.0, days]
-    for order in _orders(split, since, start):
-        if order.shopper in names:
-            found = seen.setdefault(order.shopper, [0.0] * COLUMNS)
-            found[Column.ORDERS] += 1
-            found[Column.REVENUE] += order.value_cents or 0
-    return seen
-
-
-def invalid_counts(split: Split, *, start: datetime, end: datetime) -> dict[str, tuple[int, int]]:
-    """By arm: events that were kept but not counted, and all."""
-    rows = (
-        _events(split, start, end)
-        .filter(experiment_id=split.pk)
-        .order_by()
-        .values_list("arm")
-        .annotate(bad=Count("pk", filter=Q(validity=Event.Validity.INVALID)), total=Count("pk"))
-    )
-    return {arm: (bad, total) for arm, bad, total in rows}
-
-
-def pictures_changed(split: Split, *, start: datetime, end: datetime) -> int:
-    """Variants whose picture was exchanged in the middle: more than one creative in one place."""
-    rows = (
-        _events(split, start, end)
-        .filter(experiment_id=split.pk, kind=Event.Kind.IMPRESSION, validity=Event.Validity.VALID)
-        .order_by()
-        .values("variant_id", "placement_id")
-        .annotate(creatives=Count("creative_id", distinct=True))
-        .filter(creatives__gt=1)
-    )
-    return len({row["variant_id"] for row in rows})

@@ -1,11 +1,11 @@
-"""An experiment's whole report as JSON. Slow (it reads events, it imports tea-tasting): workers only.
+"""An experiment's whole report as JSON. Slow (it refreshes sums, it imports tea-tasting): workers only.
 
 ``reports_refresh`` and ``report_refresh`` store it; pages and API read the stored row.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -24,8 +24,10 @@ from analytics.experiment_figures import (
     treatments_make,
 )
 from analytics.experiment_metrics import METRICS, Column, metric_label
-from analytics.experiment_reading import Split, invalid_counts, pictures_changed, table_read
+from analytics.experiment_names import names_get
 from analytics.experiment_services import experiments_due
+from analytics.experiment_sums import invalid_counts, pictures_changed, shoppers_stored, sums_refresh
+from analytics.experiment_table import Table, table_make
 from analytics.learning_selectors import draw_changes_count
 from analytics.models import ExperimentReport
 from analytics.stats.sequential import compare_always_valid
@@ -115,7 +117,8 @@ class _Computation:
             is_complete=self.is_complete,
             with_chances=with_chances,
         )
-        self.table = table_read(Split.of(experiment), start=self.start, end=self.end)
+        sums_refresh(experiment)
+        self.table = self._table()
         self._slices = self.table.slices(limit=SLICES, minimum=settings.REPORTS_MIN_SHOPPERS)
         self.stored = StoredSums(
             metrics={name: self.table.paired(name) for name in METRICS},
@@ -123,6 +126,18 @@ class _Computation:
                 Slice(*part, {name: self.table.sums(name, part=part) for name in METRICS})
                 for part in self._slices
             ],
+        )
+
+    def _table(self) -> Table:
+        last = max(self.start, self.end - timedelta(microseconds=1))
+        return table_make(
+            [arm.key for arm in self.arms],
+            shoppers_stored(self.experiment),
+            first=self.start.astimezone(UTC).date(),
+            last=last.astimezone(UTC).date(),
+            names=names_get(
+                advertiser_id=self.experiment.advertiser_id, campaign_id=self.experiment.campaign_id
+            ),
         )
 
     # --- parts
@@ -180,7 +195,7 @@ class _Computation:
         name = self.experiment.primary_metric
         successes = self.table.sums(Metric.CONVERSION_RATE if name == Metric.REVENUE_CENTS else name)
         is_running = self.end >= self.now
-        invalid = invalid_counts(Split.of(self.experiment), start=self.start, end=self.end)
+        invalid = invalid_counts(self.experiment, end=self.end)
         slices = {part: self.table.counts_of(*part) for part in self._slices}
         return [
             health.split(counts, weights, slices),
@@ -197,7 +212,7 @@ class _Computation:
             health.weeks(self._days_run),
             health.invalid({_label(arm): invalid.get(arm.key, (0, 0)) for arm in self.arms}),
             health.unchanged(
-                pictures_changed(Split.of(self.experiment), start=self.start, end=self.end),
+                pictures_changed(self.experiment, end=self.end),
                 draw_changes_count(campaign_id=self.experiment.campaign_id, start=self.start, end=self.end),
             ),
         ]

@@ -1,20 +1,20 @@
 """Shopper by shopper what happened in an experiment, and per-arm sums of it; pure.
 
-A shopper's exposure is their first impression in the experiment (a click whose impression was lost or bears
-the same time proves one); nothing before it counts. Shoppers seen in two arms are left out and counted.
+Shoppers seen in two arms are left out and counted.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import NamedTuple
+from uuid import UUID
 
 import numpy as np
 
 from analytics.experiment_metrics import COLUMNS, METRICS, Column, MetricSpec
+from analytics.experiment_shoppers import FOREIGN, ShopperSums
 from analytics.stats.adjustment import PairedSums
 from analytics.stats.statistics import Sums
 from analytics.stats.suppression import suppress_parts
@@ -23,41 +23,24 @@ from analytics.stats.suppression import suppress_parts
 CAP_QUANTILE = 0.999
 CAP_MIN_SHOPPERS = 1_000
 UNKNOWN = "unknown"  # the value of a dimension that an event does not tell
+GONE = "deleted since"
 DAYPARTS = ("0 to 6 h", "6 to 12 h", "12 to 18 h", "18 to 24 h")  # UTC
-
-
-class Touch(NamedTuple):
-    """An impression, a viewable impression or a click of a shopper who takes part."""
-
-    shopper: str
-    arm: str
-    kind: Column
-    occurred_at: datetime
-    device: str = ""
-    placement: str = ""
-    product: str = ""
-    segment: str = ""  # whose picture the draw had chosen, the same whatever the arm
-
-
-class Order(NamedTuple):
-    """A conversion of any shopper; ``value_cents`` is None in a foreign currency."""
-
-    shopper: str
-    occurred_at: datetime
-    value_cents: int | None
-
-
-@dataclass
-class _Shopper:
-    index: int
-    arm: str
-    first_at: datetime
-    traits: tuple[str, ...]
-    is_mixed: bool = False
 
 
 # One value a shopper, fixed at the first exposure: what comes later may depend on the arm.
 TRAITS = ("device", "placement", "product", "segment", "week", "time of day")
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the ids of a first exposure are called: placements, products by variant, segments."""
+
+    placements: Mapping[UUID | None, str] = field(default_factory=dict)
+    products: Mapping[UUID | None, str] = field(default_factory=dict)
+    segments: Mapping[UUID | None, str] = field(default_factory=dict)
+
+
+NO_NAMES = Names()
 
 
 @dataclass
@@ -73,19 +56,14 @@ class Table:
     _arm: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     _first_day: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     _traits: dict[str, np.ndarray] = field(default_factory=dict)
-    _rows: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))  # shopper, day, column, value
+    # Shopper, day, then ``ShopperSums.days``' line.
+    _lines: np.ndarray = field(default_factory=lambda: np.zeros((0, 2 + COLUMNS)))
     _now: np.ndarray = field(default_factory=lambda: np.zeros((0, COLUMNS)))
     _before: np.ndarray = field(default_factory=lambda: np.zeros((0, COLUMNS)))
-    _names: list[str] = field(default_factory=list)
 
     @property
     def shoppers(self) -> int:
         return len(self._arm)
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The shoppers who are counted."""
-        return frozenset(self._names)
 
     def counts(self) -> list[int]:
         """Shoppers by arm."""
@@ -126,16 +104,20 @@ class Table:
         taken = self._traits[dimension] == value
         return np.bincount(self._arm[taken], minlength=len(self.arms)).tolist()
 
-    def before_fill(self, seen: Mapping[str, Sequence[float]]) -> None:
-        """What these shoppers did before the start, by pseudonym, in the order of ``Column``."""
-        found = np.zeros((self.shoppers, COLUMNS))
-        for index, name in enumerate(self._names):
-            if name in seen:
-                found[index] = seen[name]
-        if self.cap_cents is not None:
-            found[:, Column.REVENUE] = np.minimum(found[:, Column.REVENUE], self.cap_cents)
-        self._before = found
-        known = found.any(axis=1)
+    def _fill(self, before: Sequence[Sequence[int]]) -> None:
+        self._now = self._columns(self._lines)
+        if self.shoppers >= CAP_MIN_SHOPPERS:
+            revenue = self._now[:, Column.REVENUE]
+            cap = float(np.quantile(revenue, CAP_QUANTILE))
+            # Where fewer than one in a thousand buys at all, or nobody exceeds it, a cap would only lie.
+            if 0 < cap < revenue.max():
+                self.cap_cents = cap
+                self._now = self._capped(self._now)
+        nothing = [0] * COLUMNS
+        self._before = self._capped(
+            np.array([found or nothing for found in before], float).reshape(-1, COLUMNS)
+        )
+        known = self._before.any(axis=1)
         if known.any():
             self._traits["visitor"] = np.where(known, "seen before", "new")
 
@@ -144,7 +126,7 @@ class Table:
     ) -> list[Sums]:
         """Per-arm sums of a metric, up to and including a day's position, of one slice."""
         taken = np.ones(self.shoppers, bool) if until is None else self._first_day <= until
-        values = self._now if until is None else self._columns(self._rows[self._rows[:, 1] <= until])
+        values = self._now if until is None else self._columns(self._lines[self._lines[:, 1] <= until])
         if part is not None:
             taken &= self._traits[part[0]] == part[1]
         y, x = _pair(METRICS[metric], values)
@@ -175,16 +157,18 @@ class Table:
     def _masks(self, taken: np.ndarray) -> list[np.ndarray]:
         return [taken & (self._arm == arm) for arm in range(len(self.arms))]
 
-    def _columns(self, rows: np.ndarray) -> np.ndarray:
-        found = np.zeros((self.shoppers, COLUMNS))
-        np.add.at(found, (rows[:, 0].astype(int), rows[:, 2].astype(int)), rows[:, 3])
-        shown = rows[rows[:, 2] == Column.IMPRESSIONS][:, :2]
-        if len(shown):
-            owners = np.unique(shown, axis=0)[:, 0].astype(int)
-            found[:, Column.DAYS] = np.bincount(owners, minlength=self.shoppers)
+    def _columns(self, lines: np.ndarray) -> np.ndarray:
+        owners, n = lines[:, 0].astype(int), self.shoppers
+        sums = [
+            np.bincount(owners, weights=lines[:, 2 + column], minlength=n) for column in range(Column.DAYS)
+        ]
+        shown = owners[lines[:, 2 + Column.IMPRESSIONS] > 0]
+        return self._capped(np.column_stack([*sums, np.bincount(shown, minlength=n)]))
+
+    def _capped(self, columns: np.ndarray) -> np.ndarray:
         if self.cap_cents is not None:
-            found[:, Column.REVENUE] = np.minimum(found[:, Column.REVENUE], self.cap_cents)
-        return found
+            columns[:, Column.REVENUE] = np.minimum(columns[:, Column.REVENUE], self.cap_cents)
+        return columns
 
 
 def _pair(spec: MetricSpec, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -195,81 +179,48 @@ def _pair(spec: MetricSpec, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def table_make(
-    arms: Sequence[str], touches: Iterable[Touch], orders: Iterable[Order], *, first: date, last: date
+    arms: Sequence[str],
+    shoppers: Iterable[ShopperSums],
+    *,
+    first: date,
+    last: date,
+    names: Names = NO_NAMES,
 ) -> Table:
-    """``touches`` in the order of their times. Unknown arms are left out."""
+    """``names`` are those of the first exposures' ids."""
     table = Table(arms=arms)
-    table.days = [date.fromordinal(n) for n in range(first.toordinal(), max(first, last).toordinal() + 1)]
-    people: dict[str, _Shopper] = {}
-    rows: list[tuple[int, int, int, float]] = []
-
-    def day_of(at: datetime) -> int:
-        return min(max(0, at.astimezone(UTC).toordinal() - first.toordinal()), len(table.days) - 1)
-
-    known = set(arms)
-    for touch in touches:
-        if touch.arm not in known:
-            continue
-        table.last_at = touch.occurred_at
-        shopper = people.get(touch.shopper)
-        if shopper is None:
-            shopper = _Shopper(len(people), touch.arm, touch.occurred_at, _traits_of(touch))
-            people[touch.shopper] = shopper
-        elif shopper.arm != touch.arm:
-            shopper.is_mixed = True
-        rows.append((shopper.index, day_of(touch.occurred_at), touch.kind, 1.0))
-    for order in orders:
-        shopper = people.get(order.shopper)
-        if shopper is None or order.occurred_at < shopper.first_at:
-            continue
-        rows.append((shopper.index, day_of(order.occurred_at), Column.ORDERS, 1.0))
-        if order.value_cents is None:
-            table.foreign_orders += 1
+    start, end = first.toordinal(), max(first, last).toordinal()
+    table.days = [date.fromordinal(n) for n in range(start, end + 1)]
+    kept: list[ShopperSums] = []
+    for shopper in sorted(shoppers, key=lambda found: (found.first_at, found.shopper)):
+        table.foreign_orders += sum(line[1 + FOREIGN] for line in shopper.days)
+        table.last_at = max(table.last_at or shopper.touched_at, shopper.touched_at)
+        if shopper.is_mixed:
+            table.mixed += 1
         else:
-            day = day_of(order.occurred_at)
-            rows.append((shopper.index, day, Column.REVENUE, float(order.value_cents)))
-    _fill(table, people, rows, day_of)
+            kept.append(shopper)
+    place = {arm: number for number, arm in enumerate(arms)}
+    table._arm = np.array([place[shopper.arm] for shopper in kept], int)
+    first_days = np.array([shopper.first_at.astimezone(UTC).toordinal() for shopper in kept], int)
+    table._first_day = np.clip(first_days - start, 0, len(table.days) - 1)
+    traits = [_traits_of(shopper, names) for shopper in kept]
+    table._traits = {
+        name: np.array([found[number] for found in traits], object) for number, name in enumerate(TRAITS)
+    }
+    lines = [(number, *line) for number, shopper in enumerate(kept) for line in shopper.days]
+    table._lines = np.array(lines, float).reshape(-1, 2 + COLUMNS)
+    table._lines[:, 1] = np.clip(table._lines[:, 1] - start, 0, len(table.days) - 1)
+    table._fill([shopper.before for shopper in kept])
     return table
 
 
-def _traits_of(touch: Touch) -> tuple[str, ...]:
-    at = touch.occurred_at.astimezone(UTC)
+def _traits_of(shopper: ShopperSums, names: Names) -> tuple[str, ...]:
+    at = shopper.first_at.astimezone(UTC)
     week = "weekend" if at.weekday() >= 5 else "weekday"
-    named = [name or UNKNOWN for name in (touch.device, touch.placement, touch.product, touch.segment)]
-    return (*named, week, DAYPARTS[at.hour // 6])
-
-
-def _fill(
-    table: Table,
-    people: dict[str, _Shopper],
-    rows: list[tuple[int, int, int, float]],
-    day_of: Callable[[datetime], int],
-) -> None:
-    kept = [(name, shopper) for name, shopper in people.items() if not shopper.is_mixed]
-    table.mixed = len(people) - len(kept)
-    position = np.full(len(people), -1)
-    position[[shopper.index for _, shopper in kept]] = range(len(kept))
-    found = np.array(rows, float).reshape(-1, 4)
-    if len(found):
-        found[:, 0] = position[found[:, 0].astype(int)]
-        found = found[found[:, 0] >= 0]
-    table._rows = found
-    table._names = [name for name, _ in kept]
-    table._arm = np.array([table.arms.index(shopper.arm) for _, shopper in kept], int)
-    table._first_day = np.array([day_of(shopper.first_at) for _, shopper in kept], int)
-    table._traits = {
-        name: np.array([shopper.traits[place] for _, shopper in kept], object)
-        for place, name in enumerate(TRAITS)
-    }
-    table._now = table._columns(found)
-    if len(kept) >= CAP_MIN_SHOPPERS:
-        revenue = table._now[:, Column.REVENUE]
-        cap = float(np.quantile(revenue, CAP_QUANTILE))
-        # Where fewer than one in a thousand buys at all, or nobody exceeds it, a cap would only lie.
-        if 0 < cap < revenue.max():
-            table.cap_cents = cap
-            table._now = table._columns(found)
-    table._before = np.zeros((len(kept), COLUMNS))
+    placement = names.placements.get(shopper.placement_id, GONE)
+    product = names.products.get(shopper.variant_id, GONE)
+    drawn = shopper.drawn_segment_id
+    segment = names.segments.get(drawn, GONE) if drawn else UNKNOWN
+    return (shopper.device or UNKNOWN, placement, product, segment, week, DAYPARTS[at.hour // 6])
 
 
 def _sums_of(y: np.ndarray, x: np.ndarray) -> Sums:

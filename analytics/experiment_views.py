@@ -269,7 +269,7 @@ def _detail_context(request: MemberRequest, experiment_id: UUID) -> dict[str, An
     content = experiment_services.report_content(experiment=experiment)
     charts: dict[str, Any] = {}
     if content:
-        from analytics.experiment_charts import charts_make  # plotly: only this page pays for it
+        from analytics.experiment_charts import charts_make
 
         charts = charts_make(content)
     metrics = content.get("metrics", [])

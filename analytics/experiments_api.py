@@ -8,12 +8,12 @@ from uuid import UUID
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import generics, serializers, status
+from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.idempotency import idempotent
-from accounts.models import Advertiser, User
+from accounts.tenant_api import TenantApi
 from adplatform.lib.errors import DomainError
 from analytics import experiment_services
 from campaigns import experiment_services as campaigns_services
@@ -115,26 +115,8 @@ class DeclineInput(serializers.Serializer[Any]):
     comment = serializers.CharField(max_length=1000)
 
 
-class TenantApi(generics.GenericAPIView[Any]):
-    """An endpoint that speaks for one advertiser."""
-
-    filter_backends: list[Any] = []
+class _ExperimentsApi(TenantApi):
     serializer_class: type[serializers.BaseSerializer[Any]] = ExperimentOutput
-
-    @property
-    def advertiser(self) -> Advertiser:
-        return self.request._request.advertiser  # type: ignore[attr-defined]
-
-    @property
-    def person(self) -> User | None:
-        """The signed-in person; None for an API key."""
-        return self.request.user if isinstance(self.request.user, User) else None
-
-    def checked(self, serializer: type[Any]) -> dict[str, Any]:
-        """The request's body as the serializer allows it."""
-        given = serializer(data=self.request.data)
-        given.is_valid(raise_exception=True)
-        return given.validated_data
 
     def answer(self, experiment_id: UUID, code: int = status.HTTP_200_OK) -> Response:
         """The experiment as it is now."""
@@ -142,7 +124,7 @@ class TenantApi(generics.GenericAPIView[Any]):
         return Response(ExperimentOutput(found).data, status=code)
 
 
-class ExperimentListApi(TenantApi):
+class ExperimentListApi(_ExperimentsApi):
     """All experiments, and new ones."""
 
     @extend_schema(
@@ -182,7 +164,7 @@ class ExperimentListApi(TenantApi):
         return self.answer(experiment.pk, status.HTTP_201_CREATED)
 
 
-class ExperimentApi(TenantApi):
+class ExperimentApi(_ExperimentsApi):
     """One experiment."""
 
     @extend_schema(
@@ -205,7 +187,7 @@ class ExperimentApi(TenantApi):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class ExperimentStartApi(TenantApi):
+class ExperimentStartApi(_ExperimentsApi):
     """Start."""
 
     @extend_schema(
@@ -227,7 +209,7 @@ class ExperimentStartApi(TenantApi):
         return self.answer(experiment_id)
 
 
-class ExperimentStopApi(TenantApi):
+class ExperimentStopApi(_ExperimentsApi):
     """Stop."""
 
     @extend_schema(
@@ -249,7 +231,7 @@ class ExperimentStopApi(TenantApi):
         return self.answer(experiment_id)
 
 
-class ExperimentDecideApi(TenantApi):
+class ExperimentDecideApi(_ExperimentsApi):
     """Decide."""
 
     @extend_schema(
@@ -276,7 +258,7 @@ class ExperimentDecideApi(TenantApi):
         return self.answer(experiment_id)
 
 
-class ExperimentAskApi(TenantApi):
+class ExperimentAskApi(_ExperimentsApi):
     """Ask another person."""
 
     @extend_schema(
@@ -298,7 +280,7 @@ class ExperimentAskApi(TenantApi):
         return self.answer(experiment_id)
 
 
-class ExperimentDeclineApi(TenantApi):
+class ExperimentDeclineApi(_ExperimentsApi):
     """Decline what was asked for."""
 
     @extend_schema(
@@ -319,7 +301,7 @@ class ExperimentDeclineApi(TenantApi):
         return self.answer(experiment_id)
 
 
-class ExperimentReportApi(TenantApi):
+class ExperimentReportApi(_ExperimentsApi):
     """The stored report."""
 
     @extend_schema(

@@ -13,8 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.idempotency import idempotent
+from accounts.tenant_api import TenantApi
 from adplatform.lib.errors import DomainError, NotFound
-from analytics.experiments_api import TenantApi
 from analytics.learning_selectors import ContextShares, contexts_get
 from analytics.models import StoredReport
 from analytics.stored_reports import stored_report_find, stored_report_request

@@ -62,7 +62,7 @@ def learning_detail(request: MemberRequest, campaign_id: UUID) -> HttpResponse:
     charts: dict[str, Any] = {}
     history = []
     if chosen is not None:
-        from analytics.learning_charts import history_figure  # plotly: only this page pays for it
+        from analytics.learning_charts import history_figure
 
         history = history_get(
             campaign=campaign, placement_id=chosen.placement_id, segment_id=chosen.segment_id

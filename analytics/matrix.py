@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from analytics import labels
@@ -31,6 +31,7 @@ class Cell:
     shrunk: Posterior | None
     is_hidden: bool = False
     rows: str = ""  # the query that leads to the events behind it; empty where none does
+    level: int = 0  # of its colour: 1 to 5 by its rate among those beside it; 0 without one
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,17 @@ class Matrix:
     count: int = 0  # rows on all pages
     page: int = 1
     pages: int = 1
+
+    @property
+    def named_cells(self) -> list[tuple[Row, list[tuple[str, Cell]], Cell]]:
+        """Each row's cells beside the segments that they are of."""
+        return [
+            (row, list(zip(self.segments, cells, strict=True)), total) for row, cells, total in self.lines
+        ]
+
+    @property
+    def named_totals(self) -> list[tuple[str, Cell]]:
+        return list(zip(self.segments, self.segment_totals, strict=True))
 
     @property
     def lines(self) -> list[tuple[Row, list[Cell], Cell]]:
@@ -113,10 +125,18 @@ def matrix_make(
         rate = posterior(counts.clicks, counts.impressions, prior) if counts.impressions else None
         return Cell(counts, rate, rows=where)
 
+    cells = [[cell(found) for found in line] for line in grid]
+    top = max((c.shrunk.mean for line in cells for c in line if c.shrunk), default=0.0)
     return Matrix(
         segments=[_segment_name(s, segment_names) for s in segments],
         rows=shown,
-        cells=[[cell(found) for found in line] for line in grid],
+        cells=[
+            [
+                replace(c, level=max(1, round(5 * c.shrunk.mean / top))) if c.shrunk and top else c
+                for c in line
+            ]
+            for line in cells
+        ],
         segment_totals=[cell(cell_of(mine, s)) for s, mine in zip(segments, by_segment, strict=True)],
         row_totals=[cell(cell_of(mine, "", row.id)) for row, mine in zip(shown, by_row, strict=True)],
         minimum=groups.minimum,

@@ -10,6 +10,8 @@ from django.db import models
 from accounts.models import TenantModel
 from adplatform.lib.ids import uuid7
 from analytics.attribution import Windows
+from analytics.experiment_models import ExperimentHour as ExperimentHour
+from analytics.experiment_models import ExperimentShopper as ExperimentShopper
 from analytics.report_models import ReportSchedule as ReportSchedule
 from analytics.report_models import ReportSending as ReportSending
 from analytics.report_models import SavedView as SavedView

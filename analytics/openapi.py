@@ -47,7 +47,7 @@ _BATCH = {
 }
 _RESULT = {
     "type": "object",
-    "description": "The counts add up to the batch's length; what is accepted is on disk.",
+    "description": "The counts add up to the batch's length; what is accepted is committed.",
     "required": ["accepted", "duplicates", "rejected"],
     "properties": {
         "accepted": {"type": "integer"},

@@ -143,7 +143,7 @@ def past_test_detail(request: MemberRequest, past_test_id: UUID) -> HttpResponse
         raise Http404 from None
     charts: dict[str, Any] = {}
     if test.content.get("trend", {}).get("days"):
-        from analytics.experiment_charts import charts_make  # plotly: only this page pays for it
+        from analytics.experiment_charts import charts_make
 
         shown = {**test.content, "arms": test.content["arms"][:4]}
         charts = charts_make(shown)

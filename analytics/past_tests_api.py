@@ -12,9 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.idempotency import idempotent
+from accounts.tenant_api import TenantApi
 from adplatform.lib.errors import DomainError
 from analytics import past_test_services
-from analytics.experiments_api import TenantApi
 from analytics.models import PastTest, PastTestImport, SelfCheckRun
 from analytics.past_test_columns import MAX_BYTES
 from analytics.verdict import Code

@@ -108,6 +108,11 @@ class Report:
         return {name: self.change(name) for name in (*COUNTS, *RATES)}
 
     @property
+    def has_days(self) -> bool:
+        """Whether there is a course by day to draw: a single day is drawn by the hour."""
+        return len(self.series) > 1 or (bool(self.series) and not self.hours)
+
+    @property
     def series_rows(self) -> list[tuple[DayPoint, DayPoint | None, int | None]]:
         """Each day beside the day it is compared with and what it cost."""
         costs = self.spend.day_cents if self.spend else []

@@ -20,6 +20,7 @@ from django.utils import timezone
 from accounts.models import Advertiser
 from analytics import reach
 from analytics.dirty_hours import hours_mark
+from analytics.experiment_sums import experiment_hours_mark
 from analytics.models import (
     DailyCreativeReach,
     DailyInvalid,
@@ -105,6 +106,7 @@ def rollup_rebuild(*, advertiser_id: UUID, day: date, hours: Iterable[datetime])
         for hour in computed:
             _swap_hour(advertiser_id, hour, read_at)
         _swap_day(advertiser_id, day, read_at)
+        experiment_hours_mark(advertiser_id=advertiser_id, hours=wanted)
         # An hour of this call was computed after the touches that would claim its orders were read.
         later = {hour for found in computed for hour in found.later} - set(wanted)
         hours_mark(hours={(advertiser_id, hour) for hour in later})

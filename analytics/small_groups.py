@@ -67,7 +67,7 @@ class SmallGroups:
 
     minimum: int
     hidden: frozenset[Atom] = frozenset()
-    # Sums that are shown although something in them is hidden: segments and products with their totals.
+    # Sums that are shown although something in them is hidden, the larger first: segments, products, cells.
     totals: tuple[frozenset[Atom], ...] = ()
     segments: Mapping[Atom, UUID | None] = field(default_factory=dict)
 
@@ -228,6 +228,7 @@ class _Table:
             for margin in margins
             if margin not in gone
         ]
+        shown += [frozenset(mine) for key, mine in cells.items() if place[key] not in gone]
         return hidden, tuple(total for total in shown if total & hidden)
 
     def _hide_within(self, atoms: set[Atom]) -> set[Atom]:

@@ -70,8 +70,8 @@ def _ratio(point: Counts, name: str) -> float:
 
 
 def sparkline(values: Sequence[float], width: int = 100, height: int = 30) -> str:
-    """The points of an SVG polyline; a flat line at the foot for nothing at all."""
-    if not values:
+    """The points of an SVG polyline; a flat line at the foot for nothing at all, none for a single day."""
+    if len(values) < 2:
         return ""
     top = max(values)
     step = width / max(1, len(values) - 1)

@@ -8,12 +8,12 @@ from uuid import UUID
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import generics, status
+from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.idempotency import idempotent
-from accounts.models import Advertiser, User
+from accounts.tenant_api import TenantApi
 from campaigns.models import Campaign
 from campaigns.planning import VARIANTS_MAX, campaign_plan
 from campaigns.selectors import campaign_get, campaign_list, placement_get, placement_list, progress_map
@@ -41,28 +41,6 @@ from campaigns.services import (
 )
 from campaigns.variant_services import campaign_generate
 from campaigns.weight_services import weights_write
-
-
-class TenantApi(generics.GenericAPIView):
-    """An endpoint that speaks for one advertiser."""
-
-    filter_backends: list[Any] = []
-
-    @property
-    def advertiser(self) -> Advertiser:
-        return self.request._request.advertiser  # type: ignore[attr-defined]
-
-    @property
-    def person(self) -> User | None:
-        """The signed-in person; None for an API key."""
-        user = self.request.user
-        return user if isinstance(user, User) else None
-
-    def checked(self, serializer: type[Any], *, partial: bool = False) -> dict[str, Any]:
-        """The request's body as the serializer allows it."""
-        given = serializer(data=self.request.data, partial=partial)
-        given.is_valid(raise_exception=True)
-        return given.validated_data
 
 
 def _campaign_rows(campaigns: list[Campaign]) -> Any:

@@ -11,9 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.idempotency import idempotent
+from accounts.tenant_api import TenantApi
 from adplatform.lib.errors import DomainError
 from adplatform.lib.json_bodies import StrictJSONParser
-from campaigns.api import TenantApi
 from campaigns.catalog_selectors import (
     catalog_import_get,
     catalog_import_list,

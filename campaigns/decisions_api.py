@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from accounts.models import ApiKey
+from accounts.refusals import refused_count
 from adplatform.lib.api import problem_response
 from adplatform.lib.errors import DomainError
 from adplatform.lib.ids import uuid7
@@ -75,6 +76,7 @@ def decisions_decide(request: HttpRequest) -> HttpResponse:
         is_opted_out = request.META.get("HTTP_SEC_GPC") == "1"
         context = _context_make(caller, asked, is_opted_out)
     except DomainError as error:
+        refused_count("decisions", [error.code])
         response = problem_response(error.code, error.message, error.status, error.errors)
         headers = {
             401: {"WWW-Authenticate": "Bearer"},

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.idempotency import idempotent
-from campaigns.api import TenantApi
+from accounts.tenant_api import TenantApi
 from campaigns.variant_services import picture_take_next
 from generation.api import RenderJobOutput
 

@@ -7,12 +7,12 @@ from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import generics, serializers, status
+from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.idempotency import idempotent
-from accounts.models import Advertiser, User
+from accounts.tenant_api import TenantApi
 from adplatform.lib.errors import DomainError
 from adplatform.lib.media import media_url
 from generation import services
@@ -90,17 +90,12 @@ class RenderJobDetailOutput(RenderJobOutput):
         return list(job.creatives.order_by("width", "height").values_list("pk", flat=True))
 
 
-class _RenderJobsApi(generics.GenericAPIView):
+class _RenderJobsApi(TenantApi):
     serializer_class: Any = RenderJobDetailOutput
-    filter_backends: list[Any] = []
     queryset = RenderJob.objects.none()  # for the schema only
 
-    @property
-    def advertiser(self) -> Advertiser:
-        return self.request._request.advertiser  # type: ignore[attr-defined]
-
-    def answer(self, job: RenderJob) -> Response:
-        return Response(RenderJobDetailOutput(job).data)
+    def answer(self, job: RenderJob, code: int = status.HTTP_200_OK) -> Response:
+        return Response(RenderJobDetailOutput(job).data, status=code)
 
 
 class RenderJobListApi(_RenderJobsApi):
@@ -181,6 +176,5 @@ class RenderJobCheckApi(_RenderJobsApi):
     )
     @idempotent
     def post(self, request: Request, job_id: UUID) -> Response:
-        person = request.user if isinstance(request.user, User) else None
-        check = services.render_check(advertiser=self.advertiser, job_id=job_id, requested_by=person)
-        return Response(RenderJobDetailOutput(check).data, status=status.HTTP_202_ACCEPTED)
+        check = services.render_check(advertiser=self.advertiser, job_id=job_id, requested_by=self.person)
+        return self.answer(check, status.HTTP_202_ACCEPTED)

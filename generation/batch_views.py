@@ -14,9 +14,9 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.permissions import WRITING_ROLES, MemberRequest, member_required
 from adplatform.lib.errors import DomainError
 from generation import batch_selectors as selectors
-from generation import render_batches, services
-from generation.creative_views import found
+from generation import render_batches
 from generation.models import RenderBatch
+from generation.pages import found
 
 PAGE_SIZE = 20
 MOVES = {
@@ -77,20 +77,8 @@ def batch_move(request: MemberRequest, batch_id: UUID, verb: str) -> HttpRespons
     return redirect("render-batch-detail", batch.pk)
 
 
-@require_POST
-@member_required(roles=WRITING_ROLES)
-def failures_retry(request: MemberRequest) -> HttpResponse:
-    """Queue every job again that failed with one code, whatever its batch."""
-    count = services.renders_retry(advertiser=request.advertiser, code=request.POST.get("code", ""))
-    messages.success(request, f"{count} job{'s' if count != 1 else ''} queued again.")
-    return redirect("render-job-list")
-
-
 def _batch(request: MemberRequest, batch_id: UUID) -> RenderBatch:
-    batch: RenderBatch = found(
-        lambda: selectors.batch_get(advertiser_id=request.advertiser.pk, batch_id=batch_id)
-    )
-    return batch
+    return found(lambda: selectors.batch_get(advertiser_id=request.advertiser.pk, batch_id=batch_id))
 
 
 def _context(request: MemberRequest, batch_id: UUID) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import generics, serializers
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.idempotency import idempotent
-from accounts.models import Advertiser
+from accounts.tenant_api import TenantApi
 from generation import batch_selectors as selectors
 from generation import render_batches
 from generation.models import RenderBatch
@@ -58,19 +58,9 @@ class RetryOutput(serializers.Serializer[Any]):
     queued = serializers.IntegerField()
 
 
-class _BatchesApi(generics.GenericAPIView):
+class _BatchesApi(TenantApi):
     serializer_class: Any = RenderBatchDetailOutput
-    filter_backends: list[Any] = []
     queryset = RenderBatch.objects.none()  # for the schema only
-
-    @property
-    def advertiser(self) -> Advertiser:
-        return self.request._request.advertiser  # type: ignore[attr-defined]
-
-    def given(self, serializer: type[serializers.Serializer[Any]]) -> dict[str, Any]:
-        read = serializer(data=self.request.data)
-        read.is_valid(raise_exception=True)
-        return dict(read.validated_data)
 
     def answer(self, batch: RenderBatch) -> Response:
         (state,) = selectors.batch_states([batch])
@@ -167,7 +157,7 @@ class RenderBatchPriorityApi(_BatchesApi):
     )
     @idempotent
     def post(self, request: Request, batch_id: UUID) -> Response:
-        given = self.given(PriorityInput)
+        given = self.checked(PriorityInput)
         return self.answer(
             render_batches.batch_prioritise(advertiser=self.advertiser, batch_id=batch_id, **given)
         )
@@ -188,6 +178,6 @@ class RenderBatchRetryApi(_BatchesApi):
     @idempotent
     def post(self, request: Request, batch_id: UUID) -> Response:
         count = render_batches.batch_retry(
-            advertiser=self.advertiser, batch_id=batch_id, **self.given(RetryInput)
+            advertiser=self.advertiser, batch_id=batch_id, **self.checked(RetryInput)
         )
         return Response({"queued": count})

@@ -6,20 +6,18 @@ import math
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.permissions import REVIEWING_ROLES, MemberRequest, member_required
-from adplatform.lib.errors import DomainError, NotFound
 from generation import creative_selectors as selectors
 from generation import review
 from generation.inspection_words import INSPECTION_WORDS, facts_of
 from generation.models import Creative, RenderJob
+from generation.pages import acted, found
 from generation.review_selectors import review_progress, review_records, trail_lines
 
 PAGE_SIZE = 36
@@ -141,7 +139,8 @@ def creative_move(request: MemberRequest, creative_id: UUID, verb: str) -> HttpR
         "reviewer": request.user,
         "comment": request.POST.get("comment", ""),
     }
-    try:
+
+    def move() -> str:
         if verb == "approve":
             review.creative_approve(**arguments, sha256=request.POST.get("sha256", ""))
         elif verb == "reject":
@@ -152,25 +151,6 @@ def creative_move(request: MemberRequest, creative_id: UUID, verb: str) -> HttpR
             review.creative_restore(**arguments)
         else:
             raise Http404
-    except NotFound:
-        raise Http404 from None
-    except DomainError as error:
-        messages.error(request, error.message)
-    else:
-        messages.success(request, "Saved.")
-    return back(request, reverse("creative-detail", args=[creative_id]))
+        return "Saved."
 
-
-def back(request: MemberRequest, fallback: str) -> HttpResponse:
-    """To the page that the form names in ``next``, if it is one of ours."""
-    target = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(target, {request.get_host()}, request.is_secure())
-    return HttpResponseRedirect(target if safe else fallback)
-
-
-def found(read: Any) -> Any:
-    """What a selector finds, else a 404 page."""
-    try:
-        return read()
-    except NotFound:
-        raise Http404 from None
+    return acted(request, move, reverse("creative-detail", args=[creative_id]))

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import generics, serializers, status
+from rest_framework import serializers, status
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.idempotency import idempotent
-from accounts.models import Advertiser, ApiKey, User
+from accounts.models import ApiKey
 from accounts.permissions import REVIEWING_ROLES
+from accounts.tenant_api import TenantApi
 from adplatform.lib.errors import DomainError
 from adplatform.lib.media import media_url
 from generation import copy_edits, review
@@ -150,25 +150,10 @@ class VerifyOutput(serializers.Serializer[Any]):
     ai_label = serializers.CharField(allow_blank=True, help_text='"1": generated; blank: no label in it.')
 
 
-class _CreativesApi(generics.GenericAPIView):
+class _CreativesApi(TenantApi):
     serializer_class: Any = CreativeOutput
-    filter_backends: list[Any] = []
     roles = REVIEWING_ROLES
     queryset = Creative.objects.none()  # for the schema only
-
-    @property
-    def advertiser(self) -> Advertiser:
-        request: HttpRequest = self.request._request
-        return request.advertiser  # type: ignore[attr-defined]
-
-    @property
-    def person(self) -> User | None:
-        return self.request.user if isinstance(self.request.user, User) else None
-
-    def given(self, serializer: type[serializers.Serializer[Any]]) -> dict[str, Any]:
-        read = serializer(data=self.request.data)
-        read.is_valid(raise_exception=True)
-        return dict(read.validated_data)
 
     def answer(self, creative: Creative) -> Response:
         return Response(CreativeOutput(creative).data)
@@ -228,7 +213,7 @@ class CreativeApproveApi(_CreativesApi):
             raise DomainError(
                 "person_required", "A person approves creatives; an API key cannot.", status=403
             )
-        given = self.given(ApproveInput)
+        given = self.checked(ApproveInput)
         return self.answer(
             review.creative_approve(
                 advertiser=self.advertiser, creative_id=creative_id, reviewer=self.person, **given
@@ -253,7 +238,7 @@ class CreativeRejectApi(_CreativesApi):
                 advertiser=self.advertiser,
                 creative_id=creative_id,
                 reviewer=self.person,
-                **self.given(RejectInput),
+                **self.checked(RejectInput),
             )
         )
 
@@ -275,7 +260,7 @@ class CreativeWithdrawApi(_CreativesApi):
                 advertiser=self.advertiser,
                 creative_id=creative_id,
                 reviewer=self.person,
-                **self.given(WithdrawInput),
+                **self.checked(WithdrawInput),
             )
         )
 
@@ -301,7 +286,7 @@ class CreativeVerifyApi(_CreativesApi):
         # The signing library: imported here, so that no other request pays for it.
         from generation.verification import MAX_BYTES, file_verify
 
-        uploaded = self.given(VerifyInput)["file"]
+        uploaded = self.checked(VerifyInput)["file"]
         found = file_verify(advertiser_id=self.advertiser.pk, content=uploaded.read(MAX_BYTES + 1))
         creative = found.creative
         return Response(
@@ -356,7 +341,7 @@ class CreativeCommentApi(_CreativesApi):
             advertiser=self.advertiser,
             creative_id=creative_id,
             reviewer=self.person,
-            **self.given(CommentInput),
+            **self.checked(CommentInput),
         )
         return Response(ReviewRecordOutput(record).data, status=status.HTTP_201_CREATED)
 
@@ -376,6 +361,6 @@ class RenderJobCopyApi(_CreativesApi):
     @idempotent
     def post(self, request: Request, job_id: UUID) -> Response:
         made = copy_edits.copy_edit(
-            advertiser=self.advertiser, job_id=job_id, editor=self.person, **self.given(CopyInput)
+            advertiser=self.advertiser, job_id=job_id, editor=self.person, **self.checked(CopyInput)
         )
         return Response(CreativeOutput(made, many=True).data)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from accounts.permissions import WRITING_ROLES, MemberRequest, member_required
-from adplatform.lib.errors import NotFound
 from generation.drafts import draft_get
 from generation.models import Draft
+from generation.pages import found
 
 SLOW_SECONDS = 3.0  # from here the panel says what it waits for, and asks less often
 
@@ -21,11 +21,9 @@ SLOW_SECONDS = 3.0  # from here the panel says what it waits for, and asks less 
 @member_required(roles=WRITING_ROLES)
 def draft_live(request: MemberRequest, draft_id: UUID) -> HttpResponse:
     """The panel, for htmx to fetch until the draft is there."""
-    try:
-        draft = draft_get(advertiser_id=request.advertiser.pk, draft_id=draft_id)
-    except NotFound:
-        raise Http404 from None
-    return draft_panel(request, draft)
+    return draft_panel(
+        request, found(lambda: draft_get(advertiser_id=request.advertiser.pk, draft_id=draft_id))
+    )
 
 
 def draft_panel(request: MemberRequest, draft: Draft) -> HttpResponse:

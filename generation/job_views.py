@@ -8,29 +8,21 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from accounts.permissions import WRITING_ROLES, MemberRequest, member_required
-from adplatform.lib.errors import DomainError, NotFound
 from generation import services
+from generation.creative_views import parts_of
 from generation.job_selectors import queue_state_get, render_job_get, render_job_list
 from generation.kpis import KPI_DAYS, kpis_get
 from generation.models import RenderJob
+from generation.pages import acted, found
 
 PAGE_SIZE = 25
-# Where a prompt's words came from, in the design system's colours.
-_SOURCES = {
-    "interest": "segment",
-    "product": "product",
-    "brand": "brand",
-    "season": "season",
-    "style": "style",
-}
 
 
 @member_required()
@@ -77,20 +69,23 @@ def job_retry(request: MemberRequest, job_id: UUID) -> HttpResponse:
     return _act(request, services.render_retry, job_id, "Queued again.")
 
 
+@require_POST
+@member_required(roles=WRITING_ROLES)
+def failures_retry(request: MemberRequest) -> HttpResponse:
+    """Queue every job again that failed with one code, whatever its batch."""
+    count = services.renders_retry(advertiser=request.advertiser, code=request.POST.get("code", ""))
+    messages.success(request, f"{count} job{'s' if count != 1 else ''} queued again.")
+    return redirect("render-job-list")
+
+
 def _act(
     request: MemberRequest, service: Callable[..., RenderJob], job_id: UUID, success: str
 ) -> HttpResponse:
-    try:
+    def act() -> str:
         service(advertiser=request.advertiser, job_id=job_id)
-        messages.success(request, success)
-    except NotFound:
-        raise Http404 from None
-    except DomainError as error:
-        messages.error(request, error.message)
-    back = request.POST.get("back", "")
-    if url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
-        return redirect(back)
-    return redirect("render-job-detail", job_id)
+        return success
+
+    return acted(request, act, reverse("render-job-detail", args=[job_id]))
 
 
 def _list_context(request: MemberRequest) -> dict[str, Any]:
@@ -112,15 +107,10 @@ def _list_context(request: MemberRequest) -> dict[str, Any]:
 
 
 def _detail_context(request: MemberRequest, job_id: UUID) -> dict[str, Any]:
-    try:
-        job = render_job_get(advertiser_id=request.advertiser.pk, job_id=job_id)
-    except NotFound:
-        raise Http404 from None
+    job = found(lambda: render_job_get(advertiser_id=request.advertiser.pk, job_id=job_id))
     return {
         "job": job,
-        "parts": [
-            part | {"kind": _SOURCES.get(part["from"].partition(":")[0], "")} for part in job.prompt_parts
-        ],
+        "parts": parts_of(job),
         "tries": job.tries.order_by("-epoch"),
         "creatives": job.creatives.order_by("width", "height"),
         "is_over": job.status in RenderJob.TERMINAL,

@@ -16,9 +16,10 @@ from accounts.permissions import WRITING_ROLES, MemberRequest, member_required
 from adplatform.lib.errors import DomainError
 from generation import services
 from generation.creative_selectors import creative_get
-from generation.creative_views import discarded_of, found, parts_of, warnings_of
+from generation.creative_views import discarded_of, parts_of, warnings_of
 from generation.inspection_words import facts_of
 from generation.models import Creative, RenderJob
+from generation.pages import found
 from generation.provenance import label_text
 from generation.review_selectors import review_records, trail_lines
 
@@ -30,9 +31,7 @@ _NAMED_DETAILS = frozenset({"files", "seed", "steps", "scheduler", "pipeline", "
 @member_required()
 def passport(request: MemberRequest, creative_id: UUID) -> HttpResponse:
     """The whole history of one creative on a page."""
-    creative: Creative = found(
-        lambda: creative_get(advertiser_id=request.advertiser.pk, creative_id=creative_id)
-    )
+    creative = found(lambda: creative_get(advertiser_id=request.advertiser.pk, creative_id=creative_id))
     job = creative.job
     records = review_records(advertiser_id=request.advertiser.pk, job_id=job.pk).filter(creative=creative)
     details = job.render_details

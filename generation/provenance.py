@@ -137,9 +137,3 @@ def seal_holds(marking: Marking, pixels: str) -> bool:
     content_id, found = marking.aigc.get("ProduceID", ""), marking.aigc.get("ReservedCode1", "")
     keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
     return any(constant_time_compare(found, content_seal(content_id, pixels, key=key)) for key in keys)
-
-
-def is_ours_untouched(picture: Image.Image) -> bool:
-    """True when the file carries our seal and every pixel is as we wrote it."""
-    marking = marking_read(picture)
-    return marking is not None and seal_holds(marking, pixels_sha256(picture))

@@ -25,12 +25,6 @@ class ReviewProgress:
     approved: int
     rejected: int
 
-    @property
-    def approved_rate(self) -> float | None:
-        """Share of the reviewed that was approved; None before the first."""
-        reviewed = self.approved + self.rejected
-        return self.approved / reviewed if reviewed else None
-
 
 def review_queue(*, advertiser_id: UUID) -> QuerySet[RenderJob]:
     """Briefs with something left to review, oldest first."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from uuid import UUID
 
 from django.contrib import messages
@@ -13,13 +12,14 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.permissions import REVIEWING_ROLES, MemberRequest, member_required
-from adplatform.lib.errors import DomainError, NotFound
+from adplatform.lib.errors import DomainError
 from generation import copy_edits, review
 from generation import review_selectors as selectors
 from generation.creative_selectors import creative_list
-from generation.creative_views import back, discarded_of, found, parts_of, warnings_of
+from generation.creative_views import discarded_of, parts_of, warnings_of
 from generation.job_selectors import render_job_get
 from generation.models import Creative, RenderJob
+from generation.pages import acted, back, found
 
 BRIEFS_PER_PAGE = 12  # with ten sizes each about what a screen and a reviewer can take
 DECIDED_AT_ONCE = 500
@@ -144,7 +144,7 @@ def creative_review_edit(request: MemberRequest, job_id: UUID) -> HttpResponse:
         )
         return f"{len(made)} size{'s' if len(made) != 1 else ''} have the new words and wait for review."
 
-    return _done(request, edit, reverse("creative-review-job", args=[job_id]))
+    return acted(request, edit, reverse("creative-review-job", args=[job_id]))
 
 
 @require_POST
@@ -161,17 +161,7 @@ def creative_comment(request: MemberRequest, creative_id: UUID) -> HttpResponse:
         )
         return "Your comment is in the trail."
 
-    return _done(request, comment, reverse("creative-detail", args=[creative_id]))
-
-
-def _done(request: MemberRequest, action: Callable[[], str], fallback: str) -> HttpResponse:
-    try:
-        messages.success(request, action())
-    except NotFound:
-        raise Http404 from None
-    except DomainError as error:
-        messages.error(request, error.message)
-    return back(request, fallback)
+    return acted(request, comment, reverse("creative-detail", args=[creative_id]))
 
 
 def _following(queue: list[UUID], job_id: UUID) -> UUID | None:

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from accounts.models import Advertiser
 from adplatform.lib.errors import NotFound
-from analytics.models import Event
+from analytics.models import Event, ExperimentShopper
 from campaigns.models import CappedShopper
 from profiles.models import Behaviour, ConsentRecord, InterestProfile, SegmentMembership, ShopperKey
 from profiles.pseudonyms import shopper_key_open
@@ -27,6 +27,8 @@ LEGEND = {
     "segments": "The groups of shoppers you are counted in, and how well you fit (0 to 1).",
     "events": "Which adverts you were shown (impression), had in view (viewable) and clicked, and what you "
     "bought.",
+    "experiments": "Tests of pictures you took part in: which version was yours, and by day how often you "
+    "saw, had in view and clicked it and what you bought; apart, the same of the two weeks before.",
     "caps": "Campaigns you have seen often enough for now, and until when you are spared them.",
 }
 BEHAVIOUR_FIELDS = ("event_id", "kind", "text", "product_external_id", "interests", "occurred_at")
@@ -38,6 +40,7 @@ EVENT_FIELDS = (
     "placement_id", "segment_id", "experiment_id", "arm", "drawn_segment_id", "device", "order_id",
     "value_cents", "currency",
 )  # fmt: skip
+EXPERIMENT_FIELDS = ("experiment_id", "arm", "is_mixed", "first_at", "last_at", "device", "days", "before")
 
 
 def shopper_export(*, advertiser: Advertiser, shopper_key: str, now: datetime) -> dict[str, Any]:
@@ -74,6 +77,7 @@ def shopper_export(*, advertiser: Advertiser, shopper_key: str, now: datetime) -
             for member in memberships.order_by("-strength", "pk")
         ],
         "events": _rows(Event.objects.filter(**mine), EVENT_FIELDS, "occurred_at"),
+        "experiments": _rows(ExperimentShopper.objects.filter(**mine), EXPERIMENT_FIELDS, "first_at"),
         "caps": _rows(
             CappedShopper.objects.filter(**mine), ("campaign_id", "period", "until_at"), "until_at"
         ),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
 
-from analytics.models import Event
+from analytics.models import Event, ExperimentShopper
 from campaigns.models import CappedShopper
 from profiles.models import Shopper
 from rights.erasure import pseudonyms_erase
@@ -51,6 +51,7 @@ def _known(advertisers: set[UUID]) -> Iterator[tuple[UUID, str]]:
         for names in (
             Shopper.objects.filter(**mine).values_list("pseudonym", flat=True),
             CappedShopper.objects.filter(**mine).values_list("shopper_pseudonym", flat=True).distinct(),
+            ExperimentShopper.objects.filter(**mine).values_list("shopper_pseudonym", flat=True).distinct(),
             Event.objects.filter(**mine)
             .exclude(shopper_pseudonym="")
             .order_by()
@@ -67,4 +68,5 @@ def _is_older(advertiser_id: UUID, pseudonym: str, at: datetime) -> bool:
         Shopper.objects.filter(**mine, pseudonym=pseudonym, created_at__lte=at).exists()
         or Event.objects.filter(**mine, shopper_pseudonym=pseudonym, received_at__lte=at).exists()
         or CappedShopper.objects.filter(**mine, shopper_pseudonym=pseudonym, created_at__lte=at).exists()
+        or ExperimentShopper.objects.filter(**mine, shopper_pseudonym=pseudonym, created_at__lte=at).exists()
     )

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import F, Max, Model, OuterRef, Q, QuerySet, Subquery
 
 from accounts.webhooks import KEPT, webhook_deliveries_purge
-from analytics.models import Event
+from analytics.models import Event, ExperimentShopper
 from campaigns.models import DecisionCount, FilledDecisionCount
 from profiles.models import Behaviour, ConsentRecord, Shopper
 from rights.models import RetentionRun
@@ -60,6 +60,10 @@ def _event_links(before: datetime) -> int:
     found = Event.objects.filter(occurred_at__lt=before).exclude(shopper_pseudonym="")
     ids = list(found.values_list("pk", flat=True)[:BATCH])
     return Event.objects.filter(pk__in=ids).update(shopper_pseudonym="") if ids else 0
+
+
+def _experiment_shoppers(before: datetime) -> int:
+    return _delete_step(ExperimentShopper.objects.filter(last_at__lt=before), ExperimentShopper)
 
 
 def _consents(before: datetime) -> int:
@@ -116,6 +120,10 @@ def data_class_list() -> tuple[DataClass, ...]:
         DataClass(
             "event_links", "Shopper of an event", "taken off; the event and its sums stay",
             settings.RETENTION_EVENT_LINK_DAYS, _event_links,
+        ),
+        DataClass(
+            "experiment_sums", "Sums of a shopper in an experiment", "deleted; the stored report stays",
+            settings.RETENTION_EVENT_LINK_DAYS, _experiment_shoppers,
         ),
         DataClass(
             "consents", "Superseded consent lines", "deleted; a shopper's newest stays as the proof",

@@ -71,6 +71,23 @@ ROWS: list[tuple[str, list[tuple[str, str, list[tuple[str, str]]]]]] = [
                     )
                 ],
             ),
+            (
+                "Refused a minute",
+                "short",
+                [("rate(adplatform_refused_total[5m]) * 60", "{{route}} {{code}}")],
+            ),
+        ],
+    ),
+    (
+        "Beside",
+        [
+            ("Batches in the buffer", "short", [("adplatform_events_buffer_batches", "{{state}}")]),
+            ("Erasures under way", "short", [("adplatform_erasures_unsettled", "erasures")]),
+            ("Oldest erasure under way", "s", [("adplatform_erasure_oldest_unsettled_seconds", "age")]),
+            ("Webhook deliveries", "short", [("adplatform_webhook_deliveries", "{{status}}")]),
+            ("Oldest webhook due", "s", [("adplatform_webhook_oldest_due_seconds", "wait")]),
+            ("Report e-mails of a day", "short", [("adplatform_report_mails_day", "{{status}}")]),
+            ("Age of the last backup", "s", [("adplatform_backup_age_seconds", "age")]),
         ],
     ),
 ]

@@ -7,6 +7,7 @@ from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.test import Client
 from rest_framework.test import APIClient
 
+from accounts import failed_keys
 from accounts.models import Advertiser, Membership, User
 from tests import factories
 
@@ -34,6 +35,11 @@ def flush_past_the_ledger():
 def media(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.RIGHTS_TOMBSTONE_LOG = str(tmp_path / "erasures.log")
+
+
+@pytest.fixture(autouse=True)
+def no_wrong_keys():
+    failed_keys.forget()
 
 
 @pytest.fixture

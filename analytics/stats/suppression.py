@@ -66,7 +66,7 @@ def suppress_parts(parts: Mapping[str, Sequence[int]], shown: Collection[str], m
     """
     sizes = {name: [n for n in arms if n] for name, arms in parts.items()}
     small = {name for name, arms in sizes.items() if arms and min(arms) < minimum}
-    rest = sorted((sum(arms), name) for name, arms in sizes.items() if name not in small and name in shown)
+    rest = sorted((sum(n), name) for name, n in sizes.items() if n and name not in small and name in shown)
     if not small or (len(small) > 1 and sum(sum(sizes[name]) for name in small) >= minimum):
         return small & set(shown)
     unseen = any(arms for name, arms in sizes.items() if name not in shown and name not in small)

@@ -15,6 +15,7 @@ import structlog
 from django.conf import settings
 from django.db import close_old_connections, connections
 
+from accounts.refusals import refusals_flush
 from campaigns.decision_counts import decision_counts_add
 from campaigns.serving import keys
 from campaigns.serving.counters import counters
@@ -51,6 +52,7 @@ class ServingThread:
             return
         self._stop.set()
         counts_flush()
+        refusals_flush()
 
     def _run(self) -> None:
         flushed_at = refreshed_at = time.monotonic()
@@ -63,6 +65,7 @@ class ServingThread:
                 if time.monotonic() - flushed_at >= FLUSH_SECONDS:
                     flushed_at = time.monotonic()
                     counts_flush()
+                    refusals_flush()
                 close_old_connections()  # a pool's connection is lent for one round only
             except Exception as error:
                 log.warning("serving_thread_failed", error=repr(error))

@@ -1,9 +1,9 @@
 """API keys that this process saw just now, so that a warm decision asks no database.
 
-A revoked key is refused at most ``FRESH_SECONDS * patience``, 0.9 s, later. Each key may ask
-``SERVING_KEY_RATE`` times a second of each process, twice that in a burst: a shop whose page runs wild has
-its own share of the process, and no other's. While the database cannot be read, a
-key that was good keeps working for ``SERVING_STALE_SECONDS``, like the snapshot it asks for.
+A revoked key is refused at most ``FRESH_SECONDS * patience``, 0.9 s, later. The keys of an advertiser may
+together ask ``SERVING_KEY_RATE`` times a second of each process, twice that in a burst: a shop whose page
+runs wild has its own share of the process, and no other's. While the database cannot be read, a key that was
+good keeps working for ``SERVING_STALE_SECONDS``, like the snapshot it asks for.
 """
 
 from __future__ import annotations
@@ -63,24 +63,24 @@ def caller_of(request: HttpRequest, *, scope: str) -> Caller:
         caller = _check(request, digest, caller, now)
     if scope not in caller.scopes:
         raise DomainError("scope_missing", "This key may not do that.", status=403)
-    if not _has_turn(caller.key_id, now):
-        raise DomainError("throttled", "Too many requests with this key.", status=429)
+    if not _has_turn(caller.advertiser_id, now):
+        raise DomainError("throttled", "Too many requests with this advertiser's keys.", status=429)
     _used_at[digest] = now
     return caller
 
 
-def _has_turn(key_id: UUID, now: float) -> bool:
-    """A token bucket as one number (GCRA): the moment at which the key would have asked its rate evenly.
+def _has_turn(advertiser_id: UUID, now: float) -> bool:
+    """A token bucket as one number (GCRA): the moment at which all would have been asked evenly.
 
     Two threads may read the same number; a bucket that lets one more through is good enough.
     """
     rate = settings.SERVING_KEY_RATE
     if rate <= 0:
         return True
-    due = max(_due_at.get(key_id, now), now)
+    due = max(_due_at.get(advertiser_id, now), now)
     if due - now > BURST_SECONDS:
         return False
-    _due_at[key_id] = due + 1.0 / rate
+    _due_at[advertiser_id] = due + 1.0 / rate
     return True
 
 

@@ -23,7 +23,12 @@ from generation.composition.product import Placed
 COVERAGE_LOW, COVERAGE_HIGH = 0.02, 0.60
 STAGE_SHARE_LOW = 0.28  # of the stage's shorter side: a product smaller than this is lost in it
 FLOOR_GAP_HIGH = 0.05  # of the stage's height between a standing product and its floor
-FOOT_BUSY_HIGH = 2.0  # edges under a standing product against the whole scene's: nothing to stand on
+# Nothing to stand on: both many edges under a standing product (grey steps a pixel, with the product so many
+# pixels tall that sizes and photographs compare) and more than elsewhere in the scene. Soft scenes have few
+# anywhere, where twice as many mean nothing.
+FOOT_HEIGHT = 96
+FOOT_EDGES_HIGH = 12.0
+FOOT_BUSY_HIGH = 2.0
 FORBIDDEN_DISTANCE = 0.06  # in OKLab: the eye calls it the same colour
 FORBIDDEN_SHARE = 0.04  # of the picture without the product
 BLANK_DEVIATION = 3.0  # of 255: a scene flatter than this shows nothing
@@ -146,18 +151,21 @@ def floor_gap(layout: Layout, placed: Placed) -> float:
     return abs(placed.box[3] - layout.floor) / layout.stage[3]
 
 
-def foot_busyness(scene: Image.Image, placed: Placed) -> float:
-    """How many edges run where a product stands, against the scene's mean; about 1 on an even floor.
+def foot_edges(scene: Image.Image, placed: Placed) -> tuple[float, float]:
+    """Grey steps a pixel where a product stands, and their mean over the scene.
 
     A table or a floor is calmer than what stands behind it. Under a product that was put in front of a
     tree or a crowd it is not.
     """
-    grey = np.asarray(scene.convert("L"), np.float32)
+    scale = FOOT_HEIGHT / placed.picture.height
+    size = max(2, round(scene.width * scale)), max(2, round(scene.height * scale))
+    seen = scene.convert("L").resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)
+    grey = np.asarray(seen, np.float32)
     edges = np.abs(np.diff(grey, axis=0))[:, :-1] + np.abs(np.diff(grey, axis=1))[:-1]
-    left, _, right, bottom = placed.box
-    deep = max(2, placed.picture.height // 12)
-    strip = edges[max(0, bottom - deep // 2) : bottom + deep, left:right]
-    return float(strip.mean() / max(edges.mean(), 0.5)) if strip.size else 1.0
+    left, _, right, bottom = (round(value * scale) for value in placed.box)
+    deep = FOOT_HEIGHT // 12
+    strip = edges[max(0, bottom - deep // 2) : bottom + deep, max(0, left) : right]
+    return float(strip.mean()) if strip.size else 0.0, float(edges.mean())
 
 
 def forbidden_share(picture: Image.Image, placed: Placed, colours: tuple[str, ...]) -> float:
@@ -205,7 +213,7 @@ def inspection_make(
     label_height = label.ink[3] - label.ink[1] if label is not None else 0
     stands = not placed.is_card and not layout.floats
     gap = floor_gap(layout, placed) if stands else 0.0
-    busy = foot_busyness(scene, placed) if stands and motif is None else 1.0
+    foot, elsewhere = foot_edges(scene, placed) if stands and motif is None else (0.0, 0.0)
     share = stage_share(layout, placed)
     forbidden = forbidden_share(picture, placed, brand.forbidden_colours)
     found = {
@@ -220,7 +228,7 @@ def inspection_make(
         Code.PRODUCT_ENLARGED: placed.enlargement > ENLARGEMENT_HIGH,
         Code.PRODUCT_CROPPED: not _within(placed.box, layout.size),
         Code.SIZE_MISMATCH: share < STAGE_SHARE_LOW,
-        Code.SPACE_MISMATCH: gap > FLOOR_GAP_HIGH or busy > FOOT_BUSY_HIGH,
+        Code.SPACE_MISMATCH: gap > FLOOR_GAP_HIGH or foot > max(FOOT_EDGES_HIGH, FOOT_BUSY_HIGH * elsewhere),
         Code.INDISTINCT_PRODUCT: not placed.is_card and rim < INDISTINCT_DISTANCE,
         Code.BLANK_SCENE: deviation < BLANK_DEVIATION,
         Code.MOTIF_EMPTY: motif is not None and motif_opaque_share(motif) < MOTIF_OPAQUE_LOW,
@@ -243,7 +251,8 @@ def inspection_make(
         "product_rim": round(rim, 1),
         "stage_share": round(share, 2),
         "floor_gap": round(gap, 3),
-        "foot_busyness": round(busy, 2),
+        "foot_edges": round(foot, 1),
+        "scene_edges": round(elsewhere, 1),
         "forbidden_colour_share": round(forbidden, 3),
         "scene_deviation": round(deviation, 1),
         "motif_visible": round(motif_visible, 2),

@@ -18,7 +18,6 @@ from jsonschema import Draft202012Validator
 from adplatform.lib.errors import DomainError
 
 FOLDER = Path(__file__).resolve().parent.parent / "layouts"
-SHAPES = ("strip", "billboard", "wide", "box", "square", "tall", "sky")
 _STANDS_IN = {"billboard": "wide", "box": "wide", "sky": "tall"}  # where a template has no arrangement
 SPACE = "space"  # in a stack: room that opens when there is some
 

@@ -82,9 +82,33 @@ class DiffusionRenderer:
                 permanent=True,
             ) from error
         self._pipeline.set_progress_bar_config(disable=True)
-        self._applied = ",".join([str(dtype).removeprefix("torch."), *speed_apply(self._pipeline, speed)])
+        applied = speed_apply(self._pipeline, speed)
+        self._applied = ",".join([str(dtype).removeprefix("torch."), *applied])
         self._inpainting: Any = None
         self.model_hash, self._files = weights_hashes(folder)
+        if "compiled" in applied:
+            self._compile_now()
+
+    def _compile_now(self) -> None:
+        """Draw for nobody: torch compiles at the first call, and minutes within a picture's first step would
+        pass for a hung sampler. Twice, because the first prompt of another length compiles anew, for any.
+
+        Raises RenderError ``setting_invalid``, where there is no compiler.
+        """
+        side = settings.GENERATION_PICTURE_SIZE
+        for prompt in ("a cup", "a cup of coffee on a wooden table, morning light"):
+            try:
+                request = RenderRequest(prompt, "a cup", seed=0, width=side, height=side, steps=2)
+                self.render(request, lambda step, steps: None)
+            except self._torch.OutOfMemoryError:
+                raise
+            except RuntimeError as error:
+                raise RenderError(
+                    "setting_invalid",
+                    f"GENERATION_COMPILE is on, but {self.name!r} does not compile here: "
+                    f"{type(error).__name__}: {error}",
+                    permanent=True,
+                ) from error
 
     def render(self, request: RenderRequest, on_step: OnStep) -> RenderResult:
         """Draw one picture. Raises RenderError, or what ``on_step`` raised."""

@@ -87,7 +87,6 @@ def caption_rows(names: Path, keywords: Path, annotations: Path) -> list[dict[st
                 "group": entry["group"],
                 "keywords": sorted(words),
                 "name_zh": "".join(in_chinese.get("tts", ())[:1]),
-                "keywords_zh": sorted(in_chinese.get("default", ())),
             }
         )
     return rows

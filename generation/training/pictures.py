@@ -35,7 +35,6 @@ class PictureObject:
     group: str
     keywords: tuple[str, ...]
     name_zh: str
-    keywords_zh: tuple[str, ...]
     files: dict[str, Path]
 
     @property
@@ -63,7 +62,6 @@ def read_objects(folder: Path) -> list[PictureObject]:
                 group=row.get("group", ""),
                 keywords=tuple(row.get("keywords", ())),
                 name_zh=row.get("name_zh", ""),
-                keywords_zh=tuple(row.get("keywords_zh", ())),
                 files=files,
             )
         except (ValueError, KeyError, TypeError) as error:

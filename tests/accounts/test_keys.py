@@ -10,9 +10,11 @@ import pytest
 import time_machine
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from accounts import failed_keys
 from accounts.models import ApiKey, Membership
 from accounts.services import api_key_create, api_key_revoke, api_key_rotate
 from accounts.throttling import ApiKeyThrottle
@@ -25,8 +27,10 @@ from tests import factories
 @pytest.fixture(autouse=True)
 def nobody_known():
     hot_keys.callers_forget()
+    failed_keys.forget()
     yield
     hot_keys.callers_forget()
+    failed_keys.forget()
 
 
 def client_of(text: str) -> APIClient:
@@ -153,7 +157,9 @@ def test_the_thread_drops_a_revoked_key(shop, settings):
 # --- one shop's flood
 
 
-def test_a_flood_of_decisions_is_the_flooding_keys_own_trouble(shop, other_shop, settings, monkeypatch):
+def test_a_flood_of_decisions_is_the_flooding_advertisers_own_trouble(
+    shop, other_shop, settings, monkeypatch
+):
     settings.SERVING_KEY_RATE = 10.0
     now = [1000.0]
     monkeypatch.setattr(hot_keys.time, "monotonic", lambda: now[0])
@@ -166,8 +172,31 @@ def test_a_flood_of_decisions_is_the_flooding_keys_own_trouble(shop, other_shop,
     assert [decide(others) for _ in range(5)] == [200] * 5
     events = client_of(mine).post("/api/v1/events", {"events": []})
     assert (events.status_code, events["Retry-After"]) == (429, "1")
+    assert decide(factories.make_key(shop, "publishable")) == 429, "another key is no way around it"
     now[0] += 0.11
     assert decide(mine) == 200, "a turn comes back"
+
+
+def test_wrong_keys_of_one_address_cost_no_query_beyond_a_few_a_second(shop, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(failed_keys.time, "monotonic", lambda: now[0])
+    good, unseen = factories.make_key(shop), factories.make_key(shop)
+    interests = "/api/v1/interests"
+    assert client_of(good).get(interests).status_code == 200
+    answers = [client_of(f"sk_wrong{number}").get(interests) for number in range(40)]
+    assert [answer.status_code for answer in answers].count(401) in (20, 21)
+    assert (answers[-1].status_code, answers[-1].json()["code"]) == (429, "throttled")
+    assert answers[-1]["Retry-After"] == "1"
+    with CaptureQueriesContext(connection) as queries:
+        assert client_of("sk_wrong").get(interests).status_code == 429
+        assert decide("pk_wrong") == 429, "the hot path asks about keys in the same way"
+    assert not [query for query in queries if "apikey" in query["sql"]]
+    assert client_of(good).get(interests).status_code == 200, "a neighbour's good key goes on"
+    elsewhere = client_of(unseen)
+    assert elsewhere.get(interests).status_code == 429
+    assert elsewhere.get(interests, REMOTE_ADDR="203.0.113.9").status_code == 200
+    now[0] += 1.0
+    assert elsewhere.get(interests).status_code == 200, "a turn comes back"
 
 
 def test_a_flood_of_the_management_api_is_the_flooding_keys_own_trouble(shop, other_shop, monkeypatch):

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from axes.models import AccessAttempt, AccessLog
 from django.conf import settings as django_settings
 from django.test import Client, RequestFactory
 from django.utils import timezone
@@ -41,6 +42,31 @@ def test_the_lock_ends_after_a_quarter_of_an_hour(alice, client) -> None:
         assert attempt(client, "alice", "pw").status_code == 302
 
 
+def fill(*, username: str, address: str, failures: int) -> None:
+    AccessAttempt.objects.create(
+        username=username, ip_address=address, user_agent="", failures_since_start=failures,
+        attempt_time=timezone.now(),
+    )  # fmt: skip
+
+
+def test_an_address_that_tries_many_names_rests_and_no_other_does(alice, client) -> None:
+    for number in range(33):
+        fill(username=f"name{number}", address=HERE, failures=3)
+    assert attempt(client, "one-more", "wrong").status_code == 429, "the hundredth"
+    assert attempt(client, "alice", "pw").status_code == 429
+    assert attempt(Client(), "alice", "pw", THERE).status_code == 302
+    with time_machine.travel(timezone.now() + timedelta(minutes=16)):
+        assert attempt(client, "alice", "pw").status_code == 302
+
+
+def test_a_name_that_is_tried_from_many_addresses_has_one_try_from_each_and_its_owner_gets_in(alice) -> None:
+    for number in range(25):
+        fill(username="alice", address=f"198.51.100.{number}", failures=2)
+    assert attempt(Client(), "alice", "wrong", THERE).status_code == 429, "after the first, no tenth"
+    assert attempt(Client(), "alice", "pw", THERE).status_code == 429
+    assert attempt(Client(), "alice", "pw", HERE).status_code == 302
+
+
 def test_the_admin_is_locked_the_same_way(alice, client) -> None:
     for _ in range(10):
         response = client.post("/admin/login/", {"username": "alice", "password": "wrong"})
@@ -54,8 +80,6 @@ def test_an_unknown_name_is_answered_like_a_wrong_password(alice, client) -> Non
 
 
 def test_no_password_and_no_visit_is_written_down(alice, client) -> None:
-    from axes.models import AccessAttempt, AccessLog
-
     attempt(client, "alice", "hunter2-wrong")
     assert "hunter2" not in str(list(AccessAttempt.objects.values()))
     attempt(client, "alice", "pw")

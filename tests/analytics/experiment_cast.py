@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from django.utils import timezone
 
 from adplatform.lib.ids import uuid7
+from analytics.dirty_hours import hour_of, hours_mark
 from analytics.models import Event
 from campaigns.experiment_services import ArmPlan, experiment_create, experiment_start
 from campaigns.models import Experiment
@@ -120,6 +121,13 @@ def make_touches(
                 )
             )
     Event.objects.bulk_create(rows, batch_size=2000)
+    touched(experiment)
+
+
+def touched(experiment: Experiment) -> None:
+    """After a test wrote or changed events by itself: their hours are marked, as the store marks them."""
+    times = Event.objects.filter(advertiser_id=experiment.advertiser_id).values_list("occurred_at", flat=True)
+    hours_mark(hours={(experiment.advertiser_id, hour_of(at)) for at in times})
 
 
 def make_storefront(advertiser: Any, code: str = "hero") -> tuple[Any, Segment]:

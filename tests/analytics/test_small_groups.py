@@ -227,3 +227,14 @@ def test_nothing_is_hidden_where_every_group_is_large(world, settings):
     found = small_groups_get(advertiser_id=world.advertiser.pk, start=day, end=day)
     assert found.hidden == frozenset()
     assert small_groups.atoms_of([]) == set()
+
+
+def test_small_sizes_of_a_large_picture_are_hidden_in_pairs_and_their_product_is_shown(api, world):
+    lines = api.get(API, {"across": "product"}).json()["matrix"]
+    assert lines["rows"]
+    atoms = {("v", n): shoppers for n, shoppers in enumerate((20, 70, 90))}
+    table = small_groups._Table.__new__(small_groups._Table)
+    table.minimum, table.shoppers = 50, atoms
+    assert table._hide_within(set(atoms)) == {("v", 0), ("v", 1)}
+    table.shoppers = {("v", 0): 20, ("v", 1): 40, ("v", 2): 90}
+    assert table._hide_within(set(atoms)) == {("v", 0), ("v", 1)}

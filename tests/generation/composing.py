@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from accounts.models import Advertiser, User
 from adplatform.lib.files import content_store
+from generation import provenance
 from generation.briefs import Brief
 from generation.composition.labels import label_measure
 from generation.composition.layouts import Layout, layout_solve
@@ -70,3 +71,9 @@ def requested_job(shop: Advertiser, by: User) -> RenderJob:
     job.requested_by = by
     job.save(update_fields=["requested_by"])
     return job
+
+
+def is_untouched(picture: Image.Image) -> bool:
+    """Whether a file carries our seal over the very pixels that it holds."""
+    marking = provenance.marking_read(picture)
+    return marking is not None and provenance.seal_holds(marking, provenance.pixels_sha256(picture))

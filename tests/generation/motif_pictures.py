@@ -18,12 +18,12 @@ def write_pictures(folder: Path, count: int = 4, held_out: int = 0) -> Path:
     while any(wanted.values()):
         number += 1
         name = f"thing{number}"
-        is_held_out = PictureObject(name, name, "", (), "", (), {}).held_out
+        is_held_out = PictureObject(name, name, "", (), "", {}).held_out
         if not wanted[is_held_out]:
             continue
         wanted[is_held_out] -= 1
         row: dict[str, object] = {"id": name, "name": f"red thing {number}", "group": f"group {number % 2}"}
-        row |= {"keywords": ["red", f"word{number}"], "name_zh": "东西", "keywords_zh": []}
+        row |= {"keywords": ["red", f"word{number}"], "name_zh": "东西"}
         for style in ("volumetric", "flat"):
             image = Image.new("RGBA", (64, 64))
             ImageDraw.Draw(image).ellipse(

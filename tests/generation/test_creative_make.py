@@ -9,8 +9,8 @@ from django.core.management import CommandError, call_command
 from PIL import Image
 
 from generation.composition.sizes import STANDARD_SIZES
-from generation.provenance import is_ours_untouched
 from tests import factories
+from tests.generation.composing import is_untouched
 
 
 def make(*arguments: str) -> str:
@@ -32,7 +32,7 @@ def test_all_sizes_are_written_labelled_and_the_prompt_is_shown(shop, tiny_model
         with Image.open(file) as image:
             assert image.size in STANDARD_SIZES
             assert file.name == f"SKU_7_ü-{image.width}x{image.height}.webp"
-            assert is_ours_untouched(image)
+            assert is_untouched(image)
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,23 @@ def test_weights_that_are_cut_short_are_a_clear_error(tiny_sd, tmp_path):
     assert str(folder) in str(refusal.value)
 
 
+def test_a_model_is_compiled_while_it_loads(tiny_model, settings):
+    plain = renderer_get(tiny_model).render(REQUEST, no_step)
+    settings.GENERATION_COMPILE = True
+    renderers._loaded.clear()
+    torch.compiler.reset()
+    with torch.compiler.set_stance("force_eager"):  # all but the compiler, which takes half a minute
+        renderer = renderer_get(tiny_model)
+        compiled = renderer.render(REQUEST, no_step)
+    assert compiled.details["speed"] == "float32,compiled"
+    assert ImageChops.difference(plain.image, compiled.image).getbbox() is None
+    renderers._loaded.clear()
+    with torch.compiler.set_stance("fail_on_recompile"), pytest.raises(RenderError) as refusal:
+        renderer_get(tiny_model)  # before a picture waits for it
+    assert (refusal.value.code, refusal.value.permanent) == ("setting_invalid", True)
+    assert "GENERATION_COMPILE" in str(refusal.value)
+
+
 def test_a_wrong_dtype_setting_is_named(tiny_model, settings):
     settings.GENERATION_DTYPE = "int3"
     with pytest.raises(RenderError, match="GENERATION_DTYPE"):

@@ -12,9 +12,11 @@ from generation import provenance
 from generation.composition import compose
 from generation.composition.inspection import (
     BLOCKING,
+    FOOT_BUSY_HIGH,
+    FOOT_EDGES_HIGH,
     Code,
     TextMeasure,
-    foot_busyness,
+    foot_edges,
     forbidden_share,
     inspection_make,
 )
@@ -112,9 +114,29 @@ def test_a_table_is_something_to_stand_on_and_a_hedge_is_not():
     table, hedge = noise.copy(), np.full_like(noise, 180)
     table[150:] = 180
     hedge[170:, 60:240] = noise[170:, 60:240]
-    assert foot_busyness(Image.fromarray(table), placed) < 0.3
-    assert foot_busyness(Image.fromarray(hedge), placed) > 2.0
-    assert 0.9 < foot_busyness(Image.fromarray(noise), placed) < 1.1
+    assert foot_edges(Image.fromarray(table), placed)[0] < 1.0
+    foot, elsewhere = foot_edges(Image.fromarray(hedge), placed)
+    assert foot > FOOT_EDGES_HIGH
+    assert foot > FOOT_BUSY_HIGH * elsewhere
+    foot, elsewhere = foot_edges(Image.fromarray(noise), placed)
+    assert 0.9 < foot / elsewhere < 1.1
+    soft = np.full((250, 300, 3), 180, np.uint8)
+    soft[180:200] = np.linspace(180, 140, 20, dtype=np.uint8)[:, None, None]  # an edge far out of focus
+    foot, elsewhere = foot_edges(Image.fromarray(soft), placed)
+    assert FOOT_BUSY_HIGH * elsewhere < foot < FOOT_EDGES_HIGH
+
+
+def test_a_foot_is_as_busy_in_any_size_of_the_same_scene():
+    noise = np.random.default_rng(1).integers(0, 256, (25, 30, 3), dtype=np.uint8)
+    product = Image.new("RGBA", (80, 100), "#c2452d")
+    found = [
+        foot_edges(
+            Image.fromarray(noise).resize((300 * scale, 250 * scale), Image.Resampling.BICUBIC),
+            Placed(product.resize((80 * scale, 100 * scale)), 110 * scale, 90 * scale, 1.0, False),
+        )[0]
+        for scale in (1, 4)
+    ]
+    assert found[0] == pytest.approx(found[1], rel=0.05)
 
 
 def test_an_empty_motif(inspect):

@@ -97,11 +97,11 @@ def test_the_live_part_of_a_finished_job_reloads_the_page_once(alice_client, job
 
 def test_cancel_and_try_again_come_back_to_where_they_were_pressed(alice_client, job):
     back = reverse("render-job-list") + "?status=queued"
-    answer = alice_client.post(reverse("render-job-cancel", args=[job.pk]), {"back": back})
+    answer = alice_client.post(reverse("render-job-cancel", args=[job.pk]), {"next": back})
     assert (answer.status_code, answer.url) == (302, back)
     job.refresh_from_db()
     assert job.status == Status.CANCELLED
-    answer = alice_client.post(reverse("render-job-retry", args=[job.pk]), {"back": "https://evil.example/"})
+    answer = alice_client.post(reverse("render-job-retry", args=[job.pk]), {"next": "https://evil.example/"})
     assert answer.url == reverse("render-job-detail", args=[job.pk])
     job.refresh_from_db()
     assert job.status == Status.QUEUED

@@ -91,6 +91,20 @@ def test_each_figure_equals_sql_over_the_rows(shop, rows):
     assert kpis.seconds_per_approved == pytest.approx(10.0 / approved)
 
 
+def test_what_an_hour_costs_makes_a_cost_of_each_model(shop, rows, settings, alice_client):
+    assert "Cost per approved" not in alice_client.get(reverse("render-job-list")).content.decode()
+    settings.GENERATION_WORKER_HOUR_CENTS = 180.0  # 1.80 EUR: 0.05 cents a second
+    _, second = rows
+    RenderJob.objects.filter(pk=second.pk).update(model="scene-diffusion")
+    kpis = kpis_get(advertiser_id=shop.pk, now=timezone.now())
+    found = {cost.model: (cost.worker_seconds, cost.approved, cost.text_per_approved) for cost in kpis.models}
+    assert found == {"motif-gan": (6.5, 2, "0.0016 EUR"), "scene-diffusion": (3.5, 0, "")}
+    assert (kpis.whole.text, kpis.whole.text_per_approved) == ("0.0050 EUR", "0.0025 EUR")
+    text = alice_client.get(reverse("render-job-list")).content.decode()
+    for words in ("Cost per approved creative", "0.0050 EUR of work / 2 approved", "scene-diffusion"):
+        assert words in text
+
+
 def test_the_queue_page_shows_them_with_their_formulas(alice_client, rows):
     text = alice_client.get(reverse("render-job-list")).content.decode()
     for words in (

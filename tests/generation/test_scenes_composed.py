@@ -27,8 +27,8 @@ from generation.training.scenes.recipes import (
 from tests.generation.motif_pictures import write_pictures
 
 THINGS = [
-    PictureObject("1f455", "t-shirt", "Objects", (), "T恤", (), {"flat": Path("a"), "volumetric": Path("b")}),
-    PictureObject("1f45f", "running shoe", "Objects", (), "跑鞋", (), {"flat": Path("c")}),
+    PictureObject("1f455", "t-shirt", "Objects", (), "T恤", {"flat": Path("a"), "volumetric": Path("b")}),
+    PictureObject("1f45f", "running shoe", "Objects", (), "跑鞋", {"flat": Path("c")}),
 ]
 seeds = st.integers(0, 2**32 - 1)
 

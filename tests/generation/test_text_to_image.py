@@ -5,6 +5,7 @@ from django.core.management import CommandError, call_command
 from PIL import Image
 
 from generation import picture_file, provenance
+from tests.generation.composing import is_untouched
 
 
 def draw(*arguments: str) -> str:
@@ -25,7 +26,7 @@ def test_text_in_picture_file_out(tiny_model, tmp_path, name, text):
         assert picture.size == (320, 200)
         marking = provenance.marking_read(picture)
         assert marking is not None
-        assert provenance.is_ours_untouched(picture)
+        assert is_untouched(picture)
 
 
 def test_a_seed_draws_the_same_picture_again(tiny_model, tmp_path):

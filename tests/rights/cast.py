@@ -12,9 +12,10 @@ from django.core import serializers
 from django.utils import timezone
 
 from adplatform.lib.ids import uuid7
+from analytics.experiment_sums import sums_refresh
 from analytics.services import events_record
 from analytics.tracking import IncomingEvent
-from campaigns.models import CappedShopper
+from campaigns.models import CappedShopper, Experiment, ExperimentArm
 from profiles import services
 from profiles.pseudonyms import pseudonym_of
 from profiles.snapshots import BehaviourInput
@@ -34,7 +35,7 @@ def like(shop: Any, key: str = KEY, count: int = 1) -> None:
     assert services.behaviours_record(advertiser=shop, items=items, now=now).accepted == count
 
 
-def events_make(shop: Any, count: int, key: str = KEY) -> None:
+def events_make(shop: Any, count: int, key: str = KEY, experiment: Experiment | None = None) -> None:
     """Impressions, a click in ten, an order in a hundred; over one hour."""
     now, name = timezone.now(), pseudonym_of(shop.pk, key)
     events = []
@@ -47,6 +48,8 @@ def events_make(shop: Any, count: int, key: str = KEY) -> None:
                 "decision_id": uuid7(), "campaign_id": CAMPAIGN, "variant_id": CAMPAIGN,
                 "creative_id": CAMPAIGN, "placement_id": CAMPAIGN,
             }  # fmt: skip
+            if experiment is not None:
+                fields |= {"experiment_id": experiment.pk, "arm": "generic"}
         events.append(
             IncomingEvent(
                 advertiser_id=shop.pk,
@@ -67,13 +70,28 @@ def everywhere(shop: Any, campaign: Any, *, events: int = 20) -> str:
     services.segment_create(
         advertiser=shop, name="Hikers", rule={"any": [{"interest": "outdoor_hiking", "min_weight": 0.1}]}
     )
-    events_make(shop, events)
+    experiment = experiment_make(shop, campaign)
+    events_make(shop, events, experiment=experiment)
+    sums_refresh(experiment)
     name = pseudonym_of(shop.pk, KEY)
     CappedShopper.objects.create(
         advertiser=shop, campaign=campaign, shopper_pseudonym=name, period="day",
         until_at=timezone.now() + timedelta(hours=5),
     )  # fmt: skip
     return name
+
+
+def experiment_make(shop: Any, campaign: Any) -> Experiment:
+    """Running since yesterday, with one arm."""
+    now = timezone.now()
+    experiment = Experiment.objects.create(
+        advertiser=shop, campaign=campaign, name="Test", hypothesis="It works.", status="running",
+        salt="salt", min_effect_rate=0.1, planned_shoppers=100, planned_days=14,
+        started_at=now - timedelta(days=1), planned_end_at=now + timedelta(days=13),
+    )  # fmt: skip
+    arm = {"key": "generic", "rule": "generic", "position": 0, "weight": 1}
+    ExperimentArm.objects.create(advertiser=shop, experiment=experiment, **arm)
+    return experiment
 
 
 def dump() -> str:

@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from analytics import rollups
-from analytics.models import DailyRollup, DirtyHour, Event, HourlyReach
+from analytics.models import DailyRollup, DirtyHour, Event, ExperimentShopper, HourlyReach
 from campaigns.models import CappedShopper, ServingVersion
 from profiles.models import Behaviour, ConsentRecord, InterestProfile, SegmentMembership, Shopper, ShopperKey
 from profiles.pseudonyms import id_stored, pseudonym_of
@@ -48,11 +48,18 @@ def sums():
     return sorted(map(str, DailyRollup.objects.values_list(*names))), len(reach)
 
 
+def experiment_sums():
+    return list(
+        ExperimentShopper.objects.values_list("arm", "is_mixed", "first_at", "last_at", "days", "before")
+    )
+
+
 def test_nothing_is_found_afterwards_and_the_sums_are_what_they_were(shop, campaign):
     """More than one batch of events; ``benchmarks/erasure.py`` times 10,000 of them."""
     name = everywhere(shop, campaign, events=1_200)
-    before = sums()
+    before, counted = sums(), experiment_sums()
     assert name in dump()
+    assert ExperimentShopper.objects.filter(shopper_pseudonym=name).exists()
     erasure = erase(shop)
     assert erasure.counts["events_unlinked"] == 1_200
     erasures_settle(now=timezone.now() + LATER)
@@ -60,6 +67,7 @@ def test_nothing_is_found_afterwards_and_the_sums_are_what_they_were(shop, campa
     assert KEY not in found
     assert name not in found
     assert sums() == before
+    assert experiment_sums() == counted
     assert Event.objects.values("shopper_pseudonym").distinct().count() == 1
     for model in (Shopper, ShopperKey, Behaviour, InterestProfile, SegmentMembership, CappedShopper):
         assert not model.objects.exists()

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from analytics.models import Event
+from analytics.models import Event, ExperimentShopper
 from campaigns.models import CappedShopper, DecisionCount, FilledDecisionCount
 from profiles.models import Behaviour, ConsentRecord, InterestProfile, Shopper, ShopperKey
 from profiles.pseudonyms import pseudonym_of, shopper_key_open
@@ -29,6 +29,9 @@ def campaign(shop):
 
 
 # --- export
+SIZES = {"consents": 1, "behaviours": 1, "segments": 1, "events": 20, "experiments": 1, "caps": 1}
+
+
 def test_the_export_holds_everything_with_a_legend(shop, campaign, api):
     name = everywhere(shop, campaign)
     answer = api.post("/api/v1/shopper-exports", {"shopper": KEY})
@@ -38,8 +41,8 @@ def test_the_export_holds_everything_with_a_legend(shop, campaign, api):
         set(found["legend"]) == set(LEGEND) == set(found) - {"format", "exported_at", "advertiser", "legend"}
     )
     assert (found["shopper"]["shop_key"], found["shopper"]["pseudonym"]) == (KEY, name)
-    sizes = {part: len(found[part]) for part in ("consents", "behaviours", "segments", "events", "caps")}
-    assert sizes == {"consents": 1, "behaviours": 1, "segments": 1, "events": 20, "caps": 1}
+    sizes = {part: len(found[part]) for part in SIZES}
+    assert sizes == SIZES
     assert found["interests"][0]["id"] == "outdoor_hiking"
     assert found["behaviours"][0]["text"] == "hiking boots"
 
@@ -196,7 +199,8 @@ def test_a_rotation_moves_everything_and_then_the_old_key_may_go(shop, campaign,
     new = pseudonym_of(shop.pk, KEY)
     assert new != old
     assert audience_get(advertiser_id=shop.pk, shopper_key=KEY).pseudonym == new
-    assert set(Event.objects.values_list("shopper_pseudonym", flat=True)) == {new}
+    for model in (Event, ExperimentShopper):
+        assert set(model.objects.values_list("shopper_pseudonym", flat=True)) == {new}
     assert InterestProfile.objects.get().shopper.pseudonym == new
     assert not CappedShopper.objects.exists()
     assert shopper_key_open(shop.pk, ShopperKey.objects.get().sealed) == KEY

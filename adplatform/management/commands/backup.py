@@ -15,7 +15,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.utils import timezone
 
+from accounts.models import LastRun
 from rights.tombstones import tombstone_file
+
+SQLITE_COPY, DUMP = "adplatform.sqlite3", "adplatform.dump"
 
 
 class Command(BaseCommand):
@@ -37,12 +40,13 @@ class Command(BaseCommand):
                 shutil.copy2(path, target / path.name)
         if (settings.VAR_DIR / "c2pa").exists():  # without it creatives of before are nobody's
             shutil.copytree(settings.VAR_DIR / "c2pa", target / "c2pa")
+        LastRun.objects.update_or_create(name="backup", defaults={"ran_at": timezone.now()})
         self.stdout.write(f"{database} and {files} files of media are in {target}")
 
 
 def sqlite_copy(target: Path) -> str:
     """One consistent state, page by page; writers go on meanwhile."""
-    name = target / "adplatform.sqlite3"
+    name = target / SQLITE_COPY
     source = sqlite3.connect(f"file:{connection.settings_dict['NAME']}?mode=ro", uri=True)
     copy = sqlite3.connect(name)
     try:
@@ -57,18 +61,25 @@ def sqlite_copy(target: Path) -> str:
 
 def postgresql_dump(target: Path) -> str:
     """``pg_dump`` of one snapshot; its password goes by the environment, which no list of processes shows."""
-    kept = connection.settings_dict
-    name = target / "adplatform.dump"
-    command = ["pg_dump", "--format", "custom", "--no-owner", "--file", str(name), kept["NAME"]]
-    places = {"PGHOST": kept["HOST"], "PGPORT": str(kept["PORT"] or ""), "PGUSER": kept["USER"],
-              "PGPASSWORD": kept["PASSWORD"]}  # fmt: skip
+    name = target / DUMP
+    command = ["pg_dump", "--format", "custom", "--no-owner", "--file", str(name)]
     try:
-        subprocess.run(command, env={**os.environ, **{k: v for k, v in places.items() if v}}, check=True)  # noqa: S603
+        subprocess.run(  # noqa: S603
+            [*command, connection.settings_dict["NAME"]], env=postgresql_environment(), check=True
+        )
     except FileNotFoundError:
         raise CommandError("pg_dump is not installed (Debian: postgresql-client).") from None
     except subprocess.CalledProcessError as error:
         raise CommandError(f"pg_dump ended with {error.returncode}; its message is above.") from None
     return name.name
+
+
+def postgresql_environment() -> dict[str, str]:
+    """How PostgreSQL's own programs find and enter the database."""
+    kept = connection.settings_dict
+    places = {"PGHOST": kept["HOST"], "PGPORT": str(kept["PORT"] or ""), "PGUSER": kept["USER"],
+              "PGPASSWORD": kept["PASSWORD"]}  # fmt: skip
+    return {**os.environ, **{k: v for k, v in places.items() if v}}
 
 
 def media_copy(target: Path) -> int:

@@ -1,0 +1,192 @@
+"""Keeps an experiment's sums by shopper and by hour up to its events: rebuilt where some changed.
+
+Whatever changes a figure marks its hour dirty (``DirtyHour``), and the roll-up that takes the mark away marks
+the hour of the experiments that look at it, in the same transaction; so an event costs nothing more when it
+arrives. A shopper with an event in a marked hour is computed anew from all their events. Everything here may
+be thrown away: an experiment whose first hour was not looked at is built from the beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import TruncHour
+
+from adplatform.lib.ids import uuid7
+from analytics.dirty_hours import hour_of
+from analytics.experiment_models import ExperimentHour, ExperimentShopper
+from analytics.experiment_reading import PRE_PERIOD, Split, name_chunks, names_read, shoppers_fold
+from analytics.experiment_shoppers import ShopperSums
+from analytics.models import DirtyHour, Event
+from campaigns.models import Experiment
+
+HOUR = timedelta(hours=1)
+_COLUMNS = ("shopper_pseudonym", *ShopperSums._fields[1:])
+
+
+def experiment_hours_mark(*, advertiser_id: UUID, hours: Iterable[datetime]) -> None:
+    """Say that events of these hours changed, to all experiments that read them; in that transaction."""
+    wanted = sorted(hours)
+    looking = Experiment.objects.filter(
+        advertiser_id=advertiser_id,
+        started_at__lt=wanted[-1] + HOUR + PRE_PERIOD,
+        planned_end_at__gt=wanted[0],
+    )
+    _mark(
+        (experiment, hour)
+        for experiment in looking.order_by("pk")
+        for start, end in (window_of(experiment),)
+        for hour in wanted
+        if start - PRE_PERIOD - HOUR < hour < end
+    )
+
+
+def _mark(found: Iterable[tuple[Experiment, datetime]]) -> None:
+    ExperimentHour.objects.bulk_create(
+        [
+            ExperimentHour(
+                advertiser_id=experiment.advertiser_id, experiment=experiment, hour=hour, mark=uuid7()
+            )
+            for experiment, hour in found
+        ],
+        update_conflicts=True,
+        unique_fields=["experiment", "hour"],
+        update_fields=["mark"],  # another one: whoever read the one before does not take this away
+    )
+
+
+def window_of(experiment: Experiment) -> tuple[datetime, datetime]:
+    """From the start to the end, which may lie ahead; what comes after it is not looked at."""
+    start, end = experiment.started_at, experiment.stopped_at or experiment.planned_end_at
+    if start is None or end is None:
+        raise ValueError("an experiment that never started has no window")
+    return start, max(start, end)
+
+
+def sums_refresh(experiment: Experiment) -> None:
+    """Rebuild every shopper and hour of whom or which an event changed. Twice at once is harmless."""
+    split, (start, end) = Split.of(experiment), window_of(experiment)
+    # Marks of the roll-ups first: one that they take away meanwhile is found among our own.
+    dirty = DirtyHour.objects.filter(
+        advertiser_id=experiment.advertiser_id, hour__gt=start - PRE_PERIOD - HOUR, hour__lt=end
+    )
+    hours = set(dirty.values_list("hour", flat=True))
+    mine = ExperimentHour.objects.filter(experiment=experiment)
+    marks = dict(mine.filter(mark__isnull=False).values_list("hour", "mark"))
+    hours |= marks.keys()
+    if mine.filter(hour=hour_of(start), arms__isnull=False).exists():
+        names = _names_of(experiment, hours)
+        # Counted before the experiment was stopped, when its end still lay ahead.
+        late = ExperimentShopper.objects.filter(experiment=experiment, last_at__gte=end)
+        names |= set(late.values_list("shopper_pseudonym", flat=True))
+        hours |= set(mine.filter(hour__gt=end - HOUR).values_list("hour", flat=True))
+    else:
+        names = names_read(split, start=start, end=end)
+        events = Event.objects.filter(
+            experiment_id=split.pk, occurred_at__gte=start, occurred_at__lt=end
+        ).annotate(hour=TruncHour("occurred_at", tzinfo=UTC))
+        hours |= {hour_of(start), *events.order_by().values_list("hour", flat=True).distinct()}
+    for chunk in name_chunks(names):
+        shoppers_rebuild(experiment, split, chunk)
+    # That of the start last: it says that all the others were looked at.
+    for hour in sorted(hours, key=lambda hour: (hour == hour_of(start), hour)):
+        _hour_rebuild(experiment, hour, marks.get(hour))
+
+
+def _names_of(experiment: Experiment, hours: Iterable[datetime]) -> set[str]:
+    """Whoever has an event in one of the hours, of this experiment or not, counted or not."""
+    names: set[str] = set()
+    for hour in hours:
+        rows = Event.objects.filter(
+            advertiser_id=experiment.advertiser_id, occurred_at__gte=hour, occurred_at__lt=hour + HOUR
+        ).exclude(shopper_pseudonym="")
+        names |= set(rows.order_by().values_list("shopper_pseudonym", flat=True).distinct())
+    return names
+
+
+def shoppers_rebuild(experiment: Experiment, split: Split, names: Sequence[str]) -> None:
+    """The rows of these shoppers, from their events as they are now; one writer an experiment at a time."""
+    start, end = window_of(experiment)
+    with transaction.atomic():
+        list(Experiment.objects.select_for_update(no_key=True).filter(pk=experiment.pk))
+        ExperimentShopper.objects.filter(experiment=experiment, shopper_pseudonym__in=names).delete()
+        ExperimentShopper.objects.bulk_create(
+            ExperimentShopper(
+                advertiser_id=experiment.advertiser_id,
+                experiment=experiment,
+                **dict(zip(_COLUMNS, found, strict=True)),
+            )
+            for found in shoppers_fold(split, names, start=start, end=end)
+        )
+
+
+def _hour_rebuild(experiment: Experiment, hour: datetime, mark: UUID | None) -> None:
+    start, end = window_of(experiment)
+    with transaction.atomic():
+        list(Experiment.objects.select_for_update(no_key=True).filter(pk=experiment.pk))
+        events = Event.objects.filter(
+            experiment_id=experiment.pk,
+            occurred_at__gte=max(hour, start),
+            occurred_at__lt=min(hour + HOUR, end),
+        ).order_by()
+        counts = events.values_list("arm").annotate(
+            bad=Count("pk", filter=Q(validity=Event.Validity.INVALID)), total=Count("pk")
+        )
+        shown = events.filter(kind=Event.Kind.IMPRESSION, validity=Event.Validity.VALID)
+        pictures = shown.values_list("variant_id", "placement_id", "creative_id").distinct()
+        ExperimentHour.objects.update_or_create(
+            experiment=experiment,
+            hour=hour,
+            defaults={
+                "advertiser_id": experiment.advertiser_id,
+                "arms": {arm: [bad, total] for arm, bad, total in counts},
+                "pictures": sorted([str(pk) for pk in row] for row in pictures),
+            },
+        )
+        if mark is not None:
+            ExperimentHour.objects.filter(experiment=experiment, hour=hour, mark=mark).update(mark=None)
+
+
+def shoppers_renamed(*, advertiser_id: UUID, names: Sequence[str], new: str) -> None:
+    """After events of ``names`` became those of ``new``: no row keeps an old name that no event has.
+
+    May run again; it must after a crash in between.
+    """
+    touched = ExperimentShopper.objects.filter(advertiser_id=advertiser_id, shopper_pseudonym__in=names)
+    experiments = Experiment.objects.filter(pk__in=touched.order_by().values("experiment"))
+    for experiment in experiments.select_related("advertiser").prefetch_related("arms"):
+        shoppers_rebuild(experiment, Split.of(experiment), sorted({*names, new}))
+
+
+# --- what the report reads
+def shoppers_stored(experiment: Experiment) -> Iterator[ShopperSums]:
+    """Every shopper of the experiment."""
+    rows = ExperimentShopper.objects.filter(experiment=experiment).values_list(*_COLUMNS)
+    return (ShopperSums(*row) for row in rows.iterator(chunk_size=5000))
+
+
+def invalid_counts(experiment: Experiment, *, end: datetime) -> dict[str, tuple[int, int]]:
+    """By arm: events that were kept but not counted, and all."""
+    found: dict[str, tuple[int, int]] = {}
+    for arms in _hours(experiment, end).values_list("arms", flat=True):
+        for arm, (bad, total) in (arms or {}).items():
+            before = found.get(arm, (0, 0))
+            found[arm] = (before[0] + bad, before[1] + total)
+    return found
+
+
+def pictures_changed(experiment: Experiment, *, end: datetime) -> int:
+    """Variants whose picture was exchanged in the middle: more than one creative in one place."""
+    creatives: dict[tuple[str, str], set[str]] = {}
+    for pictures in _hours(experiment, end).values_list("pictures", flat=True):
+        for variant, placement, creative in pictures:
+            creatives.setdefault((variant, placement), set()).add(creative)
+    return len({variant for (variant, _), found in creatives.items() if len(found) > 1})
+
+
+def _hours(experiment: Experiment, end: datetime) -> QuerySet[ExperimentHour]:
+    return ExperimentHour.objects.filter(experiment=experiment, hour__lt=end, arms__isnull=False)
