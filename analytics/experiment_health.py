@@ -22,7 +22,6 @@ MIXED_FAIL = 0.05
 BALANCE_P = 0.001
 STALE_AFTER = timedelta(hours=24)
 INVALID_WARN = 0.3
-INVALID_LABEL = "Not counted by arm (robots, repeats)"
 
 
 @dataclass(frozen=True)
@@ -113,19 +112,29 @@ def weeks(days_run: float) -> Check:
     return Check("weeks", "Full weeks", OK, shown)
 
 
-def invalid(counts: Mapping[str, tuple[int, int]]) -> Check:
-    """Events that were kept but not counted (robots, repeats), by arm: (invalid, all)."""
+def robots(counts: Mapping[str, tuple[int, int]]) -> Check:
+    """Events of robots, by what their user agent says, by arm: (robots, all)."""
+    return _uncounted("robots", "Robots by arm", counts, "Robots come to one arm more than to another")
+
+
+def repeats(counts: Mapping[str, tuple[int, int]]) -> Check:
+    """Other events that were kept but not counted, by arm: (left out, all)."""
+    label = "Repeats and prefetches by arm"
+    return _uncounted(
+        "repeats", label, counts, "One arm's events are repeated or refused more than another's"
+    )
+
+
+def _uncounted(key: str, label: str, counts: Mapping[str, tuple[int, int]], differs: str) -> Check:
     shares = {arm: bad / total if total else 0.0 for arm, (bad, total) in counts.items()}
     shown = ", ".join(f"{arm} {share_words(share)}" for arm, share in shares.items()) or "none"
     p = independence_p([(bad, total - bad) for bad, total in counts.values()])
     if p is not None and p < BALANCE_P:
-        advice = "The arms differ: robots or repeats of one arm may hide or make a difference."
-        return Check(
-            "invalid", INVALID_LABEL, WARN, f"Share of events: {shown} ({probability_words(p)}).", advice
-        )
+        sentence = f"Share of events: {shown} ({probability_words(p)})."
+        return Check(key, label, WARN, sentence, f"{differs}: that may hide or make a difference.")
     level = WARN if max(shares.values(), default=0.0) > INVALID_WARN else OK
-    advice = "Much of the traffic is robots or repeats; look at the traffic report." if level == WARN else ""
-    return Check("invalid", INVALID_LABEL, level, f"Share of events: {shown}.", advice)
+    advice = "That is much; look at the traffic report." if level == WARN else ""
+    return Check(key, label, level, f"Share of events: {shown}.", advice)
 
 
 def balance(before: Mapping[str, Sequence[Sums]], labels: Sequence[str]) -> Check:

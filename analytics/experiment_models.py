@@ -43,7 +43,7 @@ class ExperimentHour(TenantModel):
     experiment = models.ForeignKey("campaigns.Experiment", on_delete=models.CASCADE, related_name="+")
     hour = models.DateTimeField()
     mark = models.UUIDField(null=True)  # null: counts and shoppers match the events
-    arms = models.JSONField(null=True)  # arm -> [events not counted, all events]; null: not looked at yet
+    arms = models.JSONField(null=True)  # arm -> events: [robots, others not counted, all]; null: not yet
     pictures = models.JSONField(default=list)  # [variant, placement, creative] that were shown
 
     class Meta:

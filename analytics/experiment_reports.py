@@ -26,7 +26,13 @@ from analytics.experiment_figures import (
 from analytics.experiment_metrics import METRICS, Column, metric_label
 from analytics.experiment_names import names_get
 from analytics.experiment_services import experiments_due
-from analytics.experiment_sums import invalid_counts, pictures_changed, shoppers_stored, sums_refresh
+from analytics.experiment_sums import (
+    Uncounted,
+    invalid_counts,
+    pictures_changed,
+    shoppers_stored,
+    sums_refresh,
+)
 from analytics.experiment_table import Table, table_make
 from analytics.learning_selectors import draw_changes_count
 from analytics.models import ExperimentReport
@@ -196,6 +202,7 @@ class _Computation:
         successes = self.table.sums(Metric.CONVERSION_RATE if name == Metric.REVENUE_CENTS else name)
         is_running = self.end >= self.now
         invalid = invalid_counts(self.experiment, end=self.end)
+        uncounted = [(_label(arm), invalid.get(arm.key, Uncounted())) for arm in self.arms]
         slices = {part: self.table.counts_of(*part) for part in self._slices}
         return [
             health.split(counts, weights, slices),
@@ -210,7 +217,8 @@ class _Computation:
             ),
             health.enough(counts, [sums.y for sums in successes]),
             health.weeks(self._days_run),
-            health.invalid({_label(arm): invalid.get(arm.key, (0, 0)) for arm in self.arms}),
+            health.robots({label: (found.robots, found.total) for label, found in uncounted}),
+            health.repeats({label: (found.others, found.total) for label, found in uncounted}),
             health.unchanged(
                 pictures_changed(self.experiment, end=self.end),
                 draw_changes_count(campaign_id=self.experiment.campaign_id, start=self.start, end=self.end),

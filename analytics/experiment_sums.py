@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -22,6 +23,7 @@ from analytics.experiment_models import ExperimentHour, ExperimentShopper
 from analytics.experiment_reading import PRE_PERIOD, Split, name_chunks, names_read, shoppers_fold
 from analytics.experiment_shoppers import ShopperSums
 from analytics.models import DirtyHour, Event
+from analytics.tracking import ROBOTS
 from campaigns.models import Experiment
 
 HOUR = timedelta(hours=1)
@@ -133,8 +135,11 @@ def _hour_rebuild(experiment: Experiment, hour: datetime, mark: UUID | None) -> 
             occurred_at__gte=max(hour, start),
             occurred_at__lt=min(hour + HOUR, end),
         ).order_by()
+        is_bad, is_robot = Q(validity=Event.Validity.INVALID), Q(invalid_reason__in=ROBOTS)
         counts = events.values_list("arm").annotate(
-            bad=Count("pk", filter=Q(validity=Event.Validity.INVALID)), total=Count("pk")
+            robots=Count("pk", filter=is_bad & is_robot),
+            others=Count("pk", filter=is_bad & ~is_robot),
+            total=Count("pk"),
         )
         shown = events.filter(kind=Event.Kind.IMPRESSION, validity=Event.Validity.VALID)
         pictures = shown.values_list("variant_id", "placement_id", "creative_id").distinct()
@@ -143,7 +148,7 @@ def _hour_rebuild(experiment: Experiment, hour: datetime, mark: UUID | None) -> 
             hour=hour,
             defaults={
                 "advertiser_id": experiment.advertiser_id,
-                "arms": {arm: [bad, total] for arm, bad, total in counts},
+                "arms": {arm: found for arm, *found in counts},
                 "pictures": sorted([str(pk) for pk in row] for row in pictures),
             },
         )
@@ -169,13 +174,20 @@ def shoppers_stored(experiment: Experiment) -> Iterator[ShopperSums]:
     return (ShopperSums(*row) for row in rows.iterator(chunk_size=5000))
 
 
-def invalid_counts(experiment: Experiment, *, end: datetime) -> dict[str, tuple[int, int]]:
-    """By arm: events that were kept but not counted, and all."""
-    found: dict[str, tuple[int, int]] = {}
+class Uncounted(NamedTuple):
+    """Events of an arm that were kept but not counted, and all."""
+
+    robots: int = 0
+    others: int = 0  # repeats, rate limits, prefetches, old links
+    total: int = 0
+
+
+def invalid_counts(experiment: Experiment, *, end: datetime) -> dict[str, Uncounted]:
+    """By arm."""
+    found: dict[str, Uncounted] = {}
     for arms in _hours(experiment, end).values_list("arms", flat=True):
-        for arm, (bad, total) in (arms or {}).items():
-            before = found.get(arm, (0, 0))
-            found[arm] = (before[0] + bad, before[1] + total)
+        for arm, counts in (arms or {}).items():
+            found[arm] = Uncounted(*map(sum, zip(found.get(arm, Uncounted()), counts, strict=True)))
     return found
 
 

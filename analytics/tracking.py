@@ -53,6 +53,10 @@ class NotCounted(StrEnum):
     HEAD = "head"
 
 
+# By their user agent.
+ROBOTS = (NotCounted.UA_EMPTY, NotCounted.UA_BOT, NotCounted.UA_NONBROWSER)
+
+
 class ClockFlag(StrEnum):
     """How the stored time differs from the sent one."""
 

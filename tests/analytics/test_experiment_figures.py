@@ -135,17 +135,6 @@ def test_a_picture_exchanged_in_the_middle_is_named(shop):
     assert (check["level"], "1 variant got another picture" in check["sentence"]) == ("warn", True)
 
 
-def test_robots_of_one_arm_are_seen(shop):
-    experiment = cast.make_running(shop, days_ago=10)
-    cast.make_touches(experiment, 200, click_rates={"generic": 0.0, "own_segment": 0.0})
-    mine = Event.objects.filter(arm="generic").values_list("pk", flat=True)
-    Event.objects.filter(pk__in=list(mine)[::5]).update(validity="invalid", invalid_reason="robot")
-    content = report_compute(experiment, now=timezone.now())
-    check = next(check for check in content["health"] if check["key"] == "invalid")
-    assert check["level"] == "warn"
-    assert "The arms differ" in check["advice"]
-
-
 @pytest.mark.parametrize(
     "arms",
     [

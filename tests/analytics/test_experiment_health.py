@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from analytics import experiment_health as health
+from analytics.experiment_reports import report_compute
+from analytics.models import Event
+from tests.analytics import experiment_cast as cast
 
 
 @pytest.mark.parametrize(
@@ -20,3 +24,35 @@ from analytics import experiment_health as health
 )
 def test_shoppers_of_two_arms_fail_once_too_many_are_left_out(count, kept, level):
     assert health.mixed(count, kept).level == level
+
+
+@pytest.mark.parametrize(
+    ("own", "generic", "level", "word"),
+    [
+        ((50, 1000), (55, 1000), "ok", ""),
+        ((50, 1000), (150, 1000), "warn", "more than to another"),
+        ((400, 1000), (410, 1000), "warn", "That is much"),
+        ((0, 0), (0, 0), "ok", ""),
+    ],
+)
+def test_robots_are_compared_between_the_arms(own, generic, level, word):
+    found = health.robots({"Own": own, "Generic": generic})
+    assert (found.level, word in found.advice) == (level, True)
+
+
+@pytest.mark.django_db
+def test_robots_and_repeats_are_told_apart_by_arm(shop):
+    experiment = cast.make_running(shop)
+    cast.make_touches(experiment, 120, click_rates={"generic": 0.2, "own_segment": 0.2})
+    for arm, reason, count in (
+        ("generic", "ua_bot", 60),
+        ("generic", "repeat", 4),
+        ("own_segment", "rate", 4),
+    ):
+        some = Event.objects.filter(arm=arm, kind="impression", validity="valid")[:count]
+        Event.objects.filter(pk__in=[event.pk for event in some]).update(
+            validity="invalid", invalid_reason=reason
+        )
+    checks = {check["key"]: check for check in report_compute(experiment, now=timezone.now())["health"]}
+    assert (checks["robots"]["level"], checks["repeats"]["level"]) == ("warn", "ok")
+    assert "Own segment none" in checks["robots"]["sentence"]
