@@ -38,21 +38,18 @@ MONTH = timedelta(days=30)
 TUNED_FOR = 10_000
 SEGMENT = "segment"  # the dimension of a table of shoppers
 Part = tuple[str, str]
+Money = dict[str, dict[str, float | None]]
+_UNKNOWN_MONEY: dict[str, float | None] = dict.fromkeys(("value", "low", "high"))
+_NO_MONEY: Money = dict.fromkeys(("by_thousand_cents", "by_month_cents"), _UNKNOWN_MONEY)
 # Question -> (from, to): is ``to`` better than ``from``?
 QUESTIONS = {"picture": (0, 2), "match": (2, 1), "both": (0, 1)}
 
 
 def dividend_compute(campaign: Campaign, parameters: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """Answers, figures by arm, and money by 1,000 shoppers and by month."""
-    split = Split(campaign.pk, campaign.advertiser, ARMS)
-    table = table_make(
-        ARMS,
-        # It has no end and its window moves on, so it is read from the events.
-        shoppers_read(split, start=now - WINDOW, end=now),
-        first=(now - WINDOW).date(),
-        last=now.date(),
-        names=names_get(advertiser_id=campaign.advertiser_id, campaign_id=campaign.pk),
-    )
+    """Answers and figures by arm over WINDOW; money of a month, by 1,000 shoppers and in all."""
+    table = _table(campaign, WINDOW, now)
+    # A shopper's revenue grows with the time looked at: a month's money comes from a month's shoppers.
+    month = _table(campaign, MONTH, now)
     counts = table.counts()
     check = split_check(counts, [1, 1, 1])
     monthly = _monthly_shoppers(campaign, now)
@@ -67,20 +64,28 @@ def dividend_compute(campaign: Campaign, parameters: Mapping[str, Any], now: dat
         "monthly_shoppers": monthly,
         "metrics": {name: _metric(table, name) for name in METRICS},
     }
-    money = _compare(table, "revenue_cents", *QUESTIONS["both"])
-    content["money"] = {
-        "by_thousand_cents": _scaled(money, 1000),
-        "by_month_cents": _scaled(money, monthly),
-    }
+    content["money"] = _money(month, monthly)
     content["answers"] = {name: _answer(name, content, check.level) for name in QUESTIONS}
     content["minimum"] = settings.REPORTS_MIN_SHOPPERS
     content["segments"] = (
-        [] if check.level == "fail" else _segments(table, _monthly_by_segment(campaign, now))
+        [] if check.level == "fail" else _segments(table, month, _monthly_by_segment(campaign, now))
     )
     return content
 
 
-def _segments(table: Table, monthly: Mapping[str, int]) -> list[dict[str, Any]]:
+def _table(campaign: Campaign, window: timedelta, now: datetime) -> Table:
+    """The split's shoppers. It has no end and its window moves on, so it is read from the events."""
+    split = Split(campaign.pk, campaign.advertiser, ARMS)
+    return table_make(
+        ARMS,
+        shoppers_read(split, start=now - window, end=now),
+        first=(now - window).date(),
+        last=now.date(),
+        names=names_get(advertiser_id=campaign.advertiser_id, campaign_id=campaign.pk),
+    )
+
+
+def _segments(table: Table, month: Table, monthly: Mapping[str, int]) -> list[dict[str, Any]]:
     """A line a segment, the largest first; each question's p are adjusted over the segments shown."""
     parts = {name: table.counts_of(SEGMENT, name) for name in table.values_of(SEGMENT)}
     listed = [name for name in parts if name != UNKNOWN]
@@ -88,7 +93,7 @@ def _segments(table: Table, monthly: Mapping[str, int]) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = [
         {"segment": name, "is_hidden": True}
         if name in hidden
-        else _segment_line(table, name, monthly.get(name, 0))
+        else _segment_line(table, month, name, monthly.get(name, 0))
         for name in listed
     ]
     shown = [line for line in lines if not line["is_hidden"]]
@@ -102,16 +107,16 @@ def _segments(table: Table, monthly: Mapping[str, int]) -> list[dict[str, Any]]:
     return lines
 
 
-def _segment_line(table: Table, name: str, monthly: int) -> dict[str, Any]:
+def _segment_line(table: Table, month: Table, name: str, monthly: int) -> dict[str, Any]:
     part = (SEGMENT, name)
-    money = _compare(table, "revenue_cents", *QUESTIONS["both"], part=part)
+    is_large = min(month.counts_of(*part)) >= settings.REPORTS_MIN_SHOPPERS
     return {
         "segment": name,
         "is_hidden": False,
         "counts": dict(zip(ARMS, table.counts_of(*part), strict=True)),
         "monthly_shoppers": monthly,
         "metrics": {metric: _metric(table, metric, part=part) for metric in METRICS},
-        "money": {"by_thousand_cents": _scaled(money, 1000), "by_month_cents": _scaled(money, monthly)},
+        "money": _money(month, monthly, part=part) if is_large else _NO_MONEY,
         "answers": {},
     }
 
@@ -144,11 +149,16 @@ def _dict(found: Comparison) -> dict[str, float | None]:
     return {"lift": found.lift, "low": found.lift_low, "high": found.lift_high, "p": found.p}
 
 
+def _money(month: Table, monthly: int, *, part: Part | None = None) -> Money:
+    found = _compare(month, "revenue_cents", *QUESTIONS["both"], part=part)
+    return {"by_thousand_cents": _scaled(found, 1000), "by_month_cents": _scaled(found, monthly)}
+
+
 def _scaled(found: Comparison, shoppers: int) -> dict[str, float | None]:
     """Revenue of so many shoppers more than with the generic picture; None where it cannot be told."""
-    values = {"value": found.difference, "low": found.difference_low, "high": found.difference_high}
     if found.difference_low is None:
-        return dict.fromkeys(values)
+        return _UNKNOWN_MONEY
+    values = {"value": found.difference, "low": found.difference_low, "high": found.difference_high}
     return {key: None if value is None else value * shoppers for key, value in values.items()}
 
 

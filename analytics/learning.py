@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
 from accounts.models import Advertiser
@@ -144,19 +144,30 @@ def _pictures(campaign: Campaign) -> dict[UUID | None, list[_Picture]]:
 
 
 def counts_get(*, campaign: Campaign, now: datetime) -> Counts:
-    """Impressions and clicks of the window, without what an experiment showed to other people's eyes."""
+    """Impressions and clicks of today's pictures in the window, without what an experiment showed to other
+    people's eyes."""
     since = (now - WINDOW).astimezone(UTC)
     sums: dict[tuple[UUID, UUID], list[int]] = defaultdict(lambda: [0, 0])
+    current = _current(Variant.objects.filter(campaign=campaign))
     rows = DailyRollup.objects.filter(
         campaign_id=campaign.pk, day__gte=since.date(), variant_id__isnull=False, placement_id__isnull=False
     )
-    totals = rows.order_by().values_list("placement_id", "variant_id")
-    for placement, variant, shown, clicked in totals.annotate(Sum("impressions"), Sum("clicks")):
-        sums[placement, variant] = [shown, clicked]
-    for placement, variant, shown, clicked in _experiment_counts(campaign, since):
-        sums[placement, variant][0] -= shown
-        sums[placement, variant][1] -= clicked
+    totals = rows.order_by().values_list("placement_id", "variant_id", "creative_id")
+    for placement, variant, creative, shown, clicked in totals.annotate(Sum("impressions"), Sum("clicks")):
+        if (variant, creative) in current:
+            sums[placement, variant][0] += shown
+            sums[placement, variant][1] += clicked
+    for placement, variant, creative, shown, clicked in _experiment_counts(campaign, since):
+        if (variant, creative) in current:
+            sums[placement, variant][0] -= shown
+            sums[placement, variant][1] -= clicked
     return {key: (max(0, shown), max(0, clicked)) for key, (shown, clicked) in sums.items()}
+
+
+def _current(variants: QuerySet[Variant]) -> set[tuple[UUID, UUID]]:
+    """(variant, creative) of the pictures shown now: an earlier take's clicks say nothing of them."""
+    pairs = variants.filter(job__creatives__isnull=False).values_list("pk", "job__creatives__pk")
+    return set(pairs)
 
 
 def _experiment_counts(campaign: Campaign, since: datetime) -> list[Any]:
@@ -167,7 +178,7 @@ def _experiment_counts(campaign: Campaign, since: datetime) -> list[Any]:
         Event.objects.filter(experiment_id__in=ids, occurred_at__gte=start, validity=Event.Validity.VALID)
         .exclude(arm=OWN)
         .order_by()
-        .values_list("placement_id", "variant_id")
+        .values_list("placement_id", "variant_id", "creative_id")
         .annotate(
             shown=Count("pk", filter=Q(kind=Event.Kind.IMPRESSION)),
             clicked=Count("pk", filter=Q(kind=Event.Kind.CLICK)),
@@ -178,16 +189,21 @@ def _experiment_counts(campaign: Campaign, since: datetime) -> list[Any]:
 def prior_get(*, advertiser: Advertiser, now: datetime) -> VisualPrior:
     """The advertiser's visual prior, from all its pictures of the window."""
     since = (now - WINDOW).astimezone(UTC).date()
-    sums = {
-        variant: (shown, clicked)
-        for variant, shown, clicked in DailyRollup.objects.filter(
-            advertiser=advertiser, day__gte=since, variant_id__isnull=False
-        )
+    current = _current(Variant.objects.filter(advertiser=advertiser))
+    sums: dict[UUID, list[int]] = defaultdict(lambda: [0, 0])
+    rows = (
+        DailyRollup.objects.filter(advertiser=advertiser, day__gte=since, variant_id__isnull=False)
         .order_by()
-        .values_list("variant_id")
+        .values_list("variant_id", "creative_id")
         .annotate(Sum("impressions"), Sum("clicks"))
-    }
-    rows = Variant.objects.filter(advertiser=advertiser, pk__in=list(sums)).values_list(
+    )
+    for variant, creative, shown, clicked in rows:
+        if (variant, creative) in current:
+            sums[variant][0] += shown
+            sums[variant][1] += clicked
+    variants = Variant.objects.filter(advertiser=advertiser, pk__in=list(sums)).values_list(
         "pk", "job__match_score", "job__brief__style"
     )
-    return visual_prior_fit([Seen(*sums[pk], score, style or "") for pk, score, style in rows])
+    return visual_prior_fit(
+        [Seen(sums[pk][0], sums[pk][1], score, style or "") for pk, score, style in variants]
+    )
