@@ -10,8 +10,8 @@ from adplatform.settings import TRACE_MIDDLEWARE
 ROOT_URLCONF = "adplatform.hot_urls"
 MIDDLEWARE = [
     "adplatform.middleware.RequestIdMiddleware",
-    *TRACE_MIDDLEWARE,
     "adplatform.middleware.HealthMiddleware",  # before anything that refuses or redirects
+    *TRACE_MIDDLEWARE,
     "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",
 ]

@@ -61,8 +61,8 @@ TRACE_MIDDLEWARE = ["adplatform.tracing.TraceMiddleware"] if TRACING else []
 
 MIDDLEWARE = [
     "adplatform.middleware.RequestIdMiddleware",
-    *TRACE_MIDDLEWARE,
     "adplatform.middleware.HealthMiddleware",  # before anything that refuses or redirects
+    *TRACE_MIDDLEWARE,
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",

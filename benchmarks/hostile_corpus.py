@@ -125,7 +125,7 @@ def shown_watch(shown: list[str], a_shop: int, port: int, counts: Counter[str]) 
     if server.error:
         raise server.error
     browser = browser_start()
-    bad: Counter[str] = Counter()
+    bad = Counter({"scripts run": 0, "elements made": 0, "pages failed": 0, "texts on no page": 0})
     started = time.perf_counter()
     try:
         browser.get("data:text/html,<img data-hostile src=x onerror=__ran=1>")
@@ -135,17 +135,15 @@ def shown_watch(shown: list[str], a_shop: int, port: int, counts: Counter[str]) 
             raise SystemExit("the watch does not see a script that runs")
         for start in range(0, len(shown), a_shop):
             shop, part = factories.make_advertiser(f"shop-{start}"), shown[start : start + a_shop]
-            bad += pages_watch(browser, f"http://127.0.0.1:{port}", shop, rows_make(shop, part), part, counts)
-            done = start + len(part)
-            print(
-                f"{time.perf_counter() - started:>8.0f} s  {done} texts, {counts['pages shown']} pages",
-                flush=True,
+            bad.update(
+                pages_watch(browser, f"http://127.0.0.1:{port}", shop, rows_make(shop, part), part, counts)
             )
+            seconds, done = round(time.perf_counter() - started), start + len(part)
+            print(f"{seconds:>8} s, {done} texts, {counts['pages shown']} pages: {dict(bad)}", flush=True)
     finally:
         browser.quit()
         server.terminate()
-    names = ("scripts run", "elements made", "pages failed", "texts on no page")
-    return {name: bad[name] for name in names}
+    return dict(bad)
 
 
 def pages_watch(
