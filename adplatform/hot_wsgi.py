@@ -5,7 +5,6 @@ pages behind that socket, so that one port serves the whole product; without it,
 in front tells the two groups apart.
 """
 
-import gc
 import os
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -18,14 +17,11 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "adplatform.hot_settings"
 _django = get_wsgi_application()
 
 from adplatform.hot_urls import PREFIXES  # noqa: E402 - after the apps are ready
+from adplatform.lib.garbage import loaded_is_kept  # noqa: E402
 from adplatform.relay import Relay  # noqa: E402
 from campaigns.serving.background import serving_thread  # noqa: E402
 
-# What is loaded by now stays: looking through it for cycles again and again was a tenth of a batch's time.
-gc.collect()
-gc.freeze()
-gc.set_threshold(20_000, 20, 50)
-
+loaded_is_kept()
 serving_thread.start()
 _pages = Relay(os.environ["PAGES_SOCKET"]) if os.environ.get("PAGES_SOCKET") else _django
 

@@ -11,6 +11,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from adplatform.lib.garbage import loaded_is_kept
+
 
 class Command(BaseCommand):
     help = "Store the events that wait in the Redis buffer (EVENTS_BUFFER_URL)."
@@ -22,6 +24,8 @@ class Command(BaseCommand):
         if not settings.EVENTS_BUFFER_URL:
             raise CommandError("EVENTS_BUFFER_URL is not set: events go to the database directly.")
         from analytics.event_drain import drain  # brings redis
+
+        loaded_is_kept()
 
         stopping: list[int] = []
         for number in (signal.SIGTERM, signal.SIGINT):
