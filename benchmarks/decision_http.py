@@ -11,6 +11,8 @@ fails. Processor time is that of the hot group alone, from /proc.
 from __future__ import annotations
 
 import argparse
+
+# ruff: noqa: E402  (the repository has to be on the path first)
 import multiprocessing
 import os
 import signal
@@ -25,6 +27,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+
+from benchmarks.measuring import children_of, processor_seconds
+
 TARGETS = {
     "rate, decision / echo": 0.5,
     "processor, decision / echo": 2.0,
@@ -94,24 +99,14 @@ def browse(port: int, session: str, seconds: float, out) -> None:
     out.put((pages, wrong))
 
 
-def processor_seconds(pids: list[int]) -> float:
-    """User and system time of these processes."""
-    ticks = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def children_of(pid: int) -> list[int]:
-    """The workers that a granian started."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+def processor_time(pids: list[int]) -> float:
+    return sum(processor_seconds(pids).values())
 
 
 def measure(port: int, target: str, connections: int, seconds: float, key: str, pids: list[int]) -> dict:
     """Rate, latencies and processor time of one case."""
     out: multiprocessing.Queue = multiprocessing.Queue()
-    before, started = processor_seconds(pids), time.perf_counter()
+    before, started = processor_time(pids), time.perf_counter()
     clients = [
         multiprocessing.Process(target=ask, args=(port, target, seconds, key, out))
         for _ in range(connections)
@@ -120,7 +115,7 @@ def measure(port: int, target: str, connections: int, seconds: float, key: str, 
         client.start()
     found = [out.get() for _ in clients]
     wall = time.perf_counter() - started
-    spent = processor_seconds(pids) - before
+    spent = processor_time(pids) - before
     for client in clients:
         client.join()
     latencies = sorted(latency for some, _ in found for latency in some)

@@ -50,6 +50,7 @@ from accounts.models import Advertiser
 from adplatform.lib.ids import uuid7
 from analytics import rollups
 from analytics.models import DailyRollup, Event
+from benchmarks.measuring import deadlocks
 from benchmarks.sample_events import BROWSER, event_make
 
 CLIENTS, RESENDERS, BATCH = 4, 8, 10
@@ -101,14 +102,6 @@ def post(port: int, events: list[dict[str, str]]) -> int:
     if response.status != 202 or answer["rejected"]:
         raise SystemExit(f"{response.status}: {answer}")
     return int(answer["accepted"])
-
-
-def deadlocks() -> int:
-    if connection.vendor != "postgresql":
-        return 0
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
-        return int(cursor.fetchone()[0])
 
 
 def main() -> None:
