@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -37,7 +38,7 @@ from analytics.experiment_table import Table, table_make
 from analytics.learning_selectors import draw_changes_count
 from analytics.models import ExperimentReport
 from analytics.stats.sequential import compare_always_valid
-from analytics.verdict import Facts, Verdict, judge
+from analytics.verdict import Code, Facts, Verdict, judge
 from campaigns.experiment_services import experiments_finish
 from campaigns.models import Experiment, ExperimentArm
 
@@ -248,7 +249,7 @@ class _Computation:
     def _verdict(self, metrics: list[dict[str, Any]], checks: list[health.Check]) -> Verdict:
         left = (self.experiment.planned_end_at or self.end) - self.end
         is_over = self.end < self.now or self.is_complete
-        return judge(
+        found = judge(
             Facts(
                 failed_checks=tuple(
                     f"{check.label}: {check.sentence}" for check in checks if check.level == health.FAIL
@@ -261,8 +262,15 @@ class _Computation:
                 treatments=treatments_make(self.design, metrics),
             )
         )
+        if found.code == Code.ROLL_BACK and self.arms[0].rule != ExperimentArm.Rule.OWN_SEGMENT:
+            return replace(found, reasons=(*found.reasons, ROLL_BACK_HINT))
+        return found
 
 
+# The usual may be the treatment that lost.
+ROLL_BACK_HINT = (
+    "A roll-back shows what was shown before the experiment. To show the control to everybody, ship it."
+)
 LABELS = {
     ExperimentArm.Rule.OWN_SEGMENT: "Own segment",
     ExperimentArm.Rule.GENERIC: "Generic",

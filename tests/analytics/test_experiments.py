@@ -120,6 +120,14 @@ def test_a_planted_lift_is_found_after_the_planned_end(shop):
     json.dumps(content, allow_nan=False)
 
 
+def test_where_the_usual_lost_a_roll_back_is_told_from_shipping_the_control(shop):
+    experiment = cast.make_running(shop, days_ago=15, planned_shoppers=1200)
+    cast.make_touches(experiment, 1200, click_rates={"generic": 0.16, "own_segment": 0.07})
+    verdict = report_compute(experiment, now=timezone.now())["verdict"]
+    assert verdict["code"] == "roll_back"
+    assert "To show the control to everybody, ship it." in verdict["reasons"][-1]
+
+
 def test_missing_shoppers_of_one_arm_hide_the_verdict(shop):
     experiment = cast.make_running(shop, days_ago=15)
     cast.make_touches(
