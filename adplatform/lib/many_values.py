@@ -17,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, models
-from django.db.models.lookups import FieldGetDbPrepValueMixin, Lookup
+from django.db.models.lookups import Lookup
 
 ROWS_A_STATEMENT = 500  # of 26 columns each; SQLite takes 32,766 parameters
 Columns = Sequence[list[Any]]
@@ -31,7 +31,8 @@ def insert_new(model: type[models.Model], names: tuple[str, ...], columns: Colum
     """
     connection.ensure_connection()
     insert = _insert_on_postgresql if connection.vendor == "postgresql" else _insert_on_sqlite
-    count, found, are_all_new = len(columns[0]), set(), True
+    count, are_all_new = len(columns[0]), True
+    found: set[str] = set()
     plain = [_plain(column) for column in columns]
     for start in range(0, count, ROWS_A_STATEMENT):
         chunk = [column[start : start + ROWS_A_STATEMENT] for column in plain]
@@ -118,19 +119,15 @@ def _unnest_sql(model: type[models.Model], names: tuple[str, ...]) -> str:
 
 
 @models.CharField.register_lookup
-class AnyOf(FieldGetDbPrepValueMixin, Lookup):
+class AnyOf(Lookup):
     """``name__any_of=[...]``: ``name__in`` as one parameter, whatever the number of texts."""
 
     lookup_name = "any_of"
     prepare_rhs = False
 
-    def get_db_prep_lookup(self, value: Sequence[str], connection: Any) -> tuple[str, list[str]]:
-        return "%s", [array_literal(value) if connection.vendor == "postgresql" else json.dumps(value)]
-
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Sequence[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         column, before = self.process_lhs(compiler, connection)
-        _, texts = self.process_rhs(compiler, connection)
         if connection.vendor == "postgresql":
-            return f"{column} = ANY(%s::varchar[])", [*before, *texts]
+            return f"{column} = ANY(%s::varchar[])", (*before, array_literal(self.rhs))
         listed = "IN (SELECT value FROM json_each(%s))"
-        return f"{column} {listed}", [*before, *texts]
+        return f"{column} {listed}", (*before, json.dumps(self.rhs))
