@@ -17,7 +17,7 @@ def names_get(*, advertiser_id: UUID, campaign_id: UUID) -> Names:
     return Names(
         placements=dict(placements.values_list("pk", "name")),
         products=dict(variants.values_list("pk", "product__title")),
-        segments={**segment_names(advertiser_id)},
+        segments=dict(segment_names(advertiser_id).items()),
     )
 
 

@@ -97,6 +97,34 @@ def test_everything_that_stays_is_watched_and_waits_for_the_one_migration():
         assert COMPOSE[name]["cap_drop"] == ["ALL"]
 
 
+def test_whatever_ends_is_started_again():
+    """A hot worker killed twice within seconds ends granian, and with it the container."""
+    for name, service in COMPOSE.items():
+        assert service["restart"] == ("no" if name == "migrate" else "unless-stopped"), name
+    for name, workload in manifests("Deployment").items():
+        assert workload["spec"]["template"]["spec"].get("restartPolicy", "Always") == "Always", name
+    job = manifests("Job")["adplatform-migrate"]["spec"]
+    assert (job["template"]["spec"]["restartPolicy"], job["backoffLimit"] > 0) == ("Never", True)
+
+
+@pytest.mark.django_db
+def test_pods_run_what_the_services_run_and_are_probed_at_what_answers(client):
+    pods = {**manifests("Deployment"), **manifests("Job")}
+    for name in PROGRAMS:
+        (container,) = pods[f"adplatform-{name}"]["spec"]["template"]["spec"]["containers"]
+        assert container.get("command") == COMPOSE[name].get("command"), name
+        assert container["image"].removesuffix("-gpu") == COMPOSE[name]["image"]
+        for probe in (container.get(kind, {}) for kind in ("livenessProbe", "readinessProbe")):
+            if "httpGet" in probe:
+                assert client.get(probe["httpGet"]["path"]).status_code == 200
+                assert probe["httpGet"]["port"] in {port["name"] for port in container["ports"]}
+    # The same checks by exec, but for the shell's way of naming the host.
+    for name in ("worker", "render"):
+        (container,) = pods[f"adplatform-{name}"]["spec"]["template"]["spec"]["containers"]
+        check = COMPOSE[name]["healthcheck"]["test"][1].replace("$$", "$")
+        assert container["livenessProbe"]["exec"]["command"][-1] == check
+
+
 def test_no_secret_has_a_default():
     for name in ("SECRET_KEY", "PROFILES_PSEUDONYM_KEY", "ALLOWED_HOSTS"):
         assert COMPOSE["web"]["environment"][name].startswith(f"${{{name}:?"), "compose refuses to start"

@@ -108,7 +108,7 @@ def redis() -> Iterator[str]:
 class Product:
     """``manage.py serve``: the hot group, the pages and a worker, in a folder of its own."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *, web_workers: int = 1, **environment: str) -> None:
         self.port, self.folder = free_port(), folder
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
@@ -122,10 +122,11 @@ class Product:
         self.log = folder / "serve.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "manage.py", "serve", "--port", str(self.port), "--web-workers", "1"],
+                [sys.executable, "manage.py", "serve", "--port", str(self.port),
+                 "--web-workers", str(web_workers)],
                 cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
-        wait_for("the product's first answer", lambda: self.status("/healthz") == 200, 120)
+        wait_for("the product's first answer", lambda: self.status("/healthz") == 200, 300)
 
     def status(self, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> int:
         """HTTP's status; 0 where nobody answers."""

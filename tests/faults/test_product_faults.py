@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from tests.drills.trees import group_states
 from tests.faults.servers import Product, seconds_until
 from tests.test_hostile_input import BODIES
 
@@ -78,6 +81,41 @@ def test_the_hot_group_comes_back_from_a_kill_and_keeps_what_it_accepted(product
     os.killpg(hot, signal.SIGKILL)
     print(f"hot group back after {seconds_until(lambda: decide(product) == 200, 60):.1f} s")
     assert int(product.manage(COUNT)) == before + 40
+
+
+def test_all_hot_workers_killed_at_once_and_again_as_they_return(tmp_path):
+    """A worker that dies within 5.5 s of its start is a crash loop to granian, which ends; serve does not."""
+    product = Product(tmp_path, web_workers=2, SERVING_KEY_RATE="0")
+    product.headers = {"Authorization": f"Bearer {product.manage(MAKE)}", "Content-Type": "application/json"}
+    try:
+        assert decide(product) == 200
+        (hot,) = product.children("adplatform.hot_wsgi")
+        assert workers_kill(hot) == 2
+        print(f"decisions again after {seconds_until(lambda: decide(product) == 200, 120):.1f} s")
+
+        def is_parent_gone() -> bool:
+            workers_kill(hot)
+            return hot not in product.children("adplatform.hot_wsgi")
+
+        print(f"killed on and on, the parent ended after {seconds_until(is_parent_gone, 120):.1f} s")
+        print(f"decisions again after {seconds_until(lambda: decide(product) == 200, 120):.1f} s")
+    finally:
+        product.stop()
+
+
+def workers_kill(hot: int) -> int:
+    """SIGKILL to every process of granian's that serves; how many. Its resource tracker serves nobody."""
+    killed = 0
+    for pid, state in group_states(hot):
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+            if (
+                pid != hot
+                and state != "Z"
+                and "resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_text()
+            ):
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
+    return killed
 
 
 def test_an_event_delivered_ten_times_by_eight_clients_is_one(product):
