@@ -13,6 +13,7 @@ from accounts.permissions import MemberRequest, member_required
 from adplatform.lib.errors import NotFound
 from analytics.funnel import funnel_get, placement_funnels_list
 from analytics.report_query import Filters, ReportQuery
+from analytics.selectors import freshness_get
 from analytics.windows import today
 from campaigns.selectors import campaign_get
 
@@ -23,12 +24,10 @@ PERIODS = (1, 7, 28)
 def placement_funnels(request: MemberRequest) -> HttpResponse:
     """``?days=7``: the last days (UTC), today included."""
     days, end = _days(request), today()
-    rows = placement_funnels_list(
-        advertiser_id=request.advertiser.pk, start=end - timedelta(days=days - 1), end=end
-    )
-    return render(
-        request, "analytics/_placement_funnels.html", {"rows": rows, "days": days, "periods": PERIODS}
-    )
+    pk = request.advertiser.pk
+    rows = placement_funnels_list(advertiser_id=pk, start=end - timedelta(days=days - 1), end=end)
+    context = {"rows": rows, "days": days, "periods": PERIODS, "freshness": freshness_get(advertiser_id=pk)}
+    return render(request, "analytics/_placement_funnels.html", context)
 
 
 @member_required()
@@ -49,6 +48,7 @@ def campaign_funnel(request: MemberRequest, campaign_id: UUID) -> HttpResponse:
         "is_empty": not any(stage.count for stage in funnel.stages),
         "query": query,
         "campaign_id": campaign_id,
+        "freshness": freshness_get(advertiser_id=pk),
         "days": days,
         "periods": PERIODS,
         "click_days": settings.ATTRIBUTION_CLICK_DAYS,

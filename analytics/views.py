@@ -94,5 +94,6 @@ def creative_serves(request: HttpRequest, creative_id: UUID) -> HttpResponse:
         "withheld": withheld_why(small_groups_get(**period), only, lines),
         "days": SERVES_DAYS,
         "currency": advertiser.currency,
+        "freshness": selectors.freshness_get(advertiser_id=advertiser.pk),
     }
     return render(request, "analytics/_creative_serves.html", context)

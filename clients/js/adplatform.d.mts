@@ -9,6 +9,18 @@ export interface Creative {
   headline: string;
 }
 
+/** What article 26 of the Digital Services Act asks to be said of an advertisement. */
+export interface Disclosure {
+  is_advertisement: boolean;
+  on_behalf_of: string;
+  paid_by: string;
+  /** "interest:<taxonomy id>" of what entered this decision, or "none". */
+  parameters: string[];
+  /** A page on which the shopper takes an interest away, or all. */
+  change_url: string;
+  is_ai_generated: boolean;
+}
+
 export interface FilledDecision {
   placement: string;
   decision_id: string;
@@ -19,6 +31,7 @@ export interface FilledDecision {
   label: string;
   why_url: string;
   why_label: string;
+  disclosure: Disclosure;
   propensity: number;
   match: "segment" | "generic" | "house";
 }

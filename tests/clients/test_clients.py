@@ -47,6 +47,9 @@ def test_a_servers_day_with_the_python_client(ads, shop):
     first, second, none = ads.decide(["hero", "hero", "nowhere"], shopper="anna", device="mobile")
     assert (first.is_filled, first.width, first.match, first.label) == (True, 300, "generic", "Ad")
     assert first.creative_id != second.creative_id
+    told = first.disclosure
+    assert (told.on_behalf_of, told.parameters, told.is_ai_generated) == (shop.name, ("none",), True)
+    assert none.disclosure is None
     assert (none.is_filled, none.reason) == (False, "unknown_placement")
     assert not ads.decide(["hero"], shown=[first.creative_id, second.creative_id])[0].is_filled
     order = conversion_event(shopper="anna", order_id="A-1", value_cents=8990, currency="EUR")

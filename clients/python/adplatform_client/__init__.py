@@ -55,6 +55,18 @@ class ApiUnavailable(Exception):
 
 
 @dataclass(frozen=True)
+class Disclosure:
+    """What article 26 of the Digital Services Act asks to be said of an advertisement."""
+
+    is_advertisement: bool
+    on_behalf_of: str
+    paid_by: str
+    parameters: tuple[str, ...]  # "interest:<taxonomy id>" of what entered this decision, or "none"
+    change_url: str  # a page on which the shopper takes an interest away, or all
+    is_ai_generated: bool
+
+
+@dataclass(frozen=True)
 class Decision:
     """What one placement shows. Without ``is_filled`` only ``reason`` is there."""
 
@@ -72,6 +84,7 @@ class Decision:
     impression_token: str = ""
     label: str = ""
     why_url: str = ""
+    disclosure: Disclosure | None = None
     match: str = ""  # segment, generic or house
     propensity: float = 0.0
 
@@ -237,8 +250,19 @@ def _now() -> str:
     return datetime.now(UTC).isoformat()
 
 
+def _disclosure(line: Mapping[str, Any]) -> Disclosure:
+    return Disclosure(
+        is_advertisement=line["is_advertisement"],
+        on_behalf_of=line["on_behalf_of"],
+        paid_by=line["paid_by"],
+        parameters=tuple(line["parameters"]),
+        change_url=line["change_url"],
+        is_ai_generated=line["is_ai_generated"],
+    )
+
+
 def _decision(line: Mapping[str, Any]) -> Decision:
-    creative = line.get("creative") or {}
+    creative, disclosure = line.get("creative") or {}, line.get("disclosure")
     return Decision(
         placement=line["placement"],
         decision_id=line["decision_id"],
@@ -254,6 +278,7 @@ def _decision(line: Mapping[str, Any]) -> Decision:
         impression_token=line.get("impression_token", ""),
         label=line.get("label", ""),
         why_url=line.get("why_url", ""),
+        disclosure=_disclosure(disclosure) if disclosure else None,
         match=line.get("match", ""),
         propensity=line.get("propensity", 0.0),
     )
