@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.permissions import REVIEWING_ROLES, MemberRequest, member_required
 from generation import creative_selectors as selectors
 from generation import review
-from generation.inspection_words import INSPECTION_WORDS, facts_of
+from generation.inspection_words import INSPECTION_WORDS, facts_of, sentence_of
 from generation.models import Creative, RenderJob
 from generation.pages import acted, found
 from generation.review_selectors import review_progress, review_records, trail_lines
@@ -113,11 +113,11 @@ def parts_of(job: RenderJob) -> list[dict[str, str]]:
 
 def warnings_of(creatives: list[Creative]) -> list[tuple[str, str, str]]:
     """(code, what it means, in which sizes) of what the inspection found."""
-    found: dict[str, list[str]] = {}
+    found: dict[tuple[str, str], list[str]] = {}
     for creative in creatives:
         for code in creative.inspection.get("codes", []):
-            found.setdefault(code, []).append(creative.size)
-    return [(code, INSPECTION_WORDS.get(code, code), ", ".join(sizes)) for code, sizes in found.items()]
+            found.setdefault((code, sentence_of(code, creative.inspection)), []).append(creative.size)
+    return [(code, sentence, ", ".join(sizes)) for (code, sentence), sizes in found.items()]
 
 
 def discarded_of(job: RenderJob) -> list[tuple[int, str, float | None]]:

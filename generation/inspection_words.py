@@ -22,12 +22,25 @@ INSPECTION_WORDS = {
     "motif_empty": "The motif is hardly there",
     "near_duplicate": "The picture is nearly the same as another one of yours",
     "low_match": "The picture hardly shows what was asked for",
-    "forbidden_word": "A text holds a word that the brand kit forbids",
+    "forbidden_word": "A text holds a forbidden word",
     "forbidden_colour": "A colour that the brand kit forbids takes a visible share",
     "label_missing": "There is no AI label",
     "label_too_small": "The AI label is smaller than the rule asks",
     "over_weight": "The file is heavier than the size allows",
 }
+
+
+def sentence_of(code: str, inspection: dict[str, Any]) -> str:
+    """What a code means on this creative; a forbidden word is named, with who forbids it."""
+    sentence = INSPECTION_WORDS.get(code, code)
+    if code != "forbidden_word" or "forbidden_words" not in inspection:
+        return sentence
+    named = ", ".join(f"“{term}” ({_why(why)})" for term, why in inspection["forbidden_words"].items())
+    return f"{sentence}: {named}"
+
+
+def _why(why: str) -> str:
+    return "by the brand kit" if why == "brand_kit" else f"not brand-safe: {why.replace('_', ' ')}"
 
 
 def facts_of(inspection: dict[str, Any]) -> list[tuple[str, str]]:

@@ -20,6 +20,7 @@ from accounts.models import Advertiser, Membership, User, WebhookEndpoint
 from accounts.permissions import REVIEWING_ROLES
 from accounts.webhooks import webhook_emit
 from adplatform.lib.errors import DomainError, NotFound
+from generation.inspection_words import sentence_of
 from generation.models import Creative, ReviewRecord
 
 Status = Creative.Status
@@ -243,7 +244,9 @@ def _approve(creative: Creative, reviewer: User, *, comment: str, sha256: str, i
         raise DomainError(
             "inspection_failed",
             "The automatic inspection found faults that may not be shown: "
-            + ", ".join(creative.inspection.get("codes", []))
+            + "; ".join(
+                sentence_of(code, creative.inspection) for code in creative.inspection.get("codes", [])
+            )
             + ".",
             status=409,
         )

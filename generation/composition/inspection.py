@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from generation.brand_safety import terms_found
+from generation.brand_safety import terms_found, unsafe_found
 from generation.briefs import BriefBrand
 from generation.composition.colour import oklch_of, rgb_of
 from generation.composition.contrast import MINIMUM
@@ -182,6 +182,17 @@ def forbidden_share(picture: Image.Image, placed: Placed, colours: tuple[str, ..
     )
 
 
+def words_refused(words: tuple[str, ...], title: str, brands_own: tuple[str, ...]) -> dict[str, str]:
+    """Term -> who forbids it: a category of the brand-safety lists, or ``brand_kit``.
+
+    The brand-safety lists are not asked about the product's title: it names what the shop sells, and a
+    shop of toy handguns or cannabis-free creams would lose its whole feed to one word. Each text is looked
+    at alone, for two that stand apart are not one term.
+    """
+    own = {term: "brand_kit" for text in (*words, title) for term in terms_found(text, brands_own)}
+    return own | {term: category for text in words for term, category in unsafe_found(text).items()}
+
+
 def _oklab(rgb: np.ndarray) -> np.ndarray:
     """Rows of sRGB 0-255 as OKLab (B. Ottosson, "A perceptual color space for image processing", 2020)."""
     unit = rgb / 255
@@ -197,6 +208,7 @@ def inspection_make(
     *,
     picture: Image.Image,
     words: tuple[str, ...],
+    title: str,
     brand: BriefBrand,
     motif: Image.Image | None,
     motif_visible: float,
@@ -205,7 +217,10 @@ def inspection_make(
     byte_count: int,
     quality: int,
 ) -> dict[str, Any]:
-    """Measured values and codes, as stored with the creative."""
+    """Measured values and codes, as stored with the creative.
+
+    ``words`` were written by people or come from the copy tables, ``title`` from the shop's feed.
+    """
     coverage = coverage_of(layout, placed)
     contrast = min(text.contrast for text in texts)
     deviation, rim = blank_deviation(scene), rim_distance(scene, placed)
@@ -215,6 +230,7 @@ def inspection_make(
     gap = floor_gap(layout, placed) if stands else 0.0
     foot, elsewhere = foot_edges(scene, placed) if stands and motif is None else (0.0, 0.0)
     share = stage_share(layout, placed)
+    refused = words_refused(words, title, brand.forbidden_words)
     forbidden = forbidden_share(picture, placed, brand.forbidden_colours)
     found = {
         Code.CONTRAST_LOW: contrast < MINIMUM,
@@ -232,7 +248,7 @@ def inspection_make(
         Code.INDISTINCT_PRODUCT: not placed.is_card and rim < INDISTINCT_DISTANCE,
         Code.BLANK_SCENE: deviation < BLANK_DEVIATION,
         Code.MOTIF_EMPTY: motif is not None and motif_opaque_share(motif) < MOTIF_OPAQUE_LOW,
-        Code.FORBIDDEN_WORD: bool(terms_found(" | ".join(words), brand.forbidden_words)),
+        Code.FORBIDDEN_WORD: bool(refused),
         Code.FORBIDDEN_COLOUR: forbidden > FORBIDDEN_SHARE,
         Code.LABEL_MISSING: label is None,
         Code.LABEL_TOO_SMALL: label is not None and label_height < label_needed,
@@ -261,6 +277,7 @@ def inspection_make(
         "label_needed": label_needed,
         "kilobytes": round(byte_count / 1000, 1),
         "quality": quality,
+        **({"forbidden_words": refused} if refused else {}),
     }
 
 

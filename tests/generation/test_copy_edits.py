@@ -21,6 +21,7 @@ from generation.composition import creatives_compose
 from generation.composition.templates import template_get
 from generation.copy_edits import copy_edit
 from generation.creative_files import creative_store
+from generation.creative_views import warnings_of
 from generation.media_sweep import media_sweep
 from generation.models import Creative, CreativeVersion, RenderJob, ReviewRecord
 from generation.review_selectors import comparisons_get
@@ -117,6 +118,20 @@ def test_words_of_a_creative_made_with_an_older_template_are_set_with_todays(sho
     assert [change.label for change in changes] == ["Headline", "Call to action", "Template"]
     again, *_ = edit(shop, job, alice, headline="Once more")
     assert "template" not in again.reviews.order_by("-created_at", "-id").first().comment
+
+
+def test_unsafe_words_are_shown_to_a_reviewer_and_cannot_be_approved(shop, job, alice, rita):
+    made = edit(shop, job, alice, headline="Your c4s1n0 night")
+    assert all(one.inspection["forbidden_words"] == {"casino": "gambling"} for one in made)
+    ((code, sentence, sizes),) = warnings_of(made)
+    assert (code, sizes) == ("forbidden_word", ", ".join(one.size for one in made))
+    with pytest.raises(DomainError) as caught:
+        review.creative_approve(advertiser=shop, creative_id=made[0].pk, reviewer=rita)
+    assert caught.value.code == "inspection_failed"
+    assert sentence in caught.value.message
+    assert "“casino” (not brand-safe: gambling)" in sentence
+    edit(shop, job, alice, headline="Your night in")
+    review.creative_approve(advertiser=shop, creative_id=made[0].pk, reviewer=rita)
 
 
 def test_who_wrote_the_words_does_not_approve_them(shop, job, rita):

@@ -21,7 +21,7 @@ from generation.composition.inspection import (
     inspection_make,
 )
 from generation.composition.product import Placed
-from generation.inspection_words import INSPECTION_WORDS
+from generation.inspection_words import INSPECTION_WORDS, sentence_of
 from generation.perceptual_hash import difference_hash, nearest_bits
 from tests.generation.composing import brief_for, motif
 
@@ -43,7 +43,8 @@ def inspect(shop):
         )
         given = {
             "picture": canvas.picture,
-            "words": ("Made for you", "Trail running shoe", "Shop now", ""),
+            "words": ("Made for you", "Shop now", "", ""),
+            "title": "Trail running shoe",
             "brand": brand,
             "motif": motif(),
             "motif_visible": 0.9,
@@ -53,7 +54,8 @@ def inspect(shop):
             "quality": 92,
             **changes,
         }
-        return set(inspection_make(layout, placed, scene, texts, **given)["codes"])
+        look.found = inspection_make(layout, placed, scene, texts, **given)
+        return set(look.found["codes"])
 
     look.canvas = canvas
     return look
@@ -146,10 +148,48 @@ def test_an_empty_motif(inspect):
 def test_the_brands_rules(inspect):
     assert Code.FORBIDDEN_WORD in inspect(brand={"forbidden_words": ("FREE", "m4de")}, words=("Fr\u200bee!",))
     assert Code.FORBIDDEN_WORD not in inspect(brand={"forbidden_words": ("free",)}, words=("Freedom",))
+    assert Code.FORBIDDEN_WORD in inspect(brand={"forbidden_words": ("shoe",)})  # in the product's title
     picture = inspect.canvas.picture.copy()
     ImageDraw.Draw(picture).rectangle((0, 0, 300, 20), fill="#00ff00")
     assert Code.FORBIDDEN_COLOUR in inspect(brand={"forbidden_colours": ("#00f904",)}, picture=picture)
     assert Code.FORBIDDEN_COLOUR not in inspect(brand={"forbidden_colours": ("#00f904",)})
+
+
+@pytest.mark.parametrize("at", range(4))
+@pytest.mark.parametrize(
+    ("text", "term", "category"),
+    [
+        ("Win at the C4s1n0", "casino", "gambling"),
+        ("Fall for her\u200b0in chic", "heroin", "drugs"),
+        ("今夜赌场见", "赌场", "gambling"),
+    ],
+)
+def test_what_people_write_is_brand_safe(inspect, at, text, term, category):
+    words = tuple(text if place == at else "Made for you" for place in range(4))
+    assert Code.FORBIDDEN_WORD in inspect(words=words)
+    assert inspect.found["is_blocked"]
+    assert inspect.found["forbidden_words"] == {term: category}
+    sentence = f"A text holds a forbidden word: “{term}” (not brand-safe: {category})"
+    assert sentence_of("forbidden_word", inspect.found) == sentence
+
+
+def test_a_first_render_says_it_and_is_blocked(shop):
+    brief = brief_for(
+        shop, sizes=(SIZE,), headline="Win at the casino", brand_legal_line="No cannabis inside"
+    )
+    (made,) = compose.creatives_compose(brief=brief, picture=motif())
+    assert made.inspection["forbidden_words"] == {"casino": "gambling", "cannabis": "drugs"}
+    assert (made.inspection["codes"], made.inspection["is_blocked"]) == (["forbidden_word"], True)
+
+
+def test_a_title_may_name_what_is_sold_and_texts_are_read_apart(inspect):
+    assert inspect(title="Toy handgun, casino style") == set()
+    assert inspect(words=("Every slot", "machine washable", "", "")) == set()
+    assert "forbidden_words" not in inspect.found
+    inspect(words=("Casino night", "", "", ""), brand={"forbidden_words": ("night",)})
+    assert sentence_of("forbidden_word", inspect.found).endswith(
+        "“night” (by the brand kit), “casino” (not brand-safe: gambling)"
+    )
 
 
 def test_the_products_own_colour_is_never_forbidden():
