@@ -112,7 +112,7 @@ def test_the_page_tells_it_all_and_checks_at_a_click(alice_client, api, shop, jo
         assert fact in text, fact
     assert "Not tried yet" in text
     assert (
-        "Not shown to anybody yet"
+        "Not shown to anybody in the last 90 days"
         in alice_client.get(reverse("creative-serves", args=[creative.pk])).content.decode()
     )
     assert alice_client.post(reverse("creative-check", args=[creative.pk])).url == page
