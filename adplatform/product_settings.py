@@ -93,6 +93,8 @@ RETENTION_DECISION_COUNT_DAYS = env.int("RETENTION_DECISION_COUNT_DAYS", default
 # --- serving
 SERVING_TOKEN_DAYS = env.int("SERVING_TOKEN_DAYS", default=7)
 SERVING_SNAPSHOT_SECONDS = env.float("SERVING_SNAPSHOT_SECONDS", default=1.0)
+# How old the counts of a budget or a cap may be before its campaign waits for new ones; 0: any age.
+SERVING_COUNT_MINUTES = env.float("SERVING_COUNT_MINUTES", default=5.0)
 # Decisions and batches of events a second that one advertiser's keys may ask of one process; 0: any number. A
 # process answers some 2,000, so half of it is left to everybody else.
 SERVING_KEY_RATE = env.float("SERVING_KEY_RATE", default=1000.0)

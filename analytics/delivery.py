@@ -17,6 +17,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
 from adplatform.lib.ids import uuid7
+from analytics.freshness import waiting_since
 from analytics.models import DailyRollup, Event, HourlyRollup
 from campaigns.delivery_services import (
     Capped,
@@ -38,11 +39,14 @@ def delivery_refresh(*, now: datetime | None = None) -> int:
     moved = 0
     for advertiser_id, group in groupby(counted_campaign_list(), key=lambda c: c.advertiser_id):
         campaigns = list(group)
+        # Asked before the sums are read: what waits in the buffer or in an hour that was not rebuilt is not
+        # in them, and counts may not look fresh while it waits.
+        waiting = waiting_since(advertiser_id=advertiser_id)
         moved += delivery_write(
             advertiser_id=advertiser_id,
             counts=list(_counts(advertiser_id, campaigns, now)),
             capped=list(_capped(advertiser_id, campaigns, now)),
-            counted_at=now,
+            counted_at=min(now, waiting or now),
         )
     return moved
 

@@ -13,13 +13,12 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import Q
 
 from accounts.models import WebhookEndpoint
 from accounts.webhooks import webhook_emit
 from campaigns.models import Campaign, CampaignDelivery, CappedShopper
 from campaigns.serving.limits import Delivered, spent_cents
-from campaigns.serving.loading import limits_of
+from campaigns.serving.loading import COUNTED, limits_of
 from campaigns.serving_version import delivery_version_bump
 
 # A quiet campaign costs a write a minute, not one every few seconds.
@@ -62,14 +61,8 @@ class Capped:
 
 def counted_campaign_list() -> list[CountedCampaign]:
     """Live campaigns of all advertisers that have a budget or a cap; for the counting task."""
-    is_counted = (
-        Q(budget_cents__isnull=False)
-        | Q(daily_budget_cents__isnull=False)
-        | Q(cap_daily__isnull=False)
-        | Q(cap_weekly__isnull=False)
-    )
     rows = (
-        Campaign.objects.filter(is_counted, status=Campaign.Status.LIVE)
+        Campaign.objects.filter(COUNTED, status=Campaign.Status.LIVE)
         .order_by("advertiser_id", "pk")
         .values_list(
             "advertiser_id", "pk", "advertiser__time_zone", "cap_daily", "cap_weekly", "delivery__counted_at"
@@ -85,12 +78,15 @@ def counted_campaign_list() -> list[CountedCampaign]:
 def delivery_write(
     *, advertiser_id: UUID, counts: Sequence[Counts], capped: Iterable[Capped], counted_at: datetime
 ) -> bool:
-    """Store the advertiser's counts as of ``counted_at``; serving follows when they moved. True if so."""
+    """Store the advertiser's counts as of ``counted_at``; True when they moved.
+
+    Serving follows each write: counts that stand still grow old there unless it sees that they were taken.
+    """
     known = {row.campaign_id: row for row in CampaignDelivery.objects.filter(advertiser_id=advertiser_id)}
     mine = Campaign.objects.filter(advertiser_id=advertiser_id).in_bulk(
         [count.campaign_id for count in counts]
     )
-    has_moved = False
+    has_moved = has_written = False
     for count in counts:
         if count.campaign_id not in mine:  # deleted meanwhile
             continue
@@ -107,13 +103,14 @@ def delivery_write(
             setattr(row, name, value)
         row.counted_at = counted_at
         row.save()
+        has_written = True
         _budget_tell(mine[count.campaign_id], before, Delivered(row.impressions, row.clicks))
     CappedShopper.objects.filter(advertiser_id=advertiser_id, until_at__lte=counted_at).delete()
     rows = [CappedShopper(advertiser_id=advertiser_id, **vars(line)) for line in capped]
     CappedShopper.objects.bulk_create(
         [row for row in rows if row.campaign_id in mine], ignore_conflicts=True, batch_size=500
     )
-    if has_moved:  # a shopper who reached a cap saw an impression, so the counts moved too
+    if has_written:  # a shopper who reached a cap saw an impression, so the counts moved too
         delivery_version_bump(advertiser_id)
     return has_moved
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -20,6 +20,7 @@ from campaigns.models import DEVICES, Campaign, Placement
 from campaigns.selectors import placement_list
 from campaigns.serving.context import ServeContext
 from campaigns.serving.engine import Explanation, SlotDecision, decide, explain
+from campaigns.serving.limits import ageless
 from campaigns.serving.loading import snapshot_load
 from campaigns.serving.reasons import NUMBERS, SENTENCES
 from generation.models import Creative
@@ -135,10 +136,13 @@ def _likely_placement(form: DiagnosisForm, campaign: Any, creative: Any) -> Any:
 
 def _diagnosis(advertiser: Advertiser, asked: dict[str, Any], campaign: Any, creative: Any) -> dict[str, Any]:
     snapshot = snapshot_load(advertiser.pk)  # not this process's own: it may be a second old
+    moment = _moment(asked["moment"], advertiser)
+    if moment > timezone.now():  # the counts of that moment will have been taken by then
+        snapshot = replace(snapshot, delivery=ageless(snapshot.delivery))
     context = ServeContext(
         advertiser_id=advertiser.pk,
         placements=(asked["placement"].code,),
-        now=_moment(asked["moment"], advertiser),
+        now=moment,
         pseudonym=asked["shopper"],
         segment_ids=tuple(segment.pk for segment in asked["segments"]),
         device=asked["device"],

@@ -110,6 +110,7 @@ CAMPAIGN_REASONS = (
     Reason.PACED,
     Reason.DAILY_CAP,
     Reason.WEEKLY_CAP,
+    Reason.COUNT_LATE,
 )
 PROGRESS: dict[Reason, int] = {
     reason: position

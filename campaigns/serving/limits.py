@@ -1,14 +1,15 @@
 """What limits a whole campaign besides its dates: devices, hours, budgets, pace and frequency caps; pure.
 
 Asked once a campaign and decision, not once a candidate. Counts come from the events, a few seconds late
-(``analytics.delivery``), so a budget may be overspent by what those seconds deliver, and never by more.
+(``analytics.delivery``), so a budget may be overspent by what those seconds deliver. While counting stands
+still, a campaign that needs counts serves on for ``SERVING_COUNT_MINUTES`` and then not until it is counted.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, tzinfo
 from types import MappingProxyType
 from uuid import UUID
@@ -51,6 +52,7 @@ class Delivered:
     day_clicks: int = 0
     # Pseudonym -> (until when, which cap)
     capped: Mapping[str, tuple[datetime, Reason]] = field(default_factory=dict)
+    good_until: datetime | None = None  # from then on the counts are too old to hold a limit; None: never
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,12 @@ class Delivery:
 NOTHING = Delivered()
 NO_DELIVERY = Delivery()
 NO_REFUSALS: Mapping[Limits, Reason] = MappingProxyType({})
+
+
+def ageless(delivery: Delivery) -> Delivery:
+    """The same counts, never too old: for a look at a moment that is still ahead."""
+    campaigns = {key: replace(delivered, good_until=None) for key, delivered in delivery.campaigns.items()}
+    return replace(delivery, campaigns=campaigns)
 
 
 def hours_of(hour_from: int | None, hour_until: int | None) -> tuple[int, ...]:
@@ -104,6 +112,11 @@ def _refusal(limits: Limits, context: ServeContext, local: datetime, delivered: 
         until, reason = delivered.capped.get(context.pseudonym, (None, None))
         if until is not None and context.now < until:
             return reason
+    # Last: what is spent or capped by old counts is so by new ones. Without a pseudonym no cap holds anybody.
+    if delivered.good_until is not None and context.now >= delivered.good_until:
+        is_by_budget = limits.budget_cents is not None or limits.daily_budget_cents is not None
+        if is_by_budget or context.pseudonym:
+            return Reason.COUNT_LATE
     return None
 
 

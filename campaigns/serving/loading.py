@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -53,6 +53,15 @@ CAP_REASONS: dict[str, Reason] = {
     CappedShopper.Period.DAY: Reason.DAILY_CAP,
     CappedShopper.Period.WEEK: Reason.WEEKLY_CAP,
 }
+
+
+# Campaigns whose limits need counts.
+COUNTED = (
+    Q(budget_cents__isnull=False)
+    | Q(daily_budget_cents__isnull=False)
+    | Q(cap_daily__isnull=False)
+    | Q(cap_weekly__isnull=False)
+)
 
 
 class Version(NamedTuple):
@@ -173,7 +182,7 @@ def _allocations(advertiser_id: UUID) -> Allocations:
 
 
 def delivery_load(advertiser_id: UUID) -> Delivery:
-    """The counts of the advertiser's limited campaigns, as ``campaigns.delivery_services`` left them."""
+    """The counts of the advertiser's live limited campaigns, as ``campaigns.delivery_services`` left them."""
     zone = Advertiser.objects.filter(pk=advertiser_id).values_list("time_zone", flat=True).first()
     capped: dict[UUID, dict[str, tuple[datetime, Reason]]] = defaultdict(dict)
     # Who reached both caps waits for the later one.
@@ -184,9 +193,23 @@ def delivery_load(advertiser_id: UUID) -> Delivery:
         .iterator(chunk_size=5000)
     ):
         capped[campaign_id][pseudonym] = (until_at, CAP_REASONS[period])
-    rows = CampaignDelivery.objects.filter(advertiser_id=advertiser_id)
-    campaigns = {row.campaign_id: _delivered(row, capped[row.campaign_id]) for row in rows}
+    counted = Campaign.objects.filter(COUNTED, advertiser_id=advertiser_id, status=Campaign.Status.LIVE)
+    campaigns = {}
+    for campaign in counted.select_related("delivery"):
+        row: CampaignDelivery | None = getattr(campaign, "delivery", None)  # None: not counted yet
+        delivered = _delivered(row, capped[campaign.pk]) if row is not None else NOTHING
+        campaigns[campaign.pk] = replace(delivered, good_until=_good_until(campaign, row))
     return Delivery(ZoneInfo(zone or "UTC"), campaigns)
+
+
+def _good_until(campaign: Campaign, row: CampaignDelivery | None) -> datetime | None:
+    """``SERVING_COUNT_MINUTES`` after the last count, or after the launch, the resumption or the changed cap
+    that none could follow yet: ``updated_at`` is never before those.
+    """
+    if settings.SERVING_COUNT_MINUTES <= 0:
+        return None
+    since = campaign.updated_at if row is None else max(campaign.updated_at, row.counted_at)
+    return since + timedelta(minutes=settings.SERVING_COUNT_MINUTES)
 
 
 def limits_of(campaign: Campaign) -> Limits | None:

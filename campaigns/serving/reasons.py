@@ -30,6 +30,7 @@ class Reason(StrEnum):
     PACED = "paced"
     DAILY_CAP = "daily_cap"
     WEEKLY_CAP = "weekly_cap"
+    COUNT_LATE = "count_late"
     SEGMENT_TOO_SMALL = "segment_too_small"
     SEGMENT_MISMATCH = "segment_mismatch"
     ALREADY_ON_PAGE = "already_on_page"
@@ -72,6 +73,7 @@ NUMBERS: dict[Reason, int] = {
     Reason.WEEKLY_CAP: 521,
     Reason.HOUSE_NOT_NEEDED: 522,
     Reason.SEGMENT_TOO_SMALL: 523,
+    Reason.COUNT_LATE: 524,
 }
 
 SENTENCES: dict[Reason, str] = {
@@ -95,6 +97,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.PACED: "The campaign waits, so that its budget of today lasts the day.",
     Reason.DAILY_CAP: "The shopper has seen the campaign as often as it allows in a day.",
     Reason.WEEKLY_CAP: "The shopper has seen the campaign as often as it allows in a week.",
+    Reason.COUNT_LATE: "The campaign has a budget or a cap, and its counts are too old to keep it.",
     Reason.SEGMENT_TOO_SMALL: "The segment is switched off, or has too few shoppers to hide in.",
     Reason.SEGMENT_MISMATCH: "The variant is for a segment that the shopper is not in.",
     Reason.ALREADY_ON_PAGE: "The product is on this page already.",

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import WebhookDelivery, WebhookEndpoint
 from analytics import delivery
+from analytics.models import DirtyHour
 from analytics.rollups import rollups_refresh
 from campaigns.models import CampaignDelivery, CappedShopper
 from campaigns.serving.context import ServeContext
 from campaigns.serving.engine import decide
 from campaigns.serving.loading import snapshot_load
 from campaigns.serving.reasons import Reason
+from campaigns.serving.store import SnapshotStore
 from tests.analytics.test_rollups import incoming, record
 from tests.campaigns.serving_cast import make_live, make_variant
 
@@ -90,7 +94,8 @@ def test_a_spent_budget_is_told_once(shop, campaign):
     assert json.loads(WebhookDelivery.objects.get().body)["data"]["spent_cents"] == 2
 
 
-def test_a_shopper_at_the_cap_sees_something_else_until_midnight_where_the_shop_is(shop, campaign):
+def test_a_shopper_at_the_cap_sees_something_else_until_midnight_where_the_shop_is(shop, campaign, settings):
+    settings.SERVING_COUNT_MINUTES = 0  # hours and days pass here without a count
     limit(campaign, cap_daily=2)
     see(shop, campaign, 1, at=NOW - timedelta(hours=1))  # of yesterday
     see(shop, campaign, 1)
@@ -105,7 +110,8 @@ def test_a_shopper_at_the_cap_sees_something_else_until_midnight_where_the_shop_
     assert reason_for(shop, now=datetime(2026, 11, 23, 16, 0, tzinfo=UTC)) is None
 
 
-def test_a_weekly_cap_counts_from_monday_and_outlasts_the_day(shop, campaign):
+def test_a_weekly_cap_counts_from_monday_and_outlasts_the_day(shop, campaign, settings):
+    settings.SERVING_COUNT_MINUTES = 0  # hours and days pass here without a count
     limit(campaign, cap_daily=5, cap_weekly=2)
     see(shop, campaign, 9, at=NOW - timedelta(hours=1), who="sunday")
     see(shop, campaign, 2)
@@ -123,6 +129,38 @@ def test_only_those_who_saw_it_since_the_last_count_are_counted(shop, campaign, 
     see(shop, campaign, who="bob")
     delivery_refresh(now=NOW)
     assert set(CappedShopper.objects.values_list("shopper_pseudonym", flat=True)) == {"ann"}
+
+
+def test_what_waits_to_be_counted_keeps_the_counts_from_looking_fresh(shop, campaign):
+    limit(campaign, rate_cents=1000, budget_cents=1000)
+    see(shop, campaign)
+    waiting = DirtyHour.objects.get().created_at
+    later = waiting + timedelta(minutes=4)
+    delivery.delivery_refresh(now=later)  # of an hour that nobody rebuilt
+    assert CampaignDelivery.objects.get().counted_at == waiting
+    assert reason_for(shop, now=waiting + timedelta(minutes=5, seconds=-1)) is None
+    assert reason_for(shop, now=waiting + timedelta(minutes=5)) is Reason.COUNT_LATE
+    delivery_refresh(now=later)
+    assert CampaignDelivery.objects.get().counted_at == later
+    assert reason_for(shop, now=waiting + timedelta(minutes=5)) is None
+    assert reason_for(shop, now=later + timedelta(minutes=5)) is Reason.COUNT_LATE
+
+
+def test_a_quiet_campaign_serves_as_long_as_it_is_counted(shop, campaign):
+    limit(campaign, rate_cents=1000, budget_cents=1000)
+    clock = 0.0
+    store = SnapshotStore(clock=lambda: clock)
+    start = timezone.now()
+    for seconds in range(0, 900, 10):
+        clock, now = float(seconds), start + timedelta(seconds=seconds)
+        delivery_refresh(now=now)
+        context = ServeContext(shop.pk, ("hero",), now + timedelta(seconds=9))
+        assert decide(context, store.get(shop.pk), random.Random(1)).slots[0].is_filled
+    dead = context.now + timedelta(minutes=5)
+    assert (
+        decide(replace(context, now=dead), store.get(shop.pk), random.Random(1)).slots[0].reason
+        == "count_late"
+    )
 
 
 def test_campaigns_without_limits_and_of_others_are_left_alone(shop, other_shop, campaign):

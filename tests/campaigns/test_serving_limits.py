@@ -94,6 +94,30 @@ def test_a_campaign_that_nobody_has_counted_yet_may_serve():
     assert reason_of(Limits(ID, impression_cents=1, budget_cents=1, is_capped=True), pseudonym="p") is None
 
 
+@pytest.mark.parametrize(
+    ("limits", "pseudonym", "is_refused"),
+    [
+        ({"budget_cents": 10**9}, "", True),
+        ({"daily_budget_cents": 10**9}, "", True),
+        ({"is_capped": True}, "p", True),
+        ({"is_capped": True}, "", False),  # whom no cap can hold
+    ],
+)
+def test_counts_that_are_too_old_hold_no_limit(limits, pseudonym, is_refused):
+    limits, delivered = Limits(ID, impression_cents=1, **limits), Delivered(good_until=NOW)
+    just_before = {"pseudonym": pseudonym, "now": NOW - timedelta(microseconds=1)}
+    assert reason_of(limits, delivered, **just_before) is None
+    assert reason_of(limits, delivered, pseudonym=pseudonym) is (Reason.COUNT_LATE if is_refused else None)
+
+
+def test_what_old_counts_refuse_keeps_its_own_reason():
+    limits = Limits(ID, impression_cents=1, budget_cents=5, is_capped=True)
+    assert reason_of(limits, Delivered(impressions=5, good_until=NOW)) is Reason.BUDGET_SPENT
+    capped = {"p": (NOW + timedelta(hours=1), Reason.DAILY_CAP)}
+    assert reason_of(limits, Delivered(capped=capped, good_until=NOW), pseudonym="p") is Reason.DAILY_CAP
+    assert reason_of(limits, Delivered(capped=capped, good_until=NOW), pseudonym="q") is Reason.COUNT_LATE
+
+
 @given(
     st.one_of(st.none(), st.integers(0, 23)),
     st.integers(1, 24),
