@@ -100,7 +100,9 @@ def _composed(
         Brief.from_dict(job.brief).with_copy(headline=headline, call_to_action=call_to_action),
         sizes=tuple((creative.width, creative.height) for creative in creatives),
     )
-    extension = creatives[0].file.rpartition(".")[2]  # as it was first made, whatever is made today
+    # As it was first made, whatever is made today; where only some sizes are PNG, the others were too heavy.
+    extensions = [creative.file.rpartition(".")[2] for creative in creatives]
+    extension = "png" if "png" in extensions else extensions[0]
     try:
         made = creatives_compose(brief=brief, picture=picture_open(job), extension=extension)
     except RenderError as error:

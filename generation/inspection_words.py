@@ -54,5 +54,6 @@ def facts_of(inspection: dict[str, Any]) -> list[tuple[str, str]]:
         ("label_height", "AI label", "{} px"),
         ("kilobytes", "Weight", "{} kB"),
         ("quality", "Quality", "{}"),
+        ("in_stead_of", "Format", "WebP: as {} it is over weight"),
     )
     return [(label, form.format(inspection[key])) for key, label, form in names if key in inspection]

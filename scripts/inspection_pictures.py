@@ -36,7 +36,7 @@ from PIL import Image, ImageDraw
 from adplatform.lib.files import content_store
 from generation import preview
 from generation.briefs import Brief
-from generation.composition import compose, labels, lettering, scene
+from generation.composition import compose, encode, labels, lettering, scene
 from generation.composition.inspection import Code
 from generation.composition.lettering import Lettering
 from generation.composition.product import Placed, product_place
@@ -252,10 +252,11 @@ def told(is_found: bool, code: str) -> None:
 
 
 def over_weight() -> Image.Image:
-    """Refused as a PNG, whose quality cannot give way."""
+    """Refused where the quality may not give way."""
     brief = brief_of(sizes=((1200, 628),))
     try:
-        compose.creatives_compose(brief=brief, picture=crowd(), extension="png")
+        with patch.object(encode, "WORST", encode.BEST):
+            compose.creatives_compose(brief=brief, picture=crowd())
     except RenderError as error:
         told(error.code == Code.OVER_WEIGHT, Code.OVER_WEIGHT)
         print(f"{Code.OVER_WEIGHT:<20} {error}")

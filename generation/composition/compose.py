@@ -216,12 +216,17 @@ def _finish(sources: _Sources, placement: Size, extension: str) -> ComposedCreat
         width=placement.width,
         height=placement.height,
         content=file.content,
-        extension=extension,
+        extension=file.extension,
         pixels_sha256=file.pixels_sha256,
         headline=words.headline,
         price_text=str(sources.price) if "price" in roles else "",
         alt_text=words.alt_text,
-        inspection={**inspection, "template": sources.template.reference, "watermark": watermark_id(brief)},
+        inspection={
+            **inspection,
+            "template": sources.template.reference,
+            "watermark": watermark_id(brief),
+            **({"in_stead_of": extension} if file.extension != extension else {}),
+        },
     )
 
 

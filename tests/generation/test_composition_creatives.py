@@ -144,7 +144,8 @@ def test_quality_gives_way_before_the_limit_does():
     assert len(file.content) <= 64_000
     assert file.quality < 92
     with pytest.raises(RenderError) as caught:
-        encoded(noise, "png", 64_000, content_id="x", producer="Shop")
+        encoded(noise, "png", 5_000, content_id="x", producer="Shop")
+    assert "5 kB as webp" in str(caught.value)
     assert caught.value.code == "over_weight"
 
 

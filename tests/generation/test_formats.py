@@ -13,13 +13,14 @@ from adplatform.lib.files import content_read
 from generation import provenance, review
 from generation.c2pa_signing import ManifestState, manifest_read
 from generation.composition import creatives_compose
+from generation.composition.compose import canvas_compose
 from generation.composition.sizes import SIZES
 from generation.copy_edits import copy_edit
 from generation.services import render_request
 from generation.verification import Verdict, file_verify
 from generation.watermark import watermark_read
 from tests import factories
-from tests.generation.composing import ALL_SIZES, brief_for, motif
+from tests.generation.composing import ALL_SIZES, brief_for, is_untouched, motif
 from tests.generation.motif_renderer import job_through
 
 FORMATS = {"webp": "image/webp", "jpg": "image/jpeg", "png": "image/png", "avif": "image/avif"}
@@ -39,6 +40,39 @@ def test_every_size_keeps_its_weight_its_label_and_its_signature(shop, extension
             assert provenance.seal_holds(marking, provenance.pixels_sha256(image))
         assert manifest_read(made.content, extension).state == ManifestState.OURS
         assert made.inspection["label_height"] >= made.inspection["label_needed"]
+
+
+def test_a_png_is_exact_where_it_fits_and_a_webp_where_it_does_not(shop):
+    brief = brief_for(shop, sizes=ALL_SIZES)
+    for made in creatives_compose(brief=brief, picture=motif(), extension="png"):
+        size = (made.width, made.height)
+        assert len(made.content) <= SIZES[size].kilobytes * 1000
+        assert (made.extension, made.inspection.get("in_stead_of")) == (
+            ("webp", "png") if made.width * made.height > 250_000 else ("png", None)
+        )
+        with Image.open(io.BytesIO(made.content)) as image:
+            assert image.format == made.extension.upper()
+            assert is_untouched(image)
+            assert watermark_read(image) == made.inspection["watermark"]
+            if made.extension == "png":
+                exact = canvas_compose(brief=brief, picture=motif(), size=size).picture
+                assert image.convert("RGB").tobytes() == exact.tobytes()
+        assert manifest_read(made.content, made.extension).state == ManifestState.OURS
+
+
+def test_an_edit_keeps_the_format_of_each_size(shop, settings, motif_model, alice):
+    settings.GENERATION_FORMAT = "png"
+    sizes = ((300, 250), (600, 500), (160, 600))
+    brief = factories.make_brief(factories.make_product(shop), model=motif_model, sizes=sizes)
+    job = job_through(render_request(advertiser=shop, brief=brief))
+
+    def formats() -> set[tuple[int, str]]:
+        return {(one.width, one.file.rpartition(".")[2]) for one in job.creatives.all()}
+
+    before = formats()
+    assert before == {(160, "png"), (300, "png"), (600, "webp")}
+    copy_edit(advertiser=shop, job_id=job.pk, headline="New words", call_to_action="Look", editor=alice)
+    assert formats() == before
 
 
 @pytest.mark.parametrize("extension", FORMATS)
