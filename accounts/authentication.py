@@ -45,11 +45,11 @@ def api_key_of(request: HttpRequest | Request) -> ApiKey | None:
     return found
 
 
-def live_keys_touch(*, key_ids: Collection[UUID]) -> dict[UUID, list[str]]:
-    """Which of the keys in use are still live, with their scopes; their last use is noted."""
+def live_keys_touch(*, key_ids: Collection[UUID], used_ids: Collection[UUID]) -> dict[UUID, list[str]]:
+    """Which of the keys are still live, with their scopes; of those in ``used_ids`` the last use is noted."""
     rows = ApiKey.objects.live().filter(pk__in=key_ids)
     found = list(rows.values_list("pk", "scopes", "last_used_at"))
-    _touch({pk: last_used_at for pk, _, last_used_at in found})
+    _touch({pk: last_used_at for pk, _, last_used_at in found if pk in used_ids})
     return {pk: scopes for pk, scopes, _ in found}
 
 

@@ -357,7 +357,10 @@ class ReviewRecord(TenantModel):
     sha256 = models.CharField(max_length=64)  # of the bytes it is about; an edit's are the new ones
 
     class Meta:
-        indexes = [models.Index(fields=["creative", "-created_at"], name="review_trail")]
+        indexes = [
+            models.Index(fields=["creative", "-created_at"], name="review_trail"),
+            models.Index(fields=["advertiser", "id"], name="review_newest"),  # serving asks every second
+        ]
 
     @property
     def who(self) -> str:

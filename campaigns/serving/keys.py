@@ -23,11 +23,11 @@ from rest_framework.exceptions import AuthenticationFailed
 from accounts.authentication import api_key_of, live_keys_touch
 from accounts.models import ApiKey
 from adplatform.lib.errors import DomainError
+from campaigns.serving.store import IN_USE_SECONDS, kept_fresh
 
 log = structlog.get_logger(__name__)
 
 FRESH_SECONDS = 0.5
-IN_USE_SECONDS = 10.0
 BURST_SECONDS = 1.0  # of the rate, at once, beside the rate itself
 CAPACITY = 10_000  # keys; forgotten all at once when full, they come back by one query each
 
@@ -87,12 +87,21 @@ def _has_turn(advertiser_id: UUID, now: float) -> bool:
 def callers_refresh() -> None:
     """Ask once about every key that was lately in use; called beside the requests."""
     now = time.monotonic()
-    for digest in [digest for digest, used_at in tuple(_used_at.items()) if now - used_at > IN_USE_SECONDS]:
+    fresh = set(kept_fresh(_used_at, now))
+    for digest in [digest for digest in tuple(_used_at) if digest not in fresh]:
         _used_at.pop(digest, None)
-    used = {digest: caller for digest, caller in tuple(_callers.items()) if digest in _used_at}
+    used = {digest: caller for digest, caller in tuple(_callers.items()) if digest in fresh}
     if not used:
         return
-    live = live_keys_touch(key_ids={caller.key_id for caller in used.values()})
+    live = live_keys_touch(
+        key_ids={caller.key_id for caller in used.values()},
+        # Keeping a quiet key fresh is no use of it.
+        used_ids={
+            caller.key_id
+            for digest, caller in used.items()
+            if now - _used_at.get(digest, now) <= IN_USE_SECONDS
+        },
+    )
     for digest, caller in used.items():
         scopes = live.get(caller.key_id)
         if scopes is None:

@@ -5,6 +5,7 @@ Six queries; one more for the arms of experiments, three for the counts of limit
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
@@ -64,6 +65,10 @@ COUNTED = (
 )
 
 
+# An id is made up to so many seconds before its transaction commits: a bulk decision takes a few.
+LATE_SECONDS = 600
+
+
 class Version(NamedTuple):
     """Moves with every edit and review, and apart from that with the counts of limited campaigns."""
 
@@ -75,12 +80,16 @@ def version_read(advertiser_id: UUID) -> Version:
     """The advertiser's present version, in one query.
 
     Edits bump ``ServingVersion``. Reviews live in ``generation``, which may not name campaigns, so the
-    append-only trail itself is watched: its newest id, and its length, because two workers' ids may arrive
-    out of order and then the newest alone would miss one.
+    append-only trail itself is watched: its newest id, and the number of its last minutes, because two
+    workers' ids may arrive out of order and then the newest alone would miss one. Both come from the index
+    ``review_newest``, however long the trail is.
     """
     reviews = ReviewRecord.objects.filter(advertiser_id=OuterRef("pk"))
     newest = reviews.order_by("-id").values("id")[:1]  # PostgreSQL 15 has no max() of a UUID
-    length = reviews.order_by().values("advertiser_id").annotate(length=Count("id")).values("length")
+    # Counted from a moment that stands still for minutes: a snapshot is read anew when it moves.
+    since = UUID(int=int(time.time() // LATE_SECONDS - 1) * LATE_SECONDS * 1000 << 80)  # the first id of it
+    late = reviews.filter(pk__gte=since).order_by().values("advertiser_id")
+    length = late.annotate(length=Count("id")).values("length")
     numbers = ServingVersion.objects.filter(advertiser_id=OuterRef("pk"))
     row = (
         Advertiser.objects.filter(pk=advertiser_id)

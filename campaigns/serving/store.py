@@ -9,8 +9,9 @@ import contextlib
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 from uuid import UUID
 
 import structlog
@@ -23,9 +24,15 @@ from campaigns.serving.snapshot import Snapshot, SnapshotCreative
 
 log = structlog.get_logger(__name__)
 
+KeyT = TypeVar("KeyT", bound=Hashable)
+
 # A safety net for a write that forgot to bump the version (a hand-made UPDATE, a restored backup).
 FULL_REBUILD_SECONDS = 60.0
+# A quiet shop's next view should not pay for the silence: beside whatever was used within IN_USE_SECONDS the
+# IDLE_MAX last used are kept fresh for IDLE_SECONDS. Each costs one small query a second and process.
 IN_USE_SECONDS = 10.0
+IDLE_SECONDS = 900.0
+IDLE_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,17 @@ class _Entry:
     built_at: float
     asked_at: float  # when the database was last asked, successfully or not
     confirmed_at: float  # when it last said that this snapshot is the current one
+
+
+def kept_fresh(used_at: Mapping[KeyT, float], now: float) -> list[KeyT]:
+    """What is asked about beside the requests, the last used first."""
+    # dict() copies at once: requests add keys meanwhile.
+    order = sorted(dict(used_at).items(), key=lambda item: item[1], reverse=True)
+    return [
+        key
+        for place, (key, at) in enumerate(order)
+        if now - at <= (IDLE_SECONDS if place < IDLE_MAX else IN_USE_SECONDS)
+    ]
 
 
 class SnapshotStore:
@@ -84,8 +102,9 @@ class SnapshotStore:
     def refresh(self) -> None:
         """Ask the database about every snapshot that was lately in use; called beside the requests."""
         now = self._clock()
-        for advertiser_id, entry in tuple(self._entries.items()):
-            if now - self._used_at.get(advertiser_id, 0.0) > IN_USE_SECONDS:
+        for advertiser_id in kept_fresh(self._used_at, now):
+            entry = self._entries.get(advertiser_id)
+            if entry is None:
                 continue
             with self._locks[advertiser_id]:
                 if self._entries.get(advertiser_id) is not entry:  # a request has just done it

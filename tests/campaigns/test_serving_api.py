@@ -8,6 +8,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.test import Client
 from django.utils import timezone
 
@@ -16,6 +17,7 @@ from accounts.services import api_key_revoke
 from adplatform.lib.tokens import TokenError, token_read
 from campaigns.models import Campaign, Placement
 from campaigns.serving import keys
+from campaigns.serving.store import snapshots
 from campaigns.serving_version import serving_version_bump
 from profiles.pseudonyms import pseudonym_of
 from tests import factories
@@ -182,6 +184,28 @@ def test_a_warm_decision_asks_the_database_nothing(live, pk, settings, django_as
             assert first(ask(pk))["filled"]
     finally:
         keys.FRESH_SECONDS = keys_fresh
+
+
+def test_after_minutes_of_silence_a_decision_still_asks_the_database_nothing(
+    live, pk, monkeypatch, django_assert_num_queries
+):
+    campaign, placement = live
+    make_variant(campaign, placement)
+    now = [1000.0]
+    monkeypatch.setattr(keys.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(snapshots, "_clock", lambda: now[0])
+    snapshots.clear()
+    assert first(ask(pk))["filled"]
+    used_at = ApiKey.objects.get().last_used_at
+    now[0] += 11  # no longer in use
+    with time_machine.travel(timezone.now() + timedelta(minutes=2)):
+        for _ in range(150):  # as the serving thread does
+            now[0] += 0.5
+            keys.callers_refresh()
+            snapshots.refresh()
+    assert ApiKey.objects.get().last_used_at == used_at  # nobody used it meanwhile
+    with django_assert_num_queries(0):
+        assert first(ask(pk))["filled"]
 
 
 def test_a_warm_decision_for_a_shopper_asks_at_most_twice(

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
+from datetime import timedelta
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adplatform.lib.errors import DomainError
+from adplatform.lib.ids import uuid7
 from campaigns.models import Campaign, Product
 from campaigns.serving.loading import Version, snapshot_load, version_read
 from campaigns.serving.reasons import Reason
-from campaigns.serving.store import SnapshotStore
+from campaigns.serving.store import IDLE_MAX, IDLE_SECONDS, IN_USE_SECONDS, SnapshotStore, kept_fresh
 from campaigns.serving_version import serving_version_bump
 from generation.models import Creative, ReviewRecord
 from tests import factories
@@ -137,7 +144,7 @@ def test_a_review_with_an_older_id_than_the_newest_still_moves_the_version(shop)
     review(creative, "approved")
     before = version_read(shop.pk)
     late = ReviewRecord.objects.create(
-        id="00000000-0000-7000-8000-000000000001",
+        id=uuid7(timezone.now() - timedelta(minutes=5)),  # made before, committed after
         advertiser=shop,
         creative=creative,
         from_status="approved",
@@ -146,6 +153,74 @@ def test_a_review_with_an_older_id_than_the_newest_still_moves_the_version(shop)
     )
     assert late.pk is not None
     assert version_read(shop.pk) != before
+
+
+def test_the_version_costs_one_index_entry_however_long_the_trail_is(shop):
+    campaign, placement = make_live(shop)
+    creative = creative_in(make_variant(campaign, placement))
+    long_ago = timezone.now() - timedelta(days=3)
+    advertisers = [shop, *(factories.make_advertiser(f"other-{number}") for number in range(30))]
+    ReviewRecord.objects.bulk_create(
+        ReviewRecord(
+            id=uuid7(long_ago + timedelta(seconds=number)),
+            advertiser=advertisers[number // 100],  # the shop's are the oldest
+            creative=creative,
+            from_status="in_review",
+            to_status="approved",
+            sha256=creative.sha256,
+        )
+        for number in range(3100)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    with CaptureQueriesContext(connection) as captured:
+        version_read(shop.pk)
+    (query,) = captured.captured_queries
+    is_postgres = connection.vendor == "postgresql"
+    with connection.cursor() as cursor:
+        explain = "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " if is_postgres else "EXPLAIN QUERY PLAN "
+        cursor.execute(explain + query["sql"])
+        plan = [str(row[0] if is_postgres else row[-1]) for row in cursor.fetchall()]
+    assert any("review_newest" in line for line in plan), plan
+    assert not any("Seq Scan on generation_reviewrecord" in line or line.startswith("SCAN") for line in plan)
+    assert not any("TEMP B-TREE FOR ORDER" in line or "Sort" in line for line in plan), plan
+    if is_postgres:
+        of_trail = [line for line in plan if "on generation_reviewrecord" in line]
+        assert len(of_trail) == 2, plan  # the newest, and the number of the last minutes
+        assert all(re.search(r"rows=[01](\.00)? ", line) for line in of_trail), plan
+        assert "Index Only Scan Backward using review_newest" in " ".join(of_trail), plan
+
+
+def test_a_silent_shop_is_kept_fresh_for_a_while_and_only_so_many_of_them(shop, django_assert_num_queries):
+    campaign, placement = make_live(shop)
+    make_variant(campaign, placement)
+    store = SnapshotStore(clock=(clock := Clock()))
+    store.get(shop.pk)
+    for _ in range(95):  # over the full rebuild, too
+        clock.now += 1
+        store.refresh()
+    Campaign.objects.filter(pk=campaign.pk).update(status=Campaign.Status.PAUSED)
+    serving_version_bump(shop.pk)
+    clock.now += 0.95
+    store.refresh()
+    with django_assert_num_queries(0):
+        assert not ready(store.get(shop.pk))
+    clock.now += IDLE_SECONDS + 1
+    with django_assert_num_queries(0):
+        store.refresh()
+
+
+@given(st.dictionaries(st.integers(), st.floats(0, 2000), max_size=300))
+def test_what_is_in_use_is_kept_fresh_and_of_the_quiet_the_last_used(used_at):
+    now = 2000.0
+    kept = kept_fresh(used_at, now)
+    in_use = {key for key, at in used_at.items() if now - at <= IN_USE_SECONDS}
+    assert in_use <= set(kept)
+    assert len(kept) <= max(IDLE_MAX, len(in_use))
+    assert all(now - used_at[key] <= IDLE_SECONDS for key in kept)
+    left = [at for key, at in used_at.items() if key not in set(kept) and now - at <= IDLE_SECONDS]
+    assert not left or len(kept) >= IDLE_MAX
+    assert not left or max(left) <= min(used_at[key] for key in kept)
 
 
 def test_a_forgotten_bump_is_healed_by_the_full_rebuild(shop):
