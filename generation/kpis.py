@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models import Count, DurationField, ExpressionWrapper, F, Q, Sum
 
 from adplatform.lib.money import exponent_of
-from generation.models import Creative, RenderAttempt
+from generation.models import Creative, RenderAttempt, RenderJob
 
 KPI_DAYS = 30
 
@@ -51,28 +51,24 @@ def _money(cents: float | None) -> str:
 class GenerationKpis:
     """Counts over the render jobs that were asked for in a period; checks of finished ones left out."""
 
-    made: int  # creatives
-    passed: int  # of them without a fault that blocks approval
-    approved: int  # of them approved at some time
-    approved_briefs: int  # render jobs with at least one approved creative
-    tries: int  # of workers, failed and lost ones too
+    drawn: int  # pictures: kept, discarded for their faults, and one for each refused job
+    usable: int  # kept pictures with a creative that nothing keeps from approval
+    discarded: int  # drawn again with another seed
+    refused: int  # jobs that ended before any creative
+    approved: int  # creatives, approved at some time
+    approved_pictures: int  # with at least one approved creative
     worker_seconds: float  # of all tries, start to end, composition included
     models: tuple[ModelCost, ...] = ()  # the most worker seconds first
 
     @property
     def available_rate(self) -> float | None:
-        """Creatives that passed the inspection / creatives made."""
-        return self.passed / self.made if self.made else None
+        """Usable pictures / pictures drawn."""
+        return self.usable / self.drawn if self.drawn else None
 
     @property
-    def tries_per_approved(self) -> float | None:
-        """Tries / creatives approved."""
-        return self.tries / self.approved if self.approved else None
-
-    @property
-    def tries_per_approved_brief(self) -> float | None:
-        """Tries / briefs with an approved creative: one try makes all sizes of a brief."""
-        return self.tries / self.approved_briefs if self.approved_briefs else None
+    def drawn_per_approved(self) -> float | None:
+        """Pictures drawn / pictures approved: one picture makes all sizes of a brief."""
+        return self.drawn / self.approved_pictures if self.approved_pictures else None
 
     @property
     def seconds_per_approved(self) -> float | None:
@@ -88,7 +84,14 @@ class GenerationKpis:
 def kpis_get(*, advertiser_id: UUID, now: datetime, days: int = KPI_DAYS) -> GenerationKpis:
     """The figures of the jobs that were asked for in the last ``days``."""
     since = now - timedelta(days=days)
+    jobs = RenderJob.objects.filter(
+        advertiser_id=advertiser_id, created_at__gte=since, checks=None
+    ).order_by()
     creatives = Creative.objects.filter(advertiser_id=advertiser_id, job__created_at__gte=since).order_by()
+    kept = jobs.filter(pk__in=creatives.values("job_id"))
+    discards = [len(found or ()) for found in kept.values_list("render_details__discarded", flat=True)]
+    discarded = sum(discards)
+    refused = jobs.filter(status=RenderJob.Status.REJECTED, creatives=None).count()
     approved = creatives.filter(reviews__action="approve").distinct()
     tries = RenderAttempt.objects.filter(
         advertiser_id=advertiser_id, job__created_at__gte=since, job__checks=None
@@ -103,13 +106,15 @@ def kpis_get(*, advertiser_id: UUID, now: datetime, days: int = KPI_DAYS) -> Gen
         approved.values_list("job__model").annotate(number=Count("pk", distinct=True)).order_by()
     )
     return GenerationKpis(
-        made=creatives.count(),
-        passed=creatives.filter(
-            Q(inspection__is_blocked=False) | Q(inspection__is_blocked__isnull=True)
-        ).count(),
+        drawn=len(discards) + discarded + refused,
+        usable=creatives.filter(Q(inspection__is_blocked=False) | Q(inspection__is_blocked__isnull=True))
+        .values("job_id")
+        .distinct()
+        .count(),
+        discarded=discarded,
+        refused=refused,
         approved=approved.count(),
-        approved_briefs=approved.values("job_id").count(),
-        tries=tries.count(),
+        approved_pictures=creatives.filter(reviews__action="approve").values("job_id").distinct().count(),
         worker_seconds=sum(seconds.values()),
         models=tuple(
             ModelCost(model, approved_by_model.get(model, 0), spent)

@@ -63,6 +63,22 @@ def rows(shop, other_shop, alice, rita):
     return first, second
 
 
+def test_discarded_and_refused_pictures_count_and_sizes_do_not(shop, rows, alice):
+    first, second = rows
+    faults = [{"seed": seed, "codes": ["low_match"], "match_score": 0.1} for seed in (1, 2)]
+    RenderJob.objects.filter(pk=first.pk).update(render_details={"discarded": faults})
+    for status in ("rejected", "dead", "cancelled", "queued"):
+        RenderJob.objects.filter(pk=requested_job(shop, alice).pk).update(status=status)
+    kpis = kpis_get(advertiser_id=shop.pk, now=timezone.now())
+    assert (kpis.drawn, kpis.discarded, kpis.refused, kpis.usable) == (5, 2, 1, 2)
+    assert kpis.available_rate == 2 / 5
+    assert kpis.drawn_per_approved == 5 / 1  # two sizes of one picture were approved
+    for creative in second.creatives.all():
+        creative.inspection = {"is_blocked": True}
+        creative.save()
+    assert kpis_get(advertiser_id=shop.pk, now=timezone.now()).usable == 1
+
+
 def test_each_figure_equals_sql_over_the_rows(shop, rows):
     kpis = kpis_get(advertiser_id=shop.pk, now=timezone.now())
     mine = (
@@ -71,23 +87,16 @@ def test_each_figure_equals_sql_over_the_rows(shop, rows):
     )
     shop_id = shop.pk if connection.vendor == "postgresql" else shop.pk.hex
     since = connection.ops.adapt_datetimefield_value(timezone.now() - timedelta(days=30))
-    made = sql(f"SELECT COUNT(*) FROM {mine}", shop_id, since)  # noqa: S608
+    drawn = sql(f"SELECT COUNT(DISTINCT c.job_id) FROM {mine}", shop_id, since)  # noqa: S608
     approved = sql(
         f"SELECT COUNT(*) FROM {mine} AND c.id IN"  # noqa: S608
         " (SELECT creative_id FROM generation_reviewrecord WHERE action = 'approve')",
         shop_id,
         since,
     )
-    tries = sql(
-        "SELECT COUNT(*) FROM generation_renderattempt a JOIN generation_renderjob j ON j.id = a.job_id"
-        " WHERE a.advertiser_id = %s AND j.created_at >= %s AND j.checks_id IS NULL",
-        shop_id,
-        since,
-    )
-    assert (made, approved, tries) == (5, 2, 4)
-    assert kpis.available_rate == 4 / made
-    assert kpis.tries_per_approved == tries / approved
-    assert kpis.tries_per_approved_brief == tries / 1
+    assert (drawn, approved) == (2, 2)
+    assert kpis.available_rate == 2 / drawn
+    assert kpis.drawn_per_approved == drawn / 1
     assert kpis.seconds_per_approved == pytest.approx(10.0 / approved)
 
 
@@ -108,16 +117,16 @@ def test_what_an_hour_costs_makes_a_cost_of_each_model(shop, rows, settings, ali
 def test_the_queue_page_shows_them_with_their_formulas(alice_client, rows):
     text = alice_client.get(reverse("render-job-list")).content.decode()
     for words in (
-        "80.0 %",
-        "4 passed inspection / 5 made",
-        "4 tries / 2 approved",
+        "100.0 %",
+        "2 usable / 2 drawn",
+        "2 drawn / 1 approved",
         "5.0 s",
-        "creatives made",
+        "Pictures drawn / pictures with an approved creative",
     ):
         assert words in text, words
 
 
 def test_nothing_made_is_no_figure_at_all(shop, alice_client):
     kpis = kpis_get(advertiser_id=shop.pk, now=timezone.now())
-    assert (kpis.available_rate, kpis.tries_per_approved, kpis.seconds_per_approved) == (None, None, None)
+    assert (kpis.available_rate, kpis.drawn_per_approved, kpis.seconds_per_approved) == (None, None, None)
     assert alice_client.get(reverse("render-job-list")).status_code == 200
