@@ -22,16 +22,22 @@ from adplatform.lib.errors import DomainError
 LAST_USED_RESOLUTION = timedelta(minutes=1)  # so that a busy key costs one write a minute
 
 
+def bearer_key_of(header: str) -> str:
+    """The key in the text of an ``Authorization`` header, "" without one."""
+    scheme, _, key = header.partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
+
+
 def api_key_of(request: HttpRequest | Request) -> ApiKey | None:
     """The live key a request carries, None without one.
 
     Raises AuthenticationFailed for a wrong one, and DomainError ``throttled`` (429) where too many of them
     came from this address.
     """
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key:
+    key = bearer_key_of(request.headers.get("Authorization", ""))
+    if not key:
         return None
-    digest, address = ApiKey.digest_of(key.strip()), client_address(request)
+    digest, address = ApiKey.digest_of(key), client_address(request)
     if not failed_keys.may_ask(address=address, digest=digest):
         raise DomainError(
             "throttled", "Too many wrong API keys from this address.", status=429, retry_after=1

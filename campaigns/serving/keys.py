@@ -20,7 +20,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest
 from rest_framework.exceptions import AuthenticationFailed
 
-from accounts.authentication import api_key_of, live_keys_touch
+from accounts.authentication import api_key_of, bearer_key_of, live_keys_touch
 from accounts.models import ApiKey
 from adplatform.lib.errors import DomainError
 from campaigns.serving.store import IN_USE_SECONDS, kept_fresh
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 FRESH_SECONDS = 0.5
 BURST_SECONDS = 1.0  # of the rate, at once, beside the rate itself
-CAPACITY = 10_000  # keys; forgotten all at once when full, they come back by one query each
+CAPACITY = 10_000  # keys; beyond it the first that came is forgotten, it comes back by one query
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +54,17 @@ _lock = threading.Lock()
 
 def caller_of(request: HttpRequest, *, scope: str) -> Caller:
     """The owner of the request's key. Raises DomainError: 401 without a live key, 403 without the scope."""
-    header = request.META.get("HTTP_AUTHORIZATION", "")
-    # The digest, not the key, is kept: a memory dump holds no usable secret.
-    digest = hashlib.sha256(header.encode()).digest()
-    caller = _callers.get(digest)
+    # Of the key alone: a header can be spaced in a thousand ways. The digest, not the key, is kept: a memory
+    # dump holds no usable secret.
+    digest = hashlib.sha256(bearer_key_of(request.META.get("HTTP_AUTHORIZATION", "")).encode()).digest()
     now = time.monotonic()
-    if caller is None or now - caller.checked_at >= FRESH_SECONDS * patience:
+    caller = _callers.get(digest) or _check(request, digest, None, now)
+    if not _has_turn(caller.advertiser_id, now):  # before a known key's query: a page run wild costs none
+        raise DomainError("throttled", "Too many requests with this advertiser's keys.", status=429)
+    if now - caller.checked_at >= FRESH_SECONDS * patience:
         caller = _check(request, digest, caller, now)
     if scope not in caller.scopes:
         raise DomainError("scope_missing", "This key may not do that.", status=403)
-    if not _has_turn(caller.advertiser_id, now):
-        raise DomainError("throttled", "Too many requests with this advertiser's keys.", status=429)
     _used_at[digest] = now
     return caller
 
@@ -138,7 +138,9 @@ def _check(request: HttpRequest, digest: bytes, known: Caller | None, now: float
         checked_at=now,
     )
     with _lock:
-        if len(_callers) >= CAPACITY:
-            callers_forget()
+        if digest not in _callers and len(_callers) >= CAPACITY:
+            first = next(iter(_callers))
+            _callers.pop(first)
+            _used_at.pop(first, None)
         _callers[digest] = caller
     return caller

@@ -177,6 +177,37 @@ def test_a_flood_of_decisions_is_the_flooding_advertisers_own_trouble(
     assert decide(mine) == 200, "a turn comes back"
 
 
+def test_however_a_key_is_spaced_it_is_one_key(shop, other_shop, settings, monkeypatch):
+    settings.SERVING_KEY_RATE = 10.0
+    now = [1000.0]
+    monkeypatch.setattr(hot_keys.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(hot_keys, "CAPACITY", 5)
+    mine, others = factories.make_key(shop, "publishable"), factories.make_key(other_shop, "publishable")
+    assert (decide(others), decide(mine)) == (200, 200)
+    with CaptureQueriesContext(connection) as queries:
+        answers = [decide(" " * number + mine) for number in range(1, 30)]
+        assert decide(others) == 200
+    assert not [query for query in queries if "apikey" in query["sql"]], "known, the neighbour's too"
+    assert answers.count(200) in (9, 10)
+    now[0] += hot_keys.FRESH_SECONDS * hot_keys.patience  # five turns came back
+    with CaptureQueriesContext(connection) as queries:
+        answers = [decide(mine) for number in range(30)]
+        assert 200 not in answers[10:]
+    assert len([query for query in queries if "apikey" in query["sql"]]) == 1, "without a turn: no query"
+
+
+def test_where_too_many_keys_are_in_use_the_first_is_forgotten_and_no_share(shop, settings, monkeypatch):
+    settings.SERVING_KEY_RATE = 2.0
+    now = [1000.0]
+    monkeypatch.setattr(hot_keys.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(hot_keys, "CAPACITY", 2)
+    first, *others = (factories.make_key(shop, "publishable") for _ in range(4))
+    assert [decide(first) for _ in range(4)] == [200, 200, 200, 429]
+    assert [decide(text) for text in others] == [429, 429, 429]
+    assert len(hot_keys._callers) == 2
+    assert decide(first) == 429, "it comes back by a query, and finds its share as used as it was"
+
+
 def test_wrong_keys_of_one_address_cost_no_query_beyond_a_few_a_second(shop, monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(failed_keys.time, "monotonic", lambda: now[0])
