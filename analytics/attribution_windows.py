@@ -12,11 +12,11 @@ from django.db.models import Min
 from accounts.models import Advertiser
 from adplatform.lib.errors import DomainError, NotFound
 from analytics.attribution import Rules, Windows
-from analytics.dirty_hours import hours_mark
+from analytics.dirty_hours import LONGEST_WINDOW, hours_mark
 from analytics.models import AttributionWindows, HourlyRollup
 from campaigns.selectors import campaign_get
 
-LONGEST_DAYS = 90  # as long as an order is awaited anywhere; a rebuild reads so many days of its shoppers
+LONGEST_DAYS = LONGEST_WINDOW.days
 
 
 def default_windows() -> Windows:

@@ -90,6 +90,7 @@ def _record(request: HttpRequest, decision: DecisionToken, reason: str) -> None:
         is_simulated=decision.is_simulated,
         experiment_id=decision.experiment_id,
         arm=decision.arm,
+        drawn_segment_id=decision.drawn_segment_id,
     )
     try:
         result = event_intake.events_take(events=[event], received_at=now)

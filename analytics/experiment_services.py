@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from accounts.models import Advertiser, User
 from adplatform.lib.commit import queue_on_commit
 from adplatform.lib.errors import DomainError
 from analytics.baselines import PLANNING_DAYS, baseline_get
+from analytics.experiment_models import ExperimentHour
 from analytics.models import ExperimentReport
 from analytics.stats.samplecheck import days_needed, sample_needed
 from analytics.verdict import Code
@@ -57,13 +58,15 @@ class Plan:
 
 def experiments_due(*, now: datetime) -> QuerySet[Experiment]:
     """Those whose figures a worker should compute now: what runs, what somebody waits for, and what has
-    stopped: once at its end and once more when late events have come."""
+    stopped: once at its end, once more when late events have come, and whenever its orders changed since."""
     at_end = Q(report__isnull=True) | Q(report__computed_at__lt=F("stopped_at"))
     late = Q(stopped_at__lte=now - LATE_EVENTS, report__computed_at__lt=F("stopped_at") + LATE_EVENTS)
+    # Late orders, refunds and new rates that the stored figures do not hold yet.
+    changed = ExperimentHour.objects.filter(experiment=OuterRef("pk"), mark__isnull=False)
     return Experiment.objects.filter(
         Q(status=Experiment.Status.RUNNING)
         | Q(report__requested_at__isnull=False)
-        | Q(status=Experiment.Status.STOPPED) & (at_end | late)
+        | Q(status=Experiment.Status.STOPPED) & (at_end | late | Q(Exists(changed)))
     )
 
 

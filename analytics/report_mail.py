@@ -7,7 +7,7 @@ twice.
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from urllib.parse import parse_qs
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -61,7 +61,7 @@ def _send_if_due(schedule: ReportSchedule, now: datetime) -> bool:
     if sending is None:
         return False
     try:
-        mail_make(schedule, day).send()
+        mail_make(schedule, day, now=now).send()
     except Exception as error:  # a mail server's refusals are of many kinds; the next round tries again
         log.warning("report_mail_refused", schedule=str(schedule.pk), error=type(error).__name__)
         sending.status, sending.error_code = ReportSending.Status.FAILED, _code(error)
@@ -111,9 +111,14 @@ def _code(error: Exception) -> str:
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).strip("_")[:60]
 
 
-def mail_make(schedule: ReportSchedule, day: date) -> EmailMultiAlternatives:
-    """The view up to the day before, in text and HTML."""
-    query, _ = query_parse(parse_qs(schedule.view.parameters), today=day - timedelta(days=1))
+def mail_make(schedule: ReportSchedule, day: date, *, now: datetime) -> EmailMultiAlternatives:
+    """The view up to the day before, in text and HTML.
+
+    Days of reports are UTC: at seven in Tokyo (22:00 UTC) the day before has two hours to go, so there the
+    last whole day is one earlier.
+    """
+    last_whole = now.astimezone(UTC).date() - timedelta(days=1)
+    query, _ = query_parse(parse_qs(schedule.view.parameters), today=min(day - timedelta(days=1), last_whole))
     report = report_get(advertiser=schedule.advertiser, query=query, leader_limit=LEADERS)
     base = settings.PUBLIC_URL.rstrip("/")
     unsubscribe = base + reverse("report-unsubscribe", args=[unsubscribe_token(schedule)])

@@ -89,29 +89,35 @@ def rollups_rebuild(
 
 
 def rollup_rebuild(*, advertiser_id: UUID, day: date, hours: Iterable[datetime]) -> bool:
-    """Rebuild hours of one day, and the day; False when somebody else has just done so."""
+    """Rebuild hours of one day, and the day; False when somebody else has just done so.
+
+    Two workers at once: an hour is swapped in only if every mark read before its events is still there. A
+    mark that is gone means that somebody swapped in what was read after it, perhaps later than ours.
+    """
     read_at = timezone.now()
-    wanted = sorted(hours)
-    marks = set(
-        DirtyHour.objects.filter(advertiser_id=advertiser_id, hour__in=wanted).values_list("pk", flat=True)
-    )
-    computed = [hour_compute(advertiser_id=advertiser_id, start=hour) for hour in wanted]
+    marks: dict[datetime, set[UUID]] = {}
+    found = DirtyHour.objects.filter(advertiser_id=advertiser_id, hour__in=sorted(hours))
+    for pk, hour in found.values_list("pk", "hour"):
+        marks.setdefault(hour, set()).add(pk)
+    computed = [hour_compute(advertiser_id=advertiser_id, start=hour) for hour in sorted(marks)]
     with transaction.atomic():
         # One rebuild an advertiser at a time; no_key lets events, which only refer to the row, go on.
         list(Advertiser.objects.select_for_update(no_key=True).filter(pk=advertiser_id))
-        # A mark is gone when a rebuild that read the events later than it has been swapped in.
-        removed, _ = DirtyHour.objects.filter(pk__in=marks).delete()
-        if not removed:
+        left = set(DirtyHour.objects.filter(pk__in=set().union(*marks.values())).values_list("pk", flat=True))
+        swapped = [hour for hour in computed if marks[hour.start] <= left]
+        if not swapped:
             return False
-        for hour in computed:
-            _swap_hour(advertiser_id, hour, read_at)
+        taken = [hour.start for hour in swapped]
+        DirtyHour.objects.filter(pk__in=set().union(*(marks[hour] for hour in taken))).delete()
+        for hour_values in swapped:
+            _swap_hour(advertiser_id, hour_values, read_at)
         _swap_day(advertiser_id, day, read_at)
-        experiment_hours_mark(advertiser_id=advertiser_id, hours=wanted)
+        experiment_hours_mark(advertiser_id=advertiser_id, hours=taken)
         # An hour of this call was computed after the touches that would claim its orders were read.
-        later = {hour for found in computed for hour in found.later} - set(wanted)
+        later = {hour for values in swapped for hour in values.later} - set(taken)
         hours_mark(hours={(advertiser_id, hour) for hour in later})
         # Events came while we counted: those hours stay dirty, but as of now.
-        DirtyHour.objects.filter(advertiser_id=advertiser_id, hour__in=wanted, created_at__lt=read_at).update(
+        DirtyHour.objects.filter(advertiser_id=advertiser_id, hour__in=taken, created_at__lt=read_at).update(
             created_at=read_at
         )
     return True

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from itertools import zip_longest
 
 Cell = tuple[int, int]
 Node = tuple[str, int]
@@ -60,17 +61,23 @@ def suppress(
 def suppress_parts(parts: Mapping[str, Sequence[int]], shown: Collection[str], minimum: int) -> set[str]:
     """Of the parts of one total, each with its shoppers by arm, those to hide.
 
-    Small is a part with too few shoppers in any arm. What is not ``shown`` (the many rare values that a page
-    leaves out) counts as one part more; one part hidden alone is the total less the others, so the smallest
-    other part goes with it.
+    Small is a part with too few shoppers in any arm. An arm's total less the parts that are shown is the sum
+    of the hidden ones (among them what is not ``shown``, the many rare values that a page leaves out): one
+    alone, or fewer than ``minimum`` together in any arm, would be told, so the smallest others go with them.
     """
-    sizes = {name: [n for n in arms if n] for name, arms in parts.items()}
-    small = {name for name, arms in sizes.items() if arms and min(arms) < minimum}
-    rest = sorted((sum(n), name) for name, n in sizes.items() if n and name not in small and name in shown)
-    if not small or (len(small) > 1 and sum(sum(sizes[name]) for name in small) >= minimum):
-        return small & set(shown)
-    unseen = any(arms for name, arms in sizes.items() if name not in shown and name not in small)
-    return (small | ({rest[0][1]} if rest and not unseen else set())) & set(shown)
+    small = {name for name, arms in parts.items() if any(0 < n < minimum for n in arms)}
+    if not small:
+        return set()
+    hidden = small | {name for name, arms in parts.items() if name not in shown and any(arms)}
+    others = sorted((name for name in parts if name not in hidden), key=lambda name: (sum(parts[name]), name))
+
+    def is_told() -> bool:
+        sums = [sum(arm) for arm in zip_longest(*(parts[name] for name in hidden), fillvalue=0)]
+        return len(hidden) == 1 or any(0 < n < minimum for n in sums)
+
+    while is_told() and others:
+        hidden.add(others.pop(0))
+    return hidden & set(shown)
 
 
 class _Hidden:

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from adplatform.lib.ids import uuid7
-from analytics import rollups
+from analytics import experiment_reports, rollups
 from analytics.exchange_rates import exchange_rates_set, line_parse
 from analytics.experiment_metrics import Column
 from analytics.experiment_models import ExperimentHour, ExperimentShopper
@@ -31,6 +31,7 @@ from analytics.models import Event, ExchangeRate
 from analytics.services import events_record
 from analytics.tracking import IncomingEvent
 from campaigns.experiment_services import experiment_stop
+from campaigns.models import Experiment
 from profiles.models import Shopper
 from tests.analytics import experiment_cast as cast
 
@@ -270,6 +271,25 @@ def test_only_shoppers_of_changed_hours_are_computed_anew(shop):
     assert quiet
     assert all(rows[name] == after[name] for name in quiet)
     assert rows[buyer] != after[buyer]
+
+
+def test_what_stopped_is_computed_anew_when_its_orders_are_given_back(shop):
+    world = Shop(shop, 4)
+    buyer, at = "shopper-1", world.experiment.started_at + DAY
+    events_record(events=[*world.events(40), world.order(buyer, at, order_id="O-back")], received_at=at + DAY)
+    now = timezone.now() + timedelta(hours=2)
+    Experiment.objects.update(status=Experiment.Status.STOPPED, stopped_at=now - timedelta(hours=2))
+    rollups.rollups_refresh()
+    assert experiment_reports.reports_refresh(now=now) == 1
+    assert experiment_reports.reports_refresh(now=now) == 0
+    back = IncomingEvent(
+        advertiser_id=shop.pk, event_id="back", kind="refund", occurred_at=now, order_id="O-back",
+        value_cents=1, currency="EUR",
+    )  # fmt: skip
+    events_record(events=[back], received_at=now)
+    rollups.rollups_refresh()
+    assert experiment_reports.reports_refresh(now=now) == 1
+    assert experiment_reports.reports_refresh(now=now) == 0
 
 
 def recent(name):

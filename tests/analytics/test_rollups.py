@@ -165,6 +165,35 @@ def test_a_slower_rebuild_from_older_events_gives_way(shop):
     assert totals(shop).impressions == 2
 
 
+def test_a_slower_rebuild_gives_way_in_the_hour_that_was_overtaken_alone(shop):
+    later = NOON + timedelta(hours=1)
+    record(incoming(shop), incoming(shop, at=later))
+    compute = rollups.hour_compute
+
+    def overtaken(**hour):
+        old = compute(**hour)
+        if hour["start"] == NOON:  # before the second hour is read
+            record(incoming(shop))
+            with patch("analytics.rollups.hour_compute", compute):
+                rollups.rollup_rebuild(advertiser_id=shop.pk, day=DAY, hours=[NOON])
+        return old
+
+    with patch("analytics.rollups.hour_compute", overtaken):
+        assert rollups.rollup_rebuild(advertiser_id=shop.pk, day=DAY, hours=[NOON, later])
+    assert (totals(shop).impressions, DirtyHour.objects.count()) == (3, 0)
+
+
+def test_what_lost_its_shoppers_by_age_is_not_counted_anew(shop):
+    old = NOON - timedelta(days=400)
+    record(incoming(shop, "click", old), incoming(shop, "conversion", old + timedelta(minutes=5)))
+    rollups.rollups_refresh()
+    before = totals(shop, start=old.date(), end=old.date())
+    assert before.revenue_cents == 1000
+    Event.objects.update(shopper_pseudonym="")  # as retention does
+    assert rollups.rollups_rebuild() == 0
+    assert totals(shop, start=old.date(), end=old.date()) == before
+
+
 def test_a_day_without_valid_events_any_more_has_no_rows(shop):
     record(incoming(shop))
     rollups.rollups_refresh()

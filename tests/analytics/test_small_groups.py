@@ -113,7 +113,9 @@ def test_a_mailed_report_of_a_small_group_says_why(world, small, alice):
     schedule = ReportSchedule.objects.create(
         advertiser=world.advertiser, view=view, user=alice, frequency="daily", changed_at=timezone.now()
     )
-    message = mail_make(schedule, timezone.now().date() + timedelta(days=1))
+    message = mail_make(
+        schedule, timezone.now().date() + timedelta(days=1), now=timezone.now() + timedelta(days=1)
+    )
     for text in (message.body, message.alternatives[0][0]):
         assert "so they are withheld" in text
         assert "Impressions" not in text
@@ -198,6 +200,8 @@ def test_a_dimensions_small_value_is_not_the_total_less_the_others(parts, limit)
     unseen = [name for name in parts if (name not in shown or name in hidden) and sum(parts[name])]
     if small and len(unseen) < len([name for name in parts if sum(parts[name])]):
         assert len(unseen) > 1
+        # An arm's total less its shown parts is no small group either.
+        assert not [arm for arm in (0, 1) if 0 < sum(parts[name][arm] for name in unseen) < 50]
     assert not hidden if not small else True
 
 
