@@ -164,18 +164,25 @@ def _retried(write: Callable[[], Result]) -> Result:
     raise AssertionError("unreachable")
 
 
+def click_segment(click: IncomingEvent) -> UUID | None:
+    """Whose interests a click speaks for; None for nobody's."""
+    return click.segment_id if click.experiment_id is None else None
+
+
 def click_interests_record(*, clicks: Iterable[IncomingEvent]) -> None:
     """A click is an interest too: hand the interests of the clicked creative's segment to profiles.
 
-    Called after the click is safe on disk. Whatever goes wrong here must not cost the shopper the page
+    Not in an experiment or the standing split: there chance chose the picture, and what a click on it left
+    would take clickers of one arm into another segment, or keep them in theirs, and so out of the comparison
+    or in it. Called after the click is safe on disk. Whatever goes wrong here must not cost the shopper the page
     they asked for, so it is logged and the click stands.
     """
     for click in clicks:
-        if not click.shopper_pseudonym or click.segment_id is None:
+        if not click.shopper_pseudonym or (segment_id := click_segment(click)) is None:
             continue
         try:
             interests = (
-                Segment.objects.filter(advertiser_id=click.advertiser_id, pk=click.segment_id)
+                Segment.objects.filter(advertiser_id=click.advertiser_id, pk=segment_id)
                 .values_list("interests", flat=True)
                 .first()
             )
