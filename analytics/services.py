@@ -174,8 +174,10 @@ def click_interests_record(*, clicks: Iterable[IncomingEvent]) -> None:
 
     Not in an experiment or the standing split: there chance chose the picture, and what a click on it left
     would take clickers of one arm into another segment, or keep them in theirs, and so out of the comparison
-    or in it. Called after the click is safe on disk. Whatever goes wrong here must not cost the shopper the page
-    they asked for, so it is logged and the click stands.
+    or in it.
+
+    Called after the click is safe on disk. Whatever goes wrong here must not cost the shopper the page they
+    asked for, so it is logged and the click stands.
     """
     for click in clicks:
         if not click.shopper_pseudonym or (segment_id := click_segment(click)) is None:

@@ -66,20 +66,18 @@ class Outcome:
 
 
 def arm_of(experiment: RunningExperiment, pseudonym: str) -> Arm | None:
-    """The shopper's arm, the same on every visit and machine; None for those held out."""
-    if experiment.layer_salt:
-        place = bucket(experiment.layer_salt, pseudonym) - experiment.layer_start
-        if not 0 <= place < experiment.traffic_rate:
+    """The shopper's arm, the same on every visit and machine; None for those held out.
+
+    Who takes part and in which arm are two hashes: a place in the layer must not tell the arm, and with more
+    or less traffic those who take part before and after must stay in theirs.
+    """
+    if experiment.layer_salt or experiment.traffic_rate < 1:
+        place = bucket(experiment.layer_salt or f"{experiment.salt}:traffic", pseudonym)
+        if not 0 <= place - experiment.layer_start < experiment.traffic_rate:
             return None
-        # A hash of its own: the place in the layer must not tell the arm.
-        point = bucket(experiment.salt, pseudonym) * experiment.traffic_rate
-    else:
-        point = bucket(experiment.salt, pseudonym)
-    if point >= experiment.traffic_rate:
-        return None
-    reached = 0.0
+    point, reached = bucket(experiment.salt, pseudonym), 0.0
     for arm in experiment.arms:
-        reached += arm.share * experiment.traffic_rate
+        reached += arm.share
         if point < reached:
             return arm
     return experiment.arms[-1]  # rounding left a gap below the last arm's end

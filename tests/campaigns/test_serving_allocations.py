@@ -164,6 +164,19 @@ def test_the_standing_split_shows_a_small_share_three_pictures_with_the_right_pr
     assert chances == {OWN.variant_id: {0.8}, GENERIC.variant_id: {0.1}, OTHER.variant_id: {0.1}}
 
 
+def test_with_another_rate_everybody_who_stays_in_the_split_stays_in_their_arm():
+    small, large = standing_split(CAMPAIGN, 0.1), standing_split(CAMPAIGN, 0.3)
+    people = [f"s{n}" for n in range(9000)]
+    before = {p: arm.key for p in people if (arm := arm_of(small, p))}
+    after = {p: arm.key for p in people if (arm := arm_of(large, p))}
+    assert len(before) == pytest.approx(900, rel=0.1)
+    assert len(after) == pytest.approx(2700, rel=0.1)
+    assert before == {p: after[p] for p in before}
+    for arms in (before, after):
+        for count in Counter(arms.values()).values():
+            assert count == pytest.approx(len(arms) / 3, rel=0.15)
+
+
 # --- layers
 def test_experiments_of_a_layer_share_no_shopper_and_split_evenly():
     base = RunningExperiment(
