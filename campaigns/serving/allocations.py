@@ -54,10 +54,11 @@ NO_ALLOCATIONS = Allocations()
 
 
 def _weighted(allocation: Allocation, group: list[Candidate]) -> list[Candidate]:
-    """The group keeps its whole weight, so other campaigns of the draw keep their chance."""
-    total = sum(candidate.weight for candidate in group)
-    if len(group) < 2 or total <= 0:
-        return group
+    """The group keeps its whole weight, so other campaigns of the draw keep their chance.
+
+    A picture alone as well: its shoppers are held out or not as ever, and events say so.
+    """
+    total = sum(candidate.weight for candidate in group)  # above 0: a weightless one is no candidate
     own = [candidate.weight / total for candidate in group]
     # A variant newer than what was learned gets the share that people gave it.
     learned = [allocation.shares.get(c.variant_id, share) for c, share in zip(group, own, strict=True)]

@@ -39,7 +39,7 @@ class SlotDecision:
     experiment: RunningExperiment | None = None  # it had a say in this answer
     arm: Arm | None = None  # the shopper takes part: exposure is recorded with the events
     drawn_segment_id: UUID | None = None  # whose picture the draw had chosen before the experiment spoke
-    is_holdout: bool = False  # of learning, and no experiment had a say
+    is_holdout: bool = False  # of learning, and takes part in no experiment here
     products_before: frozenset[UUID] = frozenset()  # on the page when this placement was decided
 
     @property
@@ -135,6 +135,7 @@ def _slot_decide(
             experiment=outcome.experiment,
             arm=outcome.arm,
             drawn_segment_id=pick.candidate.segment_id,
+            is_holdout=pick.is_holdout and outcome.arm is None,
             products_before=before,
         )
     return SlotDecision(

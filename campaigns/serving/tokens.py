@@ -35,7 +35,7 @@ class DecisionToken(msgspec.Struct, frozen=True, omit_defaults=True, rename={
     is_simulated: bool = False
     experiment_id: UUID | None = None
     arm: str = ""
-    drawn_segment_id: UUID | None = None  # of who takes part in an experiment, whatever the arm shows
+    drawn_segment_id: UUID | None = None  # whose picture was drawn, where an experiment had a say
     interests: tuple[str, ...] = ()  # what the decision went by, whatever becomes of the segment
 
 
@@ -62,7 +62,7 @@ def token_make(decision_id: UUID, context: ServeContext, answer: SlotDecision) -
         is_simulated=context.is_simulated,
         experiment_id=experiment.id if experiment is not None and arm is not None else None,
         arm=arm.key if experiment is not None and arm is not None else unexposed,
-        drawn_segment_id=answer.drawn_segment_id if experiment is not None and arm is not None else None,
+        drawn_segment_id=answer.drawn_segment_id,
     )
 
 

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.serving.allocations import HOLDOUT, Allocation, Allocations
+from campaigns.serving.assignment import bucket
 from campaigns.serving.engine import decide
-from campaigns.serving.experiments import RunningExperiment, arm_of, standing_split
+from campaigns.serving.experiments import Arm, RunningExperiment, arm_of, standing_split
 from campaigns.serving.snapshot import SlotFacts, snapshot_make
 from campaigns.serving.tokens import token_make
 from tests.campaigns.serving_cast import HERO, NOW, SHOP, SIDE, SIZE, candidate_of, context_of
@@ -175,6 +176,52 @@ def test_with_another_rate_everybody_who_stays_in_the_split_stays_in_their_arm()
     for arms in (before, after):
         for count in Counter(arms.values()).values():
             assert count == pytest.approx(len(arms) / 3, rel=0.15)
+
+
+def hikers_tokens(*candidates, experiments=()):
+    """By shopper, with a learned context of hikers and half of them held out."""
+    allocation = Allocation({OWN.variant_id: 0.9, LONELY.variant_id: 0.1}, 0.5)
+    allocations = Allocations({(CAMPAIGN, HERO, HIKERS): allocation})
+    snapshot = snapshot_make(
+        SHOP, [SlotFacts(HERO, "hero", *SIZE, True)], candidates, experiments, allocations=allocations
+    )
+    tokens = {}
+    for n in range(400):
+        context = context_of("hero", pseudonym=f"s{n}", segment_ids=(HIKERS,))
+        tokens[f"s{n}"] = token_make(
+            uuid.uuid4(), context, decide(context, snapshot, random.Random(1)).slots[0]
+        )
+    return tokens
+
+
+LONELY = candidate_of(6, segment_id=HIKERS)  # its product has no other picture
+SHIPPED = RunningExperiment(
+    uuid.UUID(int=91), CAMPAIGN, "s", (Arm("generic", "generic", 1.0),), is_shipped=True
+)
+
+
+@pytest.mark.parametrize(
+    ("candidates", "experiments"),
+    [
+        ((OWN, GENERIC, OTHER, LONELY), [standing_split(CAMPAIGN, 0.3)]),
+        ((OWN, GENERIC, LONELY), [SHIPPED]),
+        ((OWN,), []),  # all others have gone
+        ((OWN, LONELY), []),
+    ],
+)
+def test_whoever_is_held_out_is_marked_wherever_they_take_no_part(candidates, experiments):
+    for shopper, token in hikers_tokens(*candidates, experiments=experiments).items():
+        if token.experiment_id is None:
+            assert (token.arm == HOLDOUT) == (bucket("learning", shopper) < 0.5), shopper
+        else:
+            assert token.arm in {"own_segment", "generic", "other_segment"}
+
+
+def test_a_shipped_picture_says_whose_it_was_drawn_for():
+    tokens = hikers_tokens(OWN, GENERIC, experiments=[SHIPPED]).values()
+    assert {(t.variant_id, t.segment_id, t.drawn_segment_id) for t in tokens} == {
+        (GENERIC.variant_id, None, HIKERS)
+    }
 
 
 # --- layers
