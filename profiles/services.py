@@ -89,8 +89,7 @@ def consent_record(
         shopper_key=shopper_key,
         language=language,
         is_simulated=is_simulated,
-        is_minor=is_minor,
-    )
+    )  # locked: who objects meanwhile waits, and what they say stands after us
     record = ConsentRecord.objects.create(
         advertiser=advertiser,
         shopper=shopper,
@@ -104,9 +103,11 @@ def consent_record(
     )
     shopper.personalisation_allowed = record.personalisation
     shopper.measurement_allowed = consent.grants(granted, consent.Use.MEASUREMENT)
-    if objection is not None:
-        shopper.has_objected = objection
-    shopper.save(update_fields=["personalisation_allowed", "measurement_allowed", "has_objected"])
+    said = {"has_objected": objection, "is_minor": is_minor}
+    changed = {name: value for name, value in said.items() if value is not None}
+    for name, value in changed.items():
+        setattr(shopper, name, value)
+    shopper.save(update_fields=["personalisation_allowed", "measurement_allowed", *changed])
     if not consent.allow(consent_state_of(shopper)):
         _profile_forget(shopper)
     return record

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db import transaction
+
 from accounts.models import Advertiser
 from adplatform.lib.errors import DomainError
 from profiles.models import (
@@ -12,9 +14,9 @@ from profiles.pseudonyms import (
     SHOPPER_KEY_LIMIT,
     key_version,
     pseudonym_of,
+    pseudonyms_of,
     shopper_key_seal,
 )
-from profiles.selectors import shopper_find
 
 
 def shopper_key_checked(shopper_key: str) -> str:
@@ -25,42 +27,43 @@ def shopper_key_checked(shopper_key: str) -> str:
     return key
 
 
+@transaction.atomic
 def shopper_ensure(
-    *,
-    advertiser: Advertiser,
-    shopper_key: str,
-    language: str = "",
-    is_simulated: bool = False,
-    is_minor: bool | None = None,
+    *, advertiser: Advertiser, shopper_key: str, language: str = "", is_simulated: bool = False
 ) -> Shopper:
-    """The shopper behind the shop's key, made when new. It may do nothing until consent is recorded."""
+    """The shopper behind the shop's key, made when new, locked until the caller's transaction ends.
+
+    It may do nothing until consent is recorded.
+    """
     key = shopper_key_checked(shopper_key)
-    shopper, is_new = shopper_find(advertiser_id=advertiser.pk, shopper_key=key), False
-    if shopper is None:
-        shopper, is_new = Shopper.objects.get_or_create(
+    while (shopper := _locked(advertiser, key)) is None:  # and once more, should an erasure come between
+        new = Shopper(
             advertiser=advertiser,
             pseudonym=pseudonym_of(advertiser.pk, key),
-            defaults={"language": language, "is_simulated": is_simulated, "is_minor": bool(is_minor)},
+            language=language,
+            is_simulated=is_simulated,
         )
-    if is_new or not ShopperKey.objects.filter(shopper=shopper).exists():
-        ShopperKey.objects.get_or_create(
+        Shopper.objects.bulk_create([new], ignore_conflicts=True)
+    if not ShopperKey.objects.filter(shopper=shopper).exists():
+        ShopperKey.objects.create(
             shopper=shopper,
-            defaults={
-                "advertiser": advertiser,
-                "sealed": shopper_key_seal(advertiser.pk, key),
-                "key_version": key_version_of(shopper, key),
-            },
+            advertiser=advertiser,
+            sealed=shopper_key_seal(advertiser.pk, key),
+            key_version=key_version_of(shopper, key),
         )
-    changes: dict[str, str | bool] = {}
-    if not is_new and language and shopper.language != language:
-        changes["language"] = language
-    if not is_new and is_minor is not None and shopper.is_minor != is_minor:
-        changes["is_minor"] = is_minor
-    if changes:
-        for name, value in changes.items():
-            setattr(shopper, name, value)
-        shopper.save(update_fields=list(changes))
+    if language and shopper.language != language:
+        shopper.language = language
+        shopper.save(update_fields=["language"])
     return shopper
+
+
+def _locked(advertiser: Advertiser, key: str) -> Shopper | None:
+    """One query for every version of the pseudonyms' key: a rotation may rename the row while we wait for it."""
+    names = pseudonyms_of(advertiser.pk, key)
+    rows = list(
+        Shopper.objects.select_for_update().filter(advertiser=advertiser, pseudonym__in=names).order_by("pk")
+    )
+    return min(rows, key=lambda row: names.index(row.pseudonym), default=None)
 
 
 def key_version_of(shopper: Shopper, shopper_key: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -177,3 +178,40 @@ def test_a_withdrawal_is_effective_in_the_next_decision_of_a_warm_process(settin
         agree(shop)
         like(shop, str(Behaviour.objects.count() + 10))
         assert decide().segment_ids
+
+
+# --- two answers at once
+@pytest.mark.django_db(transaction=True)
+def test_an_objection_made_during_another_answer_stands(shop, monkeypatch):
+    """The answer holds the shopper's row when the objection comes, so the objection is the last word."""
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite lets one transaction write at a time")
+    agree(shop)
+    shopper = Shopper.objects.get()
+    objected = threading.Event()
+
+    def object_meanwhile():
+        try:
+            services.objection_record(
+                advertiser_id=shop.pk, pseudonym=shopper.pseudonym, text_version="why-1", source="why page"
+            )
+            objected.set()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=object_meanwhile)
+    saved = ConsentRecord.save
+
+    def save(row, *args, **kwargs):
+        if row.source == "slow page":  # between what the answer read and what it writes
+            thread.start()
+            objected.wait(1)
+        saved(row, *args, **kwargs)
+
+    monkeypatch.setattr(ConsentRecord, "save", save)
+    agree(shop, source="slow page")
+    thread.join(10)
+    shopper.refresh_from_db()
+    assert objected.is_set()
+    assert (shopper.has_objected, shopper.personalisation_allowed) == (True, False)
+    assert not audience(shop).personalisation_allowed
