@@ -69,6 +69,7 @@ def storefront_shoppers_ensure(*, advertiser: Advertiser, personas: Iterable[Per
                 text_version=CONSENT_TEXT,
                 source="demo storefront",
                 is_simulated=True,
+                is_proven=False,  # like the page's own buttons, which may change it
             )
         if is_allowed and not has_profile:  # new, or agreed again after a withdrawal forgot everything
             behaviours_record(advertiser=advertiser, items=_past(pseudonym, persona, now), now=now)

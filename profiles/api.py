@@ -40,6 +40,11 @@ def opted_out(request: Request) -> bool:
     return request.headers.get("Sec-GPC") == "1"
 
 
+def is_proven(request: Request) -> bool:
+    """Whether the shop itself speaks. A publishable key stands in its page, for anybody to copy."""
+    return not (isinstance(request.auth, ApiKey) and request.auth.kind == ApiKey.Kind.PUBLISHABLE)
+
+
 class BehaviourListApi(APIView):
     """What shoppers did. Publishable keys may send, nobody may read."""
 
@@ -102,7 +107,12 @@ class ConsentListApi(APIView):
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        """Record an answer. A withdrawal takes effect at once and forgets what was learnt."""
+        """Record an answer. A withdrawal takes effect at once and forgets what was learnt.
+
+        Whoever has the page's publishable key can send one for any shopper, so with it consent may be given
+        and withdrawn, but an objection, a minor's flag or a withdrawal that came with a secret key is not
+        lifted: 403 `consent_unproven`.
+        """
         serializer = ConsentInputSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         values = dict(serializer.validated_data)
@@ -113,6 +123,7 @@ class ConsentListApi(APIView):
             advertiser=request.advertiser,  # type: ignore[attr-defined]
             shopper_key=shopper_key,
             opted_out=opted_out(request),
+            is_proven=is_proven(request),
             **values,
         )
         return Response(ConsentSerializer(record).data, status=status.HTTP_201_CREATED)

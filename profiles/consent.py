@@ -81,6 +81,36 @@ def refusal(state: ConsentState, use: Use = Use.PERSONALISATION) -> Refusal | No
     return None if granted else Refusal.NO_CONSENT
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a shopper said: the purposes agreed to, and yes, no or nothing about the rest."""
+
+    purposes: frozenset[str]
+    objection: bool | None = None
+    is_minor: bool | None = None
+
+    @property
+    def is_no(self) -> bool:
+        """Whether it only takes away. Such an answer is never refused."""
+        return not self.purposes or bool(self.objection) or bool(self.is_minor)
+
+
+def narrowed(answer: Answer, state: ConsentState, purposes_most: Iterable[str] | None) -> Answer | None:
+    """The answer as far as somebody may give it who shows no proof that they speak for the shopper.
+
+    Nobody lifts an objection or the word that the shopper is a minor that way, or grants more than
+    ``purposes_most``, the newest answer that came with proof (None: none did). An answer that is a no counts
+    without such parts; one that is not is None, refused.
+    """
+    most = EVERY_PURPOSE if purposes_most is None else frozenset(purposes_most)
+    allowed = Answer(
+        purposes=answer.purposes & most,
+        objection=None if answer.objection is False and state.has_objected else answer.objection,
+        is_minor=None if answer.is_minor is False and state.is_minor else answer.is_minor,
+    )
+    return allowed if allowed == answer or answer.is_no else None
+
+
 def allowed_rows(use: Use = Use.PERSONALISATION, *, shopper: str = "") -> dict[str, bool]:
     """The same gate as a filter over stored shoppers, reached through ``shopper`` ("shopper__" from a row of
     theirs). ``opted_out`` is a signal of a request, and here there is none."""

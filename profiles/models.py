@@ -18,6 +18,8 @@ class Shopper(TenantModel):
     measurement_allowed = models.BooleanField(default=False)
     has_objected = models.BooleanField(default=False)  # outweighs consent until it is taken back
     is_minor = models.BooleanField(default=False)
+    # What the newest answer of a secret key agreed to: a publishable one grants no more. Null: none came.
+    purposes_most = models.JSONField(null=True, blank=True)
     # Taxonomy ids that the shopper took away: they stay out of the profile whatever is learnt later.
     muted_interests = models.JSONField(default=list)
     is_simulated = models.BooleanField(default=False)

@@ -57,6 +57,10 @@ __all__ = [
 # A batch that touches more shoppers leaves their profiles to the task, which runs every minute.
 REBUILD_AT_ONCE = 50
 INSERT_BATCH = 500
+UNPROVEN = (
+    "A publishable key cannot take back an objection, a minor's flag or a withdrawal that came with a secret "
+    "key. Send this answer from your server with a secret key."
+)
 
 
 @transaction.atomic
@@ -73,6 +77,7 @@ def consent_record(
     language: str = "",
     is_minor: bool | None = None,
     is_simulated: bool = False,
+    is_proven: bool = True,
 ) -> ConsentRecord:
     """Add a line to the ledger and let it take effect at once.
 
@@ -80,34 +85,47 @@ def consent_record(
     stands until it is taken back with False. ``opted_out`` (Sec-GPC came with the answer) grants nothing.
     A withdrawal (or word that the shopper is a minor) also forgets what was learnt: without consent there is
     no reason left to keep it. The ledger itself stays, as the proof.
+
+    Not ``is_proven`` is what anybody could have sent (a page's public key): it may agree for the first time,
+    and always say no, but lifts nothing. Raises DomainError ``consent_unproven`` (403) where it tries.
     """
-    granted = set(purposes if purposes is not None else consent.EVERY_PURPOSE if personalisation else ())
-    if opted_out:
-        granted = set()
+    granted = purposes if purposes is not None else consent.EVERY_PURPOSE if personalisation else ()
+    answer = consent.Answer(frozenset() if opted_out else frozenset(granted), objection, is_minor)
     shopper = shopper_ensure(
         advertiser=advertiser,
         shopper_key=shopper_key,
         language=language,
         is_simulated=is_simulated,
     )  # locked: who objects meanwhile waits, and what they say stands after us
+    if not is_proven:
+        said = consent.narrowed(answer, consent_state_of(shopper), shopper.purposes_most)
+        if said is None:
+            raise DomainError("consent_unproven", UNPROVEN, status=403)
+        answer = said
     record = ConsentRecord.objects.create(
         advertiser=advertiser,
         shopper=shopper,
-        purposes=sorted(granted),
-        personalisation=consent.grants(granted, consent.Use.PERSONALISATION),
-        objection=objection,
-        is_minor=is_minor,
+        purposes=sorted(answer.purposes),
+        personalisation=consent.grants(answer.purposes, consent.Use.PERSONALISATION),
+        objection=answer.objection,
+        is_minor=answer.is_minor,
         was_opted_out=opted_out,
         text_version=text_version,
         source=source,
     )
-    shopper.personalisation_allowed = record.personalisation
-    shopper.measurement_allowed = consent.grants(granted, consent.Use.MEASUREMENT)
-    said = {"has_objected": objection, "is_minor": is_minor}
-    changed = {name: value for name, value in said.items() if value is not None}
+    changed: dict[str, object] = {
+        "personalisation_allowed": record.personalisation,
+        "measurement_allowed": consent.grants(answer.purposes, consent.Use.MEASUREMENT),
+    }
+    if answer.objection is not None:
+        changed["has_objected"] = answer.objection
+    if answer.is_minor is not None:
+        changed["is_minor"] = answer.is_minor
+    if is_proven:
+        changed["purposes_most"] = record.purposes
     for name, value in changed.items():
         setattr(shopper, name, value)
-    shopper.save(update_fields=["personalisation_allowed", "measurement_allowed", *changed])
+    shopper.save(update_fields=list(changed))
     if not consent.allow(consent_state_of(shopper)):
         _profile_forget(shopper)
     return record

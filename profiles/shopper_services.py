@@ -58,7 +58,7 @@ def shopper_ensure(
 
 
 def _locked(advertiser: Advertiser, key: str) -> Shopper | None:
-    """One query for every version of the pseudonyms' key: a rotation may rename the row while we wait for it."""
+    """By every version of the pseudonyms' key at once: a rotation may rename the row while we wait for it."""
     names = pseudonyms_of(advertiser.pk, key)
     rows = list(
         Shopper.objects.select_for_update().filter(advertiser=advertiser, pseudonym__in=names).order_by("pk")

@@ -19,7 +19,8 @@ from profiles.shopper_services import shopper_key_checked
 FORMAT = "adplatform-shopper-export/1"
 LEGEND = {
     "shopper": "Who you are here: the shop's own key for you, the pseudonym that stands for it everywhere "
-    "else, and what you allow.",
+    "else, what you allow, the most that a page may note as your consent (purposes_most; nothing: no limit), "
+    "and the interests that you took away.",
     "consents": "Each time you answered: the purposes you agreed to (TCF 1 storage, 3 ads_profile, "
     "4 ads_selection, 7 measurement), whether you objected, and which text you answered to.",
     "behaviours": "What you did in the shop, as the shop told us, and which interests it was taken for.",
@@ -65,6 +66,8 @@ def shopper_export(*, advertiser: Advertiser, shopper_key: str, now: datetime) -
             "measurement_allowed": shopper.measurement_allowed,
             "has_objected": shopper.has_objected,
             "is_minor": shopper.is_minor,
+            "purposes_most": shopper.purposes_most,
+            "muted_interests": shopper.muted_interests,
             "is_simulated": shopper.is_simulated,
             "first_seen_at": shopper.created_at,
             "last_seen_at": shopper.last_seen_at,

@@ -9,6 +9,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from accounts.models import ApiKey
 from adplatform.lib.append_only import AppendOnlyError
@@ -215,3 +216,67 @@ def test_an_objection_made_during_another_answer_stands(shop, monkeypatch):
     assert objected.is_set()
     assert (shopper.has_objected, shopper.personalisation_allowed) == (True, False)
     assert not audience(shop).personalisation_allowed
+
+
+# --- what a page's public key, which anybody can copy, may say
+@pytest.fixture
+def page(shop):
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {factories.make_key(shop, ApiKey.Kind.PUBLISHABLE)}")
+
+    def say(**fields):
+        answer = client.post("/api/v1/consents", {"shopper": "ann", "text_version": "1"} | fields)
+        return (answer.status_code, answer.json().get("code"))
+
+    return say
+
+
+RECORDED, UNPROVEN = (201, None), (403, "consent_unproven")
+
+
+def test_a_page_records_a_first_consent_its_withdrawal_and_a_change_of_mind(shop, page):
+    for is_allowed in (True, False, True):
+        assert page(personalisation=is_allowed) == RECORDED
+        assert audience(shop).personalisation_allowed is is_allowed
+    assert page(personalisation=True, objection=False, is_minor=False) == RECORDED, "there is nothing to lift"
+
+
+@pytest.mark.parametrize(
+    ("held", "lift"),
+    [
+        ({"objection": True}, {"objection": False}),
+        ({"is_minor": True}, {"is_minor": False}),
+        ({"personalisation": False}, {}),
+    ],
+    ids=["objection", "minor", "withdrawal"],
+)
+def test_a_page_lifts_no_word_that_protects_and_the_shops_server_does(shop, page, api, held, lift):
+    agree(shop, **held)
+    lines = ConsentRecord.objects.count()
+    assert page(personalisation=True, **lift) == UNPROVEN
+    assert audience(shop) == Audience("")
+    assert ConsentRecord.objects.count() == lines, "what is refused leaves no line"
+    body = {"shopper": "ann", "text_version": "2", "personalisation": True, **lift}
+    assert api.post("/api/v1/consents", body).status_code == 201
+    assert audience(shop).personalisation_allowed
+    assert page(personalisation=False) == RECORDED
+    assert page(personalisation=True) == RECORDED, "as much as the secret key's newest answer agreed to"
+
+
+def test_a_page_grants_no_more_than_the_newest_answer_of_a_secret_key(shop, page):
+    agree(shop, personalisation=None, purposes={"storage", "measurement"})
+    assert page(personalisation=True) == UNPROVEN
+    assert page(purposes=["storage", "measurement"]) == RECORDED
+    assert page(purposes=["storage"]) == RECORDED
+    assert audience(shop) == Audience("")
+
+
+def test_a_no_from_a_page_counts_whatever_else_it_says(shop, page):
+    agree(shop, objection=True)
+    assert page(personalisation=False, objection=False, is_minor=False) == RECORDED
+    assert page(personalisation=True, objection=True, is_minor=True) == RECORDED
+    shopper = Shopper.objects.get()
+    assert (shopper.has_objected, shopper.is_minor) == (True, True)
+    assert page(personalisation=True, objection=True, is_minor=False) == RECORDED
+    assert Shopper.objects.get().is_minor
+    assert audience(shop) == Audience("")
