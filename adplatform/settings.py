@@ -257,8 +257,9 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "accounts.openapi.ProductSchema",
     "DEFAULT_THROTTLE_CLASSES": ["accounts.throttling.ApiKeyThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"api_key": env.str("API_THROTTLE", default="600/min")},
-    "NUM_PROXIES": int(BEHIND_PROXY),  # unset, DRF believes any X-Forwarded-For: a new throttle a header
+    "DEFAULT_THROTTLE_RATES": dict.fromkeys(
+        ("api_key", "consents"), env.str("API_THROTTLE", default="600/min")
+    ),
     "EXCEPTION_HANDLER": "adplatform.lib.api.problem_exception_handler",
     "PAGE_SIZE": 50,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",

@@ -8,15 +8,18 @@ from django.conf import settings
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.idempotency import idempotent
 from accounts.models import ApiKey
+from accounts.throttling import ApiKeyThrottle
 from adplatform.lib.errors import DomainError
 from profiles import services
 from profiles.behaviours import BATCH_LIMIT, ItemRefused, behaviour_parse
+from profiles.consent import Answer
 from profiles.serializers import (
     BehaviourBatchSerializer,
     ConsentInputSerializer,
@@ -94,8 +97,28 @@ def _batch(data: Any) -> tuple[list[Any], Any]:
     return items, data.get("shopper", "")
 
 
+class ConsentThrottle(ApiKeyThrottle):
+    """Answers are counted apart from everything else, and one that takes away is never refused."""
+
+    scope = "consents"
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        return super().allow_request(request, view) or _is_no(request)
+
+
+def _is_no(request: Request) -> bool:
+    try:
+        values = _answer_values(request)
+    except (APIException, DomainError):
+        return False
+    said = {name: values.get(name) for name in ("personalisation", "purposes", "objection", "is_minor")}
+    return Answer.of(**said, opted_out=opted_out(request)).is_no
+
+
 class ConsentListApi(APIView):
     """The consent ledger, append-only."""
+
+    throttle_classes = [ConsentThrottle]
 
     scopes = {"POST": Scope.TRACK}
 
@@ -113,20 +136,22 @@ class ConsentListApi(APIView):
         and withdrawn, but an objection, a minor's flag or a withdrawal that came with a secret key is not
         lifted: 403 `consent_unproven`.
         """
-        serializer = ConsentInputSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        values = dict(serializer.validated_data)
-        shopper_key, text = values.pop("shopper"), values.pop("tc_string", None)
-        if text is not None:
-            values |= _tc_string_values(text)
         record = services.consent_record(
             advertiser=request.advertiser,  # type: ignore[attr-defined]
-            shopper_key=shopper_key,
             opted_out=opted_out(request),
             is_proven=is_proven(request),
-            **values,
+            **_answer_values(request),
         )
         return Response(ConsentSerializer(record).data, status=status.HTTP_201_CREATED)
+
+
+def _answer_values(request: Request) -> dict[str, Any]:
+    """A sent answer as ``consent_record`` takes it. Raises ValidationError and DomainError."""
+    serializer = ConsentInputSerializer(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    values = dict(serializer.validated_data)
+    values["shopper_key"], text = values.pop("shopper"), values.pop("tc_string", None)
+    return values if text is None else values | _tc_string_values(text)
 
 
 def _tc_string_values(text: str) -> dict[str, Any]:

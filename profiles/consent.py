@@ -89,6 +89,20 @@ class Answer:
     objection: bool | None = None
     is_minor: bool | None = None
 
+    @classmethod
+    def of(
+        cls,
+        *,
+        personalisation: bool | None = None,
+        purposes: Iterable[str] | None = None,
+        objection: bool | None = None,
+        is_minor: bool | None = None,
+        opted_out: bool = False,
+    ) -> Answer:
+        """``purposes``, or ``personalisation`` for all of them or none; none at all with ``opted_out``."""
+        granted = purposes if purposes is not None else EVERY_PURPOSE if personalisation else ()
+        return cls(frozenset() if opted_out else frozenset(granted), objection, is_minor)
+
     @property
     def is_no(self) -> bool:
         """Whether it only takes away. Such an answer is never refused."""

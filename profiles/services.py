@@ -89,8 +89,13 @@ def consent_record(
     Not ``is_proven`` is what anybody could have sent (a page's public key): it may agree for the first time,
     and always say no, but lifts nothing. Raises DomainError ``consent_unproven`` (403) where it tries.
     """
-    granted = purposes if purposes is not None else consent.EVERY_PURPOSE if personalisation else ()
-    answer = consent.Answer(frozenset() if opted_out else frozenset(granted), objection, is_minor)
+    answer = consent.Answer.of(
+        personalisation=personalisation,
+        purposes=purposes,
+        objection=objection,
+        is_minor=is_minor,
+        opted_out=opted_out,
+    )
     shopper = shopper_ensure(
         advertiser=advertiser,
         shopper_key=shopper_key,

@@ -13,7 +13,7 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the defa
 CELERY_BROKER_URL = "memory://"
 CELERY_BROKER_TRANSPORT = None  # of a folder: the address says it
 CELERY_BROKER_TRANSPORT_OPTIONS = {}
-REST_FRAMEWORK = {**REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": {"api_key": None}}
+REST_FRAMEWORK = {**REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": {"api_key": None, "consents": None}}
 EVENTS_SOURCE_MINUTE = CLICKS_SOURCE_MINUTE = 0  # every test is the same source
 SERVING_THREAD = False  # tests call what it does
 GENERATION_MATCH_LOW = -1.0  # renderers of tests draw discs, which the built-in judge calls low

@@ -6,12 +6,14 @@ import json
 import threading
 
 import pytest
+from django.core.cache import cache
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import ApiKey
+from accounts.throttling import ApiKeyThrottle
 from adplatform.lib.append_only import AppendOnlyError
 from campaigns.serving import store
 from profiles import services
@@ -280,3 +282,47 @@ def test_a_no_from_a_page_counts_whatever_else_it_says(shop, page):
     assert page(personalisation=True, objection=True, is_minor=False) == RECORDED
     assert Shopper.objects.get().is_minor
     assert audience(shop) == Audience("")
+
+
+# --- the throttle
+@pytest.fixture
+def three_a_minute(monkeypatch):
+    monkeypatch.setattr(ApiKeyThrottle, "THROTTLE_RATES", {"api_key": "3/min", "consents": "3/min"})
+    cache.clear()
+    yield
+    cache.clear()
+
+
+def test_one_shoppers_flood_leaves_the_others_their_turn(shop, three_a_minute):
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {factories.make_key(shop, ApiKey.Kind.PUBLISHABLE)}")
+
+    def post(path, body, address):
+        return client.post(f"/api/v1/{path}", body, REMOTE_ADDR=address).status_code
+
+    yes = {"shopper": "ann", "text_version": "1", "personalisation": True}
+    liked = {"shopper": "ann", "behaviours": [{"event_id": "1", "kind": "interest", "text": "hiking"}]}
+    assert [post("consents", yes, "203.0.113.1") for _ in range(4)] == [201, 201, 201, 429]
+    assert post("consents", yes, "203.0.113.2") == 201
+    assert [post("behaviours", liked, "203.0.113.1") for _ in range(4)] == [202, 202, 202, 429]
+    assert post("behaviours", liked, "203.0.113.2") == 202
+
+
+@pytest.mark.parametrize(
+    "no",
+    [
+        {"personalisation": False},
+        {"purposes": []},
+        {"personalisation": True, "objection": True},
+        {"personalisation": True, "is_minor": True},
+    ],
+    ids=["withdrawal", "no-purpose", "objection", "minor"],
+)
+def test_a_no_is_never_refused_by_the_throttle(shop, page, api, three_a_minute, no):
+    assert [page(personalisation=True)[0] for _ in range(4)] == [201, 201, 201, 429]
+    for _ in range(3):
+        api.post("/api/v1/consents", {"shopper": "bob", "text_version": "1", "personalisation": True})
+    assert page(**no) == RECORDED
+    assert api.post("/api/v1/consents", {"shopper": "ann", "text_version": "1", **no}).status_code == 201
+    assert audience(shop) == Audience("")
+    assert page(personalisation=True)[0] == page(personalisation="?")[0] == 429
