@@ -70,6 +70,9 @@ class Collector:
             "rollup_pending_hours", "Hours whose events are not in the figures.", {(): counting.pending_hours}
         )
         yield _gauge(
+            "rollup_failing_hours", "Those whose rebuild ended in an error.", {(): counting.failing_hours}
+        )
+        yield _gauge(
             "rollup_lag_seconds",
             "Wait of the oldest event that is not in the figures.",
             {(): counting.lag_seconds},

@@ -12,6 +12,8 @@ from adplatform.lib.money import exponent_of
 # Central banks publish no rate at weekends and over Easter (Thursday to Tuesday), so the last one stands for
 # so many days. What is older is no rate of that day.
 CARRIED = timedelta(days=5)
+# Minor units of one order, as it is sent and as it is converted: millions of them still add up in 64 bits.
+MAX_VALUE_CENTS = 10**12
 
 
 def convert(cents: int, *, currency: str, into: str, rate: Decimal) -> int:

@@ -13,6 +13,8 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
+import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
@@ -28,27 +30,40 @@ from campaigns.delivery_services import (
 )
 from campaigns.models import CappedShopper
 
+log = structlog.get_logger(__name__)
+
 # An event's id is made before its transaction commits, and on another machine's clock.
 OVERLAP = timedelta(seconds=60)
 CHUNK = 400  # pseudonyms in one query
 
 
 def delivery_refresh(*, now: datetime | None = None) -> int:
-    """Count every limited campaign; the number of advertisers whose counts moved."""
+    """Count every limited campaign; the number of advertisers whose counts moved.
+
+    Where counting ends in an error it is tried again in the next call; the others' are counted meanwhile.
+    """
     now = now or timezone.now()
     moved = 0
     for advertiser_id, group in groupby(counted_campaign_list(), key=lambda c: c.advertiser_id):
-        campaigns = list(group)
-        # Asked before the sums are read: what waits in the buffer or in an hour that was not rebuilt is not
-        # in them, and counts may not look fresh while it waits.
-        waiting = waiting_since(advertiser_id=advertiser_id)
-        moved += delivery_write(
-            advertiser_id=advertiser_id,
-            counts=list(_counts(advertiser_id, campaigns, now)),
-            capped=list(_capped(advertiser_id, campaigns, now)),
-            counted_at=min(now, waiting or now),
-        )
+        try:
+            moved += _refresh(advertiser_id, list(group), now)
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception:
+            log.exception("delivery_failed", advertiser=str(advertiser_id))
     return moved
+
+
+def _refresh(advertiser_id: UUID, campaigns: list[CountedCampaign], now: datetime) -> bool:
+    # Asked before the sums are read: what waits in the buffer or in an hour that was not rebuilt is not in
+    # them, and counts may not look fresh while it waits.
+    waiting = waiting_since(advertiser_id=advertiser_id)
+    return delivery_write(
+        advertiser_id=advertiser_id,
+        counts=list(_counts(advertiser_id, campaigns, now)),
+        capped=list(_capped(advertiser_id, campaigns, now)),
+        counted_at=min(now, waiting or now),
+    )
 
 
 def _counts(advertiser_id: UUID, campaigns: list[CountedCampaign], now: datetime) -> Iterator[Counts]:

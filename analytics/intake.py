@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from adplatform.lib.tokens import TokenError
+from analytics.currencies import MAX_VALUE_CENTS
 from analytics.decision_tokens import DecisionTokenReader
 from analytics.sources import watch
 from analytics.tracking import (
@@ -28,7 +29,6 @@ from profiles.pseudonyms import SHOPPER_KEY_LIMIT, id_stored, pseudonym_of
 
 # Which purpose a token must have been signed for.
 PURPOSES = {"impression": "impression", "viewable": "impression", "click": "click"}
-MAX_VALUE_CENTS = 10**12
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 # A text to its end, closed or not, so that no byte is looked at twice; a bracket.

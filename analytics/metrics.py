@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 
 from analytics.freshness import waiting_since
 from analytics.models import DailyRollup, DirtyHour, HourlyInvalid, ReportSending
@@ -19,6 +19,7 @@ class CountingMetrics:
     """The state of the roll-ups at one moment; simulated traffic is left out."""
 
     pending_hours: int  # hours with events that are not in the figures yet
+    failing_hours: int  # those of them whose rebuild ended in an error
     lag_seconds: float  # since when the oldest event waits, marked or in the buffer; 0 without one
     today: dict[str, int]  # counted events of this UTC day, by kind
     not_counted_today: dict[tuple[str, str], int]  # (kind, reason) -> events kept and left out
@@ -45,8 +46,13 @@ def counting_metrics_get(*, now: datetime) -> CountingMetrics:
         .values_list("status")
         .annotate(n=Count("pk"))
     )
+    hours = DirtyHour.objects.aggregate(
+        pending=Count("hour", distinct=True),
+        failing=Count("hour", distinct=True, filter=Q(failures__gt=0)),
+    )
     return CountingMetrics(
-        pending_hours=DirtyHour.objects.aggregate(pending=Count("hour", distinct=True))["pending"],
+        pending_hours=hours["pending"],
+        failing_hours=hours["failing"],
         lag_seconds=max(0.0, (now - oldest).total_seconds()) if oldest else 0.0,
         today=sums,
         not_counted_today={(kind, reason): n for kind, reason, n in invalid},

@@ -93,12 +93,13 @@ class Event(TenantModel):
 class DirtyHour(TenantModel):
     """A mark: an hour's roll-ups no longer match its events. Written in the transaction of the insert.
 
-    Append-only, one row a transaction and hour, never updated: a counter on one row would make every
+    Append-only, one row a transaction and hour, never updated by a writer: a counter on one row would make every
     writer of an advertiser wait for the commit of the one before. A rebuild removes the marks that it read
     before it looked at the events.
     """
 
     hour = models.DateTimeField()
+    failures = models.PositiveIntegerField(default=0, db_default=0)  # rebuilds that ended in an error
 
     class Meta:
         indexes = [models.Index(fields=["hour", "advertiser"], name="dirty_hour_oldest_first")]

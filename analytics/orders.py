@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from analytics.currencies import CARRIED, Rates, convert
+from analytics.currencies import CARRIED, MAX_VALUE_CENTS, Rates, convert
 from analytics.models import Event, ExchangeRate
 from analytics.tracking import NotCounted
 
@@ -34,7 +34,8 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class OrderValue:
-    """``currency`` is the advertiser's, or the order's own where no rate is stored for its day."""
+    """``currency`` is the advertiser's, or the order's own where no rate is stored for its day, or one by
+    which it would come to more than an order may."""
 
     net_cents: int
     refunded_cents: int
@@ -54,6 +55,8 @@ def order_value(order: Order, refunds: Sequence[tuple[str, int]], rates: Rates) 
     if rate is None or order.currency == rates.home:
         return OrderValue(kept, order.value_cents - kept, len(matching), order.currency)
     paid = convert(order.value_cents, currency=order.currency, into=rates.home, rate=rate)
+    if paid > MAX_VALUE_CENTS:
+        return OrderValue(kept, order.value_cents - kept, len(matching), order.currency)
     kept = convert(kept, currency=order.currency, into=rates.home, rate=rate)
     return OrderValue(kept, paid - kept, len(matching), rates.home)
 

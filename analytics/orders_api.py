@@ -20,7 +20,8 @@ from rest_framework.views import APIView
 from accounts.idempotency import idempotent
 from adplatform.lib.errors import DomainError
 from analytics import services
-from analytics.intake import MAX_VALUE_CENTS, Batch, EventItem, Sender, batch_check
+from analytics.currencies import MAX_VALUE_CENTS
+from analytics.intake import Batch, EventItem, Sender, batch_check
 from analytics.models import Event
 from profiles.pseudonyms import SHOPPER_KEY_LIMIT
 

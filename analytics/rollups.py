@@ -12,8 +12,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import F, Q, Sum
 from django.db.models.functions import TruncHour
 from django.utils import timezone
 
@@ -35,6 +37,8 @@ from analytics.models import (
 )
 from analytics.rollup_hours import CREATIVE_REACH_KEY, KEY, REASON_KEY, Hour, hour_compute
 
+log = structlog.get_logger(__name__)
+
 SUMS = (
     "impressions",
     "viewables",
@@ -48,11 +52,12 @@ SUMS = (
 
 
 def rollups_refresh(*, limit: int = 5000) -> int:
-    """Rebuild every dirty hour, at most ``limit``; the number rebuilt.
+    """Rebuild every dirty hour, at most ``limit``; the number taken in hand.
 
     Oldest day first and a day's hours together, each mark read just before its rebuild, because an early
     hour may mark later ones. Each hour is taken once a call: one that events keep arriving for waits for
-    the next call instead of keeping the others from their turn.
+    the next call instead of keeping the others from their turn. A day whose rebuild ends in an error stays
+    dirty, is noted on its marks and is tried again in the next call.
     """
     taken: set[tuple[UUID, datetime]] = set()
     while len(taken) < limit:
@@ -65,7 +70,13 @@ def rollups_refresh(*, limit: int = 5000) -> int:
         of_day = DirtyHour.objects.filter(advertiser_id=advertiser_id, hour__gte=first, hour__lt=_end(day))
         hours = {hour for hour in of_day.values_list("hour", flat=True) if (advertiser_id, hour) not in taken}
         taken |= {(advertiser_id, hour) for hour in hours}
-        rollup_rebuild(advertiser_id=advertiser_id, day=day, hours=hours)
+        try:
+            rollup_rebuild(advertiser_id=advertiser_id, day=day, hours=hours)
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception:
+            log.exception("rollup_failed", advertiser=str(advertiser_id), day=str(day))
+            of_day.filter(hour__in=hours).update(failures=F("failures") + 1)
     return len(taken)
 
 

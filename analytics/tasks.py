@@ -9,8 +9,10 @@ from analytics import delivery, rollups
 @shared_task(ignore_result=True)
 def rollups_refresh() -> None:
     """Every few seconds: rebuild what events made dirty. Running twice at once is harmless."""
-    rollups.rollups_refresh()
-    delivery.delivery_refresh()  # of the fresh sums: budgets, pace and caps
+    try:
+        rollups.rollups_refresh()
+    finally:
+        delivery.delivery_refresh()  # of the sums, as fresh as they are: budgets, pace and caps
 
 
 @shared_task(ignore_result=True)

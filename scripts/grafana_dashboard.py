@@ -40,7 +40,14 @@ ROWS: list[tuple[str, list[tuple[str, str, list[tuple[str, str]]]]]] = [
         "Counting",
         [
             ("Lag of the figures", "s", [("adplatform_rollup_lag_seconds", "lag")]),
-            ("Hours not in the figures", "short", [("adplatform_rollup_pending_hours", "hours")]),
+            (
+                "Hours not in the figures",
+                "short",
+                [
+                    ("adplatform_rollup_pending_hours", "hours"),
+                    ("adplatform_rollup_failing_hours", "failing"),
+                ],
+            ),
             (
                 "Counted events a minute",
                 "short",

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import WebhookDelivery, WebhookEndpoint
-from analytics import delivery
+from analytics import delivery, tasks
 from analytics.models import DirtyHour
 from analytics.rollups import rollups_refresh
 from campaigns.models import CampaignDelivery, CappedShopper
@@ -144,6 +144,29 @@ def test_what_waits_to_be_counted_keeps_the_counts_from_looking_fresh(shop, camp
     assert CampaignDelivery.objects.get().counted_at == later
     assert reason_for(shop, now=waiting + timedelta(minutes=5)) is None
     assert reason_for(shop, now=later + timedelta(minutes=5)) is Reason.COUNT_LATE
+
+
+def test_counts_are_taken_whatever_becomes_of_the_sums_and_of_another_advertiser(
+    shop, other_shop, campaign, monkeypatch
+):
+    limit(campaign, budget_cents=500)
+    others, _ = make_live(other_shop)
+    limit(others, budget_cents=500)
+    write = delivery.delivery_write
+
+    def fails_for_the_first(*, advertiser_id, **counts):
+        if advertiser_id == min(shop.pk, other_shop.pk):
+            raise ValueError("an advertiser whose counts cannot be taken")
+        return write(advertiser_id=advertiser_id, **counts)
+
+    def fails(**_):
+        raise OSError("no roll-up at all")
+
+    monkeypatch.setattr(delivery, "delivery_write", fails_for_the_first)
+    monkeypatch.setattr("analytics.rollups.rollups_refresh", fails)
+    with pytest.raises(OSError):
+        tasks.rollups_refresh()
+    assert CampaignDelivery.objects.get().advertiser_id == max(shop.pk, other_shop.pk)
 
 
 def test_a_quiet_campaign_serves_as_long_as_it_is_counted(shop, campaign):

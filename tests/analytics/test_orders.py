@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from adplatform.lib.errors import DomainError
 from adplatform.lib.ids import uuid7
 from analytics import rollups, selectors
-from analytics.currencies import Rates, convert
+from analytics.currencies import MAX_VALUE_CENTS, Rates, convert
 from analytics.exchange_rates import Line, exchange_rates_set, rates_parse
 from analytics.models import DailyRollup, DirtyHour, Event, ExchangeRate, HourlyInvalid, HourlyRollup
 from analytics.orders import Order, order_value
@@ -55,6 +55,21 @@ def test_money_is_converted_by_whole_units_and_half_to_even():
     assert convert(1000, currency="JPY", into="EUR", rate=Decimal("0.006")) == 600  # the yen has no cents
     assert convert(1000, currency="EUR", into="KWD", rate=Decimal("0.33")) == 3300
     assert [convert(n, currency="USD", into="EUR", rate=Decimal("0.5")) for n in (1, 3, 5)] == [0, 2, 2]
+
+
+def test_an_order_that_a_mistyped_rate_makes_too_large_stays_in_its_own_money(shop):
+    rates = Rates("EUR", {"USD": {DAY: Decimal(100)}})
+    found = [
+        order_value(Order("o", NOON, cents, "USD"), [("USD", 7)], rates)
+        for cents in (MAX_VALUE_CENTS // 100, MAX_VALUE_CENTS // 100 + 1)
+    ]
+    assert [value.currency for value in found] == ["EUR", "USD"]
+    assert [value.net_cents for value in found] == [MAX_VALUE_CENTS - 700, MAX_VALUE_CENTS // 100 - 6]
+    exchange_rates_set(advertiser=shop, lines=[usd("999999999")])
+    record(incoming(shop, "click", NOON - timedelta(hours=1)))
+    record(*(incoming(shop, "conversion", value_cents=MAX_VALUE_CENTS, currency="USD") for _ in range(20)))
+    rollups.rollups_refresh()
+    assert totals(shop).other_revenue == {"USD": 20 * MAX_VALUE_CENTS}
 
 
 @pytest.mark.parametrize(("days_before", "known"), [(0, True), (4, True), (5, False), (-1, False)])

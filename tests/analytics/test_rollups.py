@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from adplatform.lib.ids import uuid7
 from analytics import rollups, selectors
 from analytics.creative_lines import creative_lines_get, leaders_rank
+from analytics.metrics import counting_metrics_get
 from analytics.models import DailyInvalid, DailyRollup, DirtyHour, Event, HourlyInvalid, HourlyRollup
 from analytics.services import events_record
 from analytics.tracking import IncomingEvent
@@ -147,6 +148,25 @@ def test_an_event_that_arrives_during_the_rebuild_is_not_lost(shop):
     rollups.rollups_refresh()
     assert totals(shop).impressions == 2
     assert not DirtyHour.objects.exists()
+
+
+def test_a_day_that_cannot_be_counted_stays_its_advertisers_own_trouble(shop, other_shop):
+    tomorrow = NOON + timedelta(days=1)
+    huge = {"value_cents": 9 * 10**18}  # two of them leave 64 bits
+    record(*(incoming(shop, "conversion", **huge) for _ in range(2)), incoming(shop, at=tomorrow))
+    record(incoming(other_shop), incoming(other_shop, at=tomorrow))
+    for failures in (1, 2):
+        rollups.rollups_refresh()
+        assert list(DirtyHour.objects.values_list("advertiser", "hour", "failures").distinct()) == [
+            (shop.pk, NOON, failures)
+        ]
+    assert totals(shop, end=DAY + timedelta(days=1)).impressions == 1
+    assert totals(other_shop, end=DAY + timedelta(days=1)).impressions == 2
+    assert counting_metrics_get(now=NOON).failing_hours == 1
+    Event.objects.filter(value_cents__gt=1000).update(value_cents=1000)
+    rollups.rollups_refresh()
+    assert totals(shop).unattributed_revenue_cents == 2000
+    assert counting_metrics_get(now=NOON).failing_hours == 0
 
 
 def test_a_slower_rebuild_from_older_events_gives_way(shop):
