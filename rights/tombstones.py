@@ -42,8 +42,11 @@ def subject_of(advertiser_id: UUID | str, pseudonym: str) -> str:
 
 
 def tombstone_write(tombstone: Tombstone) -> None:
-    """On the disk, or in the bucket, when this returns. Several processes may write at once: appending one
-    short line is atomic, and every object has a name of its own."""
+    """On the disk, or in the bucket, when this returns. Raises OSError when it is not.
+
+    Several processes may write at once: appending one short line is atomic, and every object has a name of
+    its own. A power cut or a full disk leaves part of a line: each begins on a new one, so the next is whole.
+    """
     line = json.dumps(
         {
             "at": tombstone.at.isoformat(),
@@ -59,7 +62,9 @@ def tombstone_write(tombstone: Tombstone) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
-        os.write(descriptor, line.encode() + b"\n")
+        content = f"\n{line}\n".encode()
+        while os.write(descriptor, content) < len(content):
+            pass  # part of a line is none: once more from its start, until it is whole or no room is left
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
