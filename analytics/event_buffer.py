@@ -105,13 +105,19 @@ def refused_unlink(pseudonyms: Sequence[str]) -> int:
     kept: Any = client.xrange(REFUSED)
     for entry_id, fields in kept:
         batch = _decode(fields)
-        if batch is None or not any(event.shopper_pseudonym in gone for event in batch.events):
+        theirs = [
+            not gone.isdisjoint((event.shopper_pseudonym, *event.earlier_pseudonyms))
+            for event in (batch.events if batch else ())
+        ]
+        if batch is None or not any(theirs):
             continue
         events = tuple(
-            msgspec.structs.replace(event, shopper_pseudonym="") if event.shopper_pseudonym in gone else event
-            for event in batch.events
+            msgspec.structs.replace(event, shopper_pseudonym="", earlier_pseudonyms=())
+            if is_theirs
+            else event
+            for event, is_theirs in zip(batch.events, theirs, strict=True)
         )
-        total += sum(event.shopper_pseudonym in gone for event in batch.events)
+        total += sum(theirs)
         with client.pipeline(transaction=True) as pipeline:
             pipeline.xadd(
                 REFUSED, {**fields, FIELD: _encode(EventBatch(events, batch.received_at))}, maxlen=1000

@@ -13,7 +13,8 @@ from adplatform.lib.many_values import insert_new
 from analytics.models import Event
 from analytics.tracking import IncomingEvent
 
-_INCOMING = IncomingEvent.__struct_fields__
+# Under which of its names an order's shopper is known has been found out by now.
+_INCOMING = tuple(name for name in IncomingEvent.__struct_fields__ if name != "earlier_pseudonyms")
 _COLUMNS = ("id", "created_at", "received_at", "validity", *_INCOMING)
 _ENUM_COLUMNS = tuple(_COLUMNS.index(name) for name in ("kind", "clock_flag", "invalid_reason"))
 _incoming = attrgetter(*_INCOMING)

@@ -25,7 +25,7 @@ from analytics.tracking import (
     device_of,
     time_correct,
 )
-from profiles.pseudonyms import SHOPPER_KEY_LIMIT, id_stored, pseudonym_of
+from profiles.pseudonyms import SHOPPER_KEY_LIMIT, id_stored, pseudonyms_of
 
 # Which purpose a token must have been signed for.
 PURPOSES = {"impression": "impression", "viewable": "impression", "click": "click"}
@@ -271,6 +271,9 @@ def _order_event(item: EventItem, sent_at: datetime | None, sender: Sender) -> I
     )
     agent, reason = _agent(item, sender)
     assert sender.advertiser_id is not None  # noqa: S101  (may_convert implies a key)
+    names = ("",)
+    if item.shopper and is_order and not sender.is_opted_out:
+        names = pseudonyms_of(sender.advertiser_id, item.shopper)
     return IncomingEvent(
         advertiser_id=sender.advertiser_id,
         event_id=id_stored(sender.advertiser_id, item.event_id, item.shopper),
@@ -279,9 +282,8 @@ def _order_event(item: EventItem, sent_at: datetime | None, sender: Sender) -> I
         clock_flag=flag,
         invalid_reason=reason,
         device=device_of(agent),
-        shopper_pseudonym=pseudonym_of(sender.advertiser_id, item.shopper)
-        if item.shopper and is_order and not sender.is_opted_out
-        else "",
+        shopper_pseudonym=names[0],
+        earlier_pseudonyms=names[1:],
         order_id=id_stored(sender.advertiser_id, item.order_id, item.shopper),
         value_cents=item.value_cents,
         currency=item.currency,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -82,7 +82,7 @@ def batches_record(batches: Sequence[EventBatch]) -> list[RecordResult]:
             if key in rows or event.advertiser_id not in known:
                 continue
             if event.shopper_pseudonym:
-                event = _event_of(event, people.get((event.advertiser_id, event.shopper_pseudonym)))
+                event = _event_of(event, people)
             rows[key] = NewEvent(uuid7(), event, batch.received_at, now, number)
     ordered = [rows[key] for key in sorted(rows)]
     given = [row.event for row in ordered]
@@ -113,25 +113,35 @@ def _result(batch: EventBatch, new: list[NewEvent], unknown: frozenset[UUID]) ->
     )
 
 
-def _event_of(event: IncomingEvent, person: Person | None) -> IncomingEvent:
+def _event_of(event: IncomingEvent, people: Mapping[tuple[UUID, str], Person]) -> IncomingEvent:
     """The event with its shopper, if it may be joined to one by now.
 
     An order has no token that says whose it is; a token may be days older than a withdrawal or an erasure.
     Without consent the pseudonym is not stored: nothing may join the event to this person later.
     """
+    names = (event.shopper_pseudonym, *event.earlier_pseudonyms)
+    name = next((name for name in names if (event.advertiser_id, name) in people), "")
+    person = people.get((event.advertiser_id, name))
     may_join = person is not None and person.may_join
     is_order = event.kind == Event.Kind.CONVERSION
     if may_join and not is_order:
         return event
     return msgspec.structs.replace(
         event,
-        shopper_pseudonym=event.shopper_pseudonym if may_join else "",
+        shopper_pseudonym=name if may_join else "",
         is_simulated=event.is_simulated or (is_order and person is not None and person.is_simulated),
     )
 
 
 def _people(events: Sequence[IncomingEvent]) -> dict[tuple[UUID, str], Person]:
-    asked = sorted({event.shopper_pseudonym for event in events if event.shopper_pseudonym})
+    asked = sorted(
+        {
+            name
+            for event in events
+            if event.shopper_pseudonym
+            for name in (event.shopper_pseudonym, *event.earlier_pseudonyms)
+        }
+    )
     advertisers = {event.advertiser_id for event in events}
     people: dict[tuple[UUID, str], Person] = {}
     if not asked:

@@ -95,6 +95,8 @@ class IncomingEvent(msgspec.Struct, frozen=True, gc=False):
     experiment_id: UUID | None = None
     arm: str = ""
     drawn_segment_id: UUID | None = None
+    # An order's shopper under older versions of the pseudonyms' key: a rotation may not have moved them yet.
+    earlier_pseudonyms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

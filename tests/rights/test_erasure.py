@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import resource
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -19,12 +21,13 @@ from profiles.models import Behaviour, ConsentRecord, InterestProfile, SegmentMe
 from profiles.pseudonyms import id_stored, pseudonym_of
 from rights.erasure import erasures_settle, shopper_erase
 from rights.models import Erasure
-from rights.replay import erasures_replay
-from rights.tombstones import subject_of, tombstone_list
+from rights.replay import Replayed, erasures_replay
+from rights.tombstones import Tombstone, subject_of, tombstone_list, tombstone_write
 from tests import factories
 from tests.rights.cast import KEY, agree, dump, events_make, everywhere, like
 
 LATER = timedelta(seconds=25)
+NOBODY = Replayed(0, 0)
 
 
 @pytest.fixture
@@ -183,6 +186,28 @@ def test_nothing_of_another_advertiser_is_touched(shop, other_shop, campaign):
     assert Behaviour.objects.filter(advertiser=other_shop).count() == 1
 
 
+# --- the log
+def test_a_line_that_was_broken_off_takes_no_other_with_it(shop, settings):
+    first, second, third = (f"{letter}@shop" for letter in "abc")
+    erase(shop, first)
+    path = Path(settings.RIGHTS_TOMBSTONE_LOG)
+    whole = path.stat().st_size
+    erase(shop, second)
+    os.truncate(path, path.stat().st_size - 70)  # a power cut
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 30, hard))  # the disk is nearly full
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            tombstone_write(Tombstone(timezone.now(), shop.pk, ("f" * 64,)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.stat().st_size > whole
+    erase(shop, third)
+    assert [stone.subjects for stone in tombstone_list()] == [
+        (subject_of(shop.pk, pseudonym_of(shop.pk, key)),) for key in (first, third)
+    ]
+
+
 # --- a restore
 def test_a_replay_erases_again_whom_a_backup_still_knew(shop, campaign):
     erase(shop)  # the log outlives the database, which is then that of before
@@ -197,7 +222,31 @@ def test_a_replay_erases_again_whom_a_backup_still_knew(shop, campaign):
     assert out.getvalue() == "1 shopper(s) erased again.\n"
     erasures_settle(now=timezone.now() + LATER)
     assert name not in dump()
-    assert erasures_replay(now=timezone.now()) == 0
+    assert erasures_replay(now=timezone.now()) == NOBODY
+
+
+def test_a_replay_knows_whom_a_backup_from_before_a_rotation_brings_back(shop, campaign, settings):
+    old_key = settings.PROFILES_PSEUDONYM_KEY
+    settings.PROFILES_PSEUDONYM_KEYS = {"2": "new"}  # rotated, and the old version destroyed
+    erase(shop)
+    settings.PROFILES_PSEUDONYM_KEYS = {"1": old_key}  # the database is that of before
+    name = everywhere(shop, campaign)
+    old = timezone.now() - timedelta(hours=2)
+    for model in (Shopper, CappedShopper, ExperimentShopper):
+        model.objects.update(created_at=old)
+    Event.objects.update(received_at=old)
+    Erasure.objects.all().delete()
+
+    settings.PROFILES_PSEUDONYM_KEYS = {"2": "new"}
+    errors = io.StringIO()
+    call_command("replay_erasures", stdout=io.StringIO(), stderr=errors)
+    assert "1 shopper(s) were tried under one name only" in errors.getvalue()
+
+    settings.PROFILES_PSEUDONYM_KEYS = {"2": "new", "1": old_key}
+    assert erasures_replay(now=timezone.now()) == Replayed(erased=1, without_key=0)
+    erasures_settle(now=timezone.now() + LATER)
+    assert name not in dump()
+    assert erasures_replay(now=timezone.now()) == NOBODY
 
 
 def test_a_replay_finds_a_shopper_of_whom_only_events_are_left(shop):
@@ -207,7 +256,7 @@ def test_a_replay_finds_a_shopper_of_whom_only_events_are_left(shop):
     Event.objects.update(received_at=timezone.now() - timedelta(hours=1))
     erase_log_only = erase(shop)
     Event.objects.update(shopper_pseudonym=pseudonym_of(shop.pk, KEY))
-    assert erasures_replay(now=timezone.now()) == 1
+    assert erasures_replay(now=timezone.now()).erased == 1
     assert not Event.objects.filter(shopper_pseudonym=pseudonym_of(shop.pk, KEY)).exists()
     assert Erasure.objects.exclude(pk=erase_log_only.pk).get().origin == "replay"
 
@@ -216,7 +265,7 @@ def test_a_replay_spares_who_came_back_and_every_other_shop(shop, other_shop):
     erase(shop, now=timezone.now() - timedelta(hours=1))
     agree(shop)
     agree(other_shop)
-    assert erasures_replay(now=timezone.now()) == 0
+    assert erasures_replay(now=timezone.now()) == NOBODY
     assert Shopper.objects.count() == 2
 
 

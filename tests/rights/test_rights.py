@@ -208,6 +208,23 @@ def test_a_rotation_moves_everything_and_then_the_old_key_may_go(shop, campaign,
     assert out.getvalue().endswith("0 shopper(s) moved.\n")
 
 
+def test_an_order_of_a_shopper_whom_a_rotation_has_not_moved_yet_is_theirs(shop, api, settings):
+    agree(shop)
+    old = pseudonym_of(shop.pk, KEY)
+    settings.PROFILES_PSEUDONYM_KEYS = {"2": "new", "1": settings.PROFILES_PSEUDONYM_KEY}
+
+    def order(number):
+        body = {"event_id": f"e{number}", "order_id": f"o{number}", "value_cents": 100, "currency": "EUR"}
+        assert api.post("/api/v1/conversions", {**body, "shopper": KEY}).status_code == 201
+        return Event.objects.get(event_id=f"e{number}").shopper_pseudonym
+
+    assert order(1) == old
+    call_command("pseudonyms_rotate", stdout=io.StringIO())
+    assert order(2) == pseudonym_of(shop.pk, KEY) != old
+    agree(shop, personalisation=False)
+    assert order(3) == ""
+
+
 def test_a_rotation_without_the_old_key_says_so_and_moves_nothing(shop, settings):
     agree(shop)
     settings.PROFILES_PSEUDONYM_KEYS = {"2": "new"}

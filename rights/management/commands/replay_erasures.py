@@ -16,4 +16,11 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write(f"{erasures_replay(now=timezone.now())} shopper(s) erased again.")
+        replayed = erasures_replay(now=timezone.now())
+        self.stdout.write(f"{replayed.erased} shopper(s) erased again.")
+        if replayed.without_key:
+            self.stderr.write(
+                f"{replayed.without_key} shopper(s) were tried under one name only: no version of the "
+                "pseudonyms' key opens theirs. After a rotation, put the older versions back into "
+                "PROFILES_PSEUDONYM_KEYS (2:NEW,1:OLD) and run this again."
+            )
