@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,9 +32,11 @@ DELAYS = (
     timedelta(hours=10), timedelta(hours=14), timedelta(hours=20), timedelta(hours=24),
 )  # fmt: skip
 LEASE = timedelta(minutes=2)  # longer than an attempt can take
-TIMEOUT_SECONDS = (5, 10)  # to connect, to answer
+TIMEOUT_SECONDS = (5, 10)  # to connect, between two pieces of the answer
+ATTEMPT_SECONDS = 10.0  # the whole of it: a receiver may send one byte at a time for ever
 DISABLE_AFTER = 50  # failed attempts in a row, over all of an endpoint's messages
-BUDGET_SECONDS = 30.0  # of one call: the worker has pictures to render as well
+BUDGET_SECONDS = 10.0  # of one call, beside the last attempt: the worker has figures to count as well
+ADVERTISER_SECONDS = 5.0  # of one call, in the same way
 GONE = 410  # the receiver's own word for "never again"
 
 
@@ -46,10 +53,19 @@ class Answer:
         return self.status is not None and 200 <= self.status < 300
 
 
+class _TooLong(Exception):
+    """An attempt's time is over. No OSError: requests would take it for the network's and try to explain it."""
+
+
 def webhooks_send(*, now: datetime | None = None) -> int:
-    """Send what is due; the number of attempts. An endpoint that fails has its next turn in a later call."""
+    """Send what is due; the number of attempts.
+
+    An endpoint that fails has its next turn in a later call, and so has an advertiser whose receivers took
+    their share of this one's time.
+    """
     deadline = time.monotonic() + BUDGET_SECONDS
     failing: set[UUID] = set()
+    seconds: dict[UUID, float] = defaultdict(float)
     attempts = 0
     while time.monotonic() < deadline:
         at = now or timezone.now()
@@ -61,6 +77,7 @@ def webhooks_send(*, now: datetime | None = None) -> int:
                 endpoint__disabled_at__isnull=True,
             )
             .exclude(endpoint_id__in=failing)
+            .exclude(advertiser_id__in=[pk for pk, spent in seconds.items() if spent >= ADVERTISER_SECONDS])
             .order_by("available_at")
             .first()
         )
@@ -68,9 +85,13 @@ def webhooks_send(*, now: datetime | None = None) -> int:
             break
         if not _claim(delivery, at):
             continue
-        answer = post(delivery, at)
         attempts += 1
-        _settle(delivery, answer, at)
+        start, answer = time.monotonic(), Answer(None, "interrupted")
+        try:
+            answer = post(delivery, at)
+        finally:  # whatever ends the task: it was an attempt, and the next is a while off
+            _settle(delivery, answer, at)
+        seconds[delivery.advertiser_id] += time.monotonic() - start
         if not answer.is_good:
             failing.add(delivery.endpoint_id)
     return attempts
@@ -105,7 +126,7 @@ def post(delivery: WebhookDelivery, now: datetime) -> Answer:
     )
     start = time.monotonic()
     try:
-        with Manager(config).get_session() as session:
+        with _time_limit(ATTEMPT_SECONDS), Manager(config).get_session() as session:
             session.trust_env = False  # no proxy, no .netrc: they would go around the filter
             response = session.post(
                 endpoint.url,
@@ -116,13 +137,35 @@ def post(delivery: WebhookDelivery, now: datetime) -> Answer:
             response.close()
     except InvalidIPAddress:
         return Answer(None, "address_forbidden")
-    except requests.Timeout:
+    except (requests.Timeout, _TooLong):
         return Answer(None, "timed_out", _ms_since(start))
     except requests.exceptions.SSLError:
         return Answer(None, "tls_failed", _ms_since(start))
     except (requests.RequestException, ValueError, OSError):
         return Answer(None, "connection_failed", _ms_since(start))
     return Answer(response.status_code, "", _ms_since(start))
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raises _TooLong in the block when they have passed, whatever it waits for but the name's resolution.
+
+    A worker's task runs in the main thread of its process; elsewhere there is no such limit.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(*_: object) -> None:
+        raise _TooLong
+
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _ms_since(start: float) -> int:

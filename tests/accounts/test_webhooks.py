@@ -6,13 +6,18 @@ import base64
 import hashlib
 import hmac
 import json
+import os
+import signal
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from unittest.mock import patch
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.utils import timezone
 
@@ -142,6 +147,77 @@ def test_a_redirect_is_not_followed_and_no_failing_endpoint_holds_up_another(sho
     assert len(receiver.got) == 1
     answers = {d.endpoint_id: (d.answer_status, d.error) for d in WebhookDelivery.objects.filter(attempts=1)}
     assert answers == {endpoint.pk: (302, ""), dead.pk: (None, "connection_failed")}
+
+
+def drip(receiver: socket.socket) -> None:
+    """Answers every request with a header that never ends, a byte at a time."""
+    while True:
+        try:
+            connection, _ = receiver.accept()
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-A: ")
+            while True:
+                time.sleep(0.05)
+                connection.sendall(b"a")
+        except OSError:
+            if receiver.fileno() < 0:
+                return
+
+
+@pytest.fixture
+def dripping() -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as receiver:
+        threading.Thread(target=drip, args=(receiver,), daemon=True).start()
+        yield f"http://127.0.0.1:{receiver.getsockname()[1]}/"
+        receiver.shutdown(socket.SHUT_RDWR)
+
+
+def test_an_attempt_ends_however_slowly_the_answer_comes(shop, endpoint, dripping, monkeypatch):
+    monkeypatch.setattr(webhook_sending, "ATTEMPT_SECONDS", 0.5)
+    endpoint, _ = webhooks.webhook_endpoint_create(advertiser=shop, url=dripping, kinds=KINDS)
+    webhooks.webhook_test(advertiser=shop, endpoint_id=endpoint.pk)
+    start = time.monotonic()
+    assert webhook_sending.webhooks_send() == 1
+    assert time.monotonic() - start < 3
+    delivery = WebhookDelivery.objects.get()
+    assert (delivery.error, delivery.attempts, delivery.status) == ("timed_out", 1, "pending")
+    assert delivery.available_at > timezone.now()
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_a_task_that_is_ended_in_an_attempt_still_counts_it(shop, endpoint, dripping):
+    endpoint, _ = webhooks.webhook_endpoint_create(advertiser=shop, url=dripping, kinds=KINDS)
+    webhooks.webhook_test(advertiser=shop, endpoint_id=endpoint.pk)
+
+    def soft_limit(*_):
+        raise SoftTimeLimitExceeded
+
+    before = signal.signal(signal.SIGUSR1, soft_limit)  # as Celery's pool does
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGUSR1))
+    timer.start()
+    try:
+        with pytest.raises(SoftTimeLimitExceeded):
+            webhook_sending.webhooks_send()
+    finally:
+        timer.cancel()
+        signal.signal(signal.SIGUSR1, before)
+    delivery = WebhookDelivery.objects.select_related("endpoint").get()
+    assert (delivery.error, delivery.endpoint.failures) == ("interrupted", 1)
+    assert delivery.available_at == delivery.attempted_at + webhook_sending.DELAYS[0]
+
+
+def test_one_advertisers_slow_receivers_leave_time_for_anothers(
+    shop, other_shop, endpoint, receiver, dripping, monkeypatch
+):
+    monkeypatch.setattr(webhook_sending, "ATTEMPT_SECONDS", 0.5)
+    monkeypatch.setattr(webhook_sending, "ADVERTISER_SECONDS", 0.4)
+    monkeypatch.setattr(webhook_sending, "BUDGET_SECONDS", 1.0)
+    for _ in range(5):
+        slow, _ = webhooks.webhook_endpoint_create(advertiser=other_shop, url=dripping, kinds=KINDS)
+        webhooks.webhook_test(advertiser=other_shop, endpoint_id=slow.pk)
+    emit(shop)
+    assert webhook_sending.webhooks_send() == 2
+    assert len(receiver.got) == 1
 
 
 def test_gone_and_too_many_failures_switch_an_endpoint_off(shop, endpoint, receiver):
