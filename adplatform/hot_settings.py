@@ -10,7 +10,7 @@ from adplatform.settings import TRACE_MIDDLEWARE
 ROOT_URLCONF = "adplatform.hot_urls"
 MIDDLEWARE = [
     "adplatform.middleware.RequestIdMiddleware",
-    "adplatform.middleware.HealthMiddleware",  # before anything that refuses or redirects
+    "adplatform.middleware.HotHealthMiddleware",  # before anything that refuses or redirects
     *TRACE_MIDDLEWARE,
     "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",

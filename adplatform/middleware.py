@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
@@ -11,7 +11,7 @@ from structlog.contextvars import bind_contextvars
 
 from adplatform.lib.log_context import request_id_of
 from adplatform.metrics import metrics
-from adplatform.views import bad_request, healthz, readyz
+from adplatform.views import bad_request, healthz, hot_readyz, readyz
 
 
 class HealthMiddleware:
@@ -20,12 +20,20 @@ class HealthMiddleware:
     Who asks is a load balancer, Prometheus or our own supervisor, by address and without TLS.
     """
 
+    views: ClassVar = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        view = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}.get(request.path_info)
+        view = self.views.get(request.path_info)
         return self.get_response(request) if view is None else view(request)
+
+
+class HotHealthMiddleware(HealthMiddleware):
+    """The same of the hot group, which goes on for a while without its database."""
+
+    views: ClassVar = {**HealthMiddleware.views, "/readyz": hot_readyz}
 
 
 class RequestIdMiddleware:

@@ -127,6 +127,14 @@ def refused_unlink(pseudonyms: Sequence[str]) -> int:
     return total
 
 
+def answers() -> bool:
+    """Whether there is a buffer, and Redis takes events into it."""
+    try:
+        return bool(settings.EVENTS_BUFFER_URL) and bool(_client().ping())
+    except redis.RedisError:
+        return False
+
+
 def oldest_get() -> datetime | None:
     """When the oldest batch that waits was appended; None when none does, or Redis does not answer."""
     try:

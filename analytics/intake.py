@@ -271,7 +271,7 @@ def _order_event(item: EventItem, sent_at: datetime | None, sender: Sender) -> I
     )
     agent, reason = _agent(item, sender)
     assert sender.advertiser_id is not None  # noqa: S101  (may_convert implies a key)
-    names = ("",)
+    names: tuple[str, ...] = ("",)
     if item.shopper and is_order and not sender.is_opted_out:
         names = pseudonyms_of(sender.advertiser_id, item.shopper)
     return IncomingEvent(

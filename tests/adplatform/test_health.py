@@ -3,7 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError, connection
 from django.utils import timezone
+
+from adplatform import hot_settings
+from campaigns.serving.store import snapshots
+from tests.campaigns.serving_cast import make_live
 
 
 @pytest.mark.django_db
@@ -36,3 +41,41 @@ def test_not_ready_while_events_wait_too_long_to_be_counted(client, settings, sh
     assert client.get("/healthz").status_code == 200
     settings.READY_STALE_SECONDS = 0
     assert client.get("/readyz").status_code == 200
+
+
+# --- the hot group
+@pytest.fixture
+def outage(client, settings):
+    """The answer of the hot group's /readyz while the database refuses every statement."""
+    settings.MIDDLEWARE = hot_settings.MIDDLEWARE
+    snapshots.clear()
+
+    def refuse(*_):
+        raise OperationalError("database is gone")
+
+    def ask():
+        with connection.execute_wrapper(refuse):
+            answer = client.get("/readyz", headers={"Host": "10.0.0.7"})
+        return answer.status_code, answer.json().get("serves_from")
+
+    yield ask
+    snapshots.clear()
+
+
+@pytest.mark.django_db
+def test_the_hot_group_stays_in_service_while_it_serves_without_its_database(shop, client, settings, outage):
+    assert client.get("/readyz").status_code == 200
+    assert outage() == (503, None), "a process that never read anything has nothing to serve"
+    make_live(shop)
+    snapshots.get(shop.pk)
+    assert outage() == (200, "memory")
+    settings.SERVING_STALE_SECONDS = -1.0  # it may serve no more
+    assert outage() == (503, None)
+
+
+@pytest.mark.django_db
+def test_pages_are_not_ready_without_a_database(shop, client, settings, outage):
+    settings.MIDDLEWARE = ["adplatform.middleware.HealthMiddleware"]
+    make_live(shop)
+    snapshots.get(shop.pk)
+    assert outage() == (503, None)

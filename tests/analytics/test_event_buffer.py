@@ -7,7 +7,7 @@ from datetime import timedelta
 from unittest.mock import patch
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from analytics import selectors
@@ -148,3 +148,26 @@ def test_a_drain_says_at_every_turn_that_it_lives_with_or_without_its_database(s
     ):
         event_drain.drain(consumer="one", is_stopping=lambda: next(turns), alive_file=alive)
     assert seen == [True, True]
+
+
+@pytest.mark.django_db
+def test_the_hot_group_is_in_service_while_the_buffer_takes_events(client, settings, buffer):
+    from adplatform import hot_settings
+    from campaigns.serving.store import snapshots
+
+    settings.MIDDLEWARE = hot_settings.MIDDLEWARE
+    snapshots.clear()
+
+    def refuse(*_):
+        raise OperationalError("database is gone")
+
+    def status():
+        with connection.execute_wrapper(refuse):
+            return client.get("/readyz").status_code
+
+    assert status() == 200
+    settings.EVENTS_BUFFER_URL = "redis://127.0.0.1:1/0"
+    buffer._client.cache_clear()
+    assert status() == 503
+    settings.EVENTS_BUFFER_URL = URL
+    buffer._client.cache_clear()
