@@ -18,9 +18,9 @@ from adplatform.hot_urls import PREFIXES
 from generation import queue
 from generation.models import Draft, RenderBatch, RenderJob
 from tests import factories
+from tests.compose_file import COMPOSE, environment_of
 
 ROOT = settings.BASE_DIR
-COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
 OTHERS = ("postgres", "redis", "buffer", "proxy")  # whose images are not ours
 PROGRAMS = [name for name in COMPOSE if name not in OTHERS]
 MANIFESTS = [
@@ -78,7 +78,6 @@ def test_a_buffer_for_events_survives_a_restart_and_somebody_drains_it():
     assert buffer["profiles"] == drain["profiles"] == ["buffer"], "only when it is asked for"
     assert buffer["command"][buffer["command"].index("--appendonly") + 1] == "yes"
     assert buffer["volumes"]
-    assert "EVENTS_BUFFER_URL" in COMPOSE["hot"]["environment"]
     pod = manifests("Deployment")["adplatform-drain"]["spec"]["template"]["spec"]["containers"][0]
     for command, check in (
         (drain["command"], " ".join(drain["healthcheck"]["test"])),
@@ -141,6 +140,31 @@ def test_no_key_stands_twice():
 
     for path in [ROOT / "compose.yaml", *(ROOT / "deploy").rglob("*.yaml")]:
         list(yaml.load_all(path.read_text(), Strict))
+
+
+DECIDED = {  # by compose.yaml: its own stores and folders, and what follows from them
+    "PRODUCTION", "BEHIND_PROXY", "READY_STALE_SECONDS", "DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL",
+    "VAR_DIR", "STATIC_ROOT",
+}  # fmt: skip
+
+
+def test_every_setting_of_the_example_reaches_every_process():
+    lines = re.findall(r"^# (\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    assert len(lines) > 80
+    assert not [line for line in lines if "#" in line[1]], "a comment behind a value is part of it"
+    given = {name: f"value-of-{name}" for name, _ in lines} | {"POSTGRES_PASSWORD": "p"}
+    for program in PROGRAMS:
+        seen = environment_of(program, given)
+        missing = {name for name, _ in lines if seen.get(name) != given[name]}
+        assert missing == DECIDED, program
+    for name, workload in {**manifests("Deployment"), **manifests("Job")}.items():
+        pod = workload["spec"]["template"]["spec"]
+        for container in [*pod.get("initContainers", []), *pod["containers"]]:
+            sources = [
+                (kind, source["name"]) for each in container["envFrom"] for kind, source in each.items()
+            ]
+            assert sources == [("configMapRef", "adplatform"), ("secretRef", "adplatform")], name
+            assert "env" not in container, "a setting of its own would hide the map's"
 
 
 def test_every_variable_is_one_that_the_settings_read():

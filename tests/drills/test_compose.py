@@ -17,13 +17,12 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-import yaml
 from django.db import connection
 
+from tests.compose_file import COMPOSE, environment_of, filled
 from tests.drills.trees import ROOT, wait_for
 from tests.faults.servers import free_port, postgres
 
-COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
 STORES = ("redis", "buffer")  # postgres is a cluster that has to be made first
 OURS = ("hot", "web", "worker", "render", "drain")
 GIVEN = {
@@ -58,17 +57,6 @@ pytestmark = [
 ]
 
 
-def filled(text: str) -> str:
-    """``${NAME:?sentence}`` and ``${NAME:-default}`` as compose fills them in, then ``$$``."""
-
-    def value(found: re.Match[str]) -> str:
-        name, kind, other = found.groups()
-        assert kind == ":-" or name in GIVEN, f"compose would refuse to start: {other}"
-        return GIVEN.get(name) or (other if kind == ":-" else "")
-
-    return re.sub(r"\$\{(\w+)(:[-?])([^}]*)\}", value, text).replace("$$", "$")
-
-
 def image() -> tuple[dict[str, str], list[str]]:
     """The Dockerfile's last ENV lines and its CMD."""
     last = (ROOT / "Dockerfile").read_text().rpartition("\nFROM ")[2]
@@ -99,7 +87,7 @@ class Stack:
 
     def environment(self, service: str) -> dict[str, str]:
         ours, _ = image()
-        given = {name: filled(str(value)) for name, value in COMPOSE[service].get("environment", {}).items()}
+        given = environment_of(service, GIVEN)
         own = {name: value for name, value in ours.items() if name != "PATH"}
         own |= {"VAR_DIR": str(self.folder / "srv"), "STATIC_ROOT": str(self.folder / "static")}
         found = {name: self.local(service, value) for name, value in given.items()}
@@ -108,7 +96,7 @@ class Stack:
 
     def command(self, service: str) -> list[str]:
         words = COMPOSE[service].get("command") or image()[1]
-        words = [self.local(service, filled(word)) for word in words]
+        words = [self.local(service, filled(word, GIVEN)) for word in words]
         if "--port" in words:
             words[words.index("--port") + 1] = str(self.ports[service])
         if words[0] == "redis-server":
@@ -140,7 +128,7 @@ class Stack:
         ended = self.running[service].poll() if service in self.running else None
         assert ended is None, (self.folder / f"{service}.log").read_text()[-3000:]
         check = COMPOSE[service]["healthcheck"]
-        kind, *words = [self.local(service, filled(word)) for word in check["test"]]
+        kind, *words = [self.local(service, filled(word, GIVEN)) for word in check["test"]]
         if kind == "CMD-SHELL":
             words = ["sh", "-c", *words]
         if words[0] == "redis-cli":
@@ -178,7 +166,7 @@ def test_the_services_do_in_processes_what_they_are_to_do_in_containers(tmp_path
             pytest.skip(f"needs {program}")
     assert {*STORES, *OURS, "postgres", "migrate", "proxy"} == COMPOSE.keys(), "one that is not tried here"
     with postgres() as cluster:
-        account = filled(COMPOSE["postgres"]["environment"]["POSTGRES_USER"])
+        account = filled(COMPOSE["postgres"]["environment"]["POSTGRES_USER"], GIVEN)
         for words in (
             f"CREATE ROLE {account} LOGIN PASSWORD '{GIVEN['POSTGRES_PASSWORD']}'",
             f"CREATE DATABASE {account} OWNER {account}",
