@@ -18,7 +18,7 @@ class AccountMetrics:
 
     refused: dict[tuple[str, str], int]  # (route, code) -> since the beginning
     webhooks: dict[str, int]  # by status, of the log that is kept
-    webhook_oldest_due_seconds: float  # how long the first one has been due; 0 when none is
+    webhook_oldest_due_seconds: float  # how long the first one that may be sent has been due
     backup_age_seconds: float | None  # None: none was ever made
 
 
@@ -27,7 +27,9 @@ def account_metrics_get(*, now: datetime) -> AccountMetrics:
     refused = RefusedCount.objects.values_list("route", "code", "number")
     webhooks = dict(WebhookDelivery.objects.order_by().values_list("status").annotate(n=Count("pk")))
     oldest = (
-        WebhookDelivery.objects.filter(status=Status.PENDING, available_at__lte=now)
+        WebhookDelivery.objects.filter(
+            status=Status.PENDING, available_at__lte=now, endpoint__disabled_at=None
+        )
         .order_by("available_at")
         .values_list("available_at", flat=True)
         .first()

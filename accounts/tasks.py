@@ -16,8 +16,11 @@ def webhooks_send() -> None:
 @shared_task(ignore_result=True)
 def accounts_purge() -> None:
     """Once an hour: what has been kept long enough."""
+    from django.contrib.sessions.backends.db import SessionStore
+
     from accounts.idempotency import idempotent_requests_purge
     from accounts.webhooks import webhook_deliveries_purge
 
     webhook_deliveries_purge()
     idempotent_requests_purge()
+    SessionStore.clear_expired()

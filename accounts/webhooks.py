@@ -16,6 +16,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Advertiser, WebhookDelivery, WebhookEndpoint
@@ -78,7 +79,7 @@ def webhook_endpoint_enable(*, advertiser: Advertiser, endpoint_id: UUID) -> Non
 
 
 def webhook_endpoint_disable(*, advertiser: Advertiser, endpoint_id: UUID) -> None:
-    """Tell it nothing for now; messages that wait stay. Raises NotFound."""
+    """Tell it nothing for now; messages that wait stay for a month. Raises NotFound."""
     endpoint = webhook_endpoint_get(advertiser=advertiser, endpoint_id=endpoint_id)
     WebhookEndpoint.objects.filter(pk=endpoint.pk, disabled_at=None).update(
         disabled_at=timezone.now(), disabled_reason="by_hand"
@@ -111,10 +112,10 @@ def webhook_redeliver(*, advertiser: Advertiser, delivery_id: UUID) -> WebhookDe
 
 
 def webhook_deliveries_purge() -> int:
-    """Forget what was sent, or given up, a month ago; the number."""
-    before = timezone.now() - KEPT
-    old = WebhookDelivery.objects.filter(created_at__lt=before)
-    return old.exclude(status=WebhookDelivery.Status.PENDING).delete()[0]
+    """Forget what is a month old and sent, given up, or for an endpoint that is switched off; the number."""
+    old = WebhookDelivery.objects.filter(created_at__lt=timezone.now() - KEPT)
+    waits = Q(status=WebhookDelivery.Status.PENDING, endpoint__disabled_at=None)
+    return old.exclude(waits).delete()[0]
 
 
 def webhook_endpoint_get(*, advertiser: Advertiser, endpoint_id: UUID) -> WebhookEndpoint:

@@ -11,6 +11,10 @@ app = Celery("adplatform")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
+# A message that waited longer than its period is dropped, the next one is there: behind a long task wait no copies
+# that all do the same. Not under half a minute, because a beat's clock and a worker's may differ.
+LEAST_EXPIRY = 30.0
+
 app.conf.beat_schedule = {
     "render_sweep": {"task": "generation.tasks.render_sweep", "schedule": 5.0},
     "media_sweep": {"task": "generation.tasks.media_sweep", "schedule": 3600.0},
@@ -29,3 +33,6 @@ app.conf.beat_schedule = {
         "schedule": 300.0,
     },
 }
+for _entry in app.conf.beat_schedule.values():
+    _period = _entry["schedule"] if isinstance(_entry["schedule"], float) else 86_400.0  # the nightly ones
+    _entry["options"] = {"expires": max(_period, LEAST_EXPIRY)}

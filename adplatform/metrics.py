@@ -23,11 +23,17 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 
 from accounts.metrics import account_metrics_get
 from analytics.metrics import counting_metrics_get
+from analytics.tracking import Refusal
 from campaigns.decision_counts import decisions_total_get
 from generation import queue
 from generation.queue_metrics import queue_metrics_get
 from rights.metrics import erasure_metrics_get
 
+# There before the first of them: increase() of a series that begins with its first event sees none.
+WATCHED_REFUSALS = (
+    ("clicks", "click_lost"),
+    *(("events", str(code)) for code in (*Refusal, "buffer_full", "throttled", "try_again")),
+)
 CACHE_SECONDS = 5.0  # however many ask, the database is asked once in this time by each process
 
 
@@ -99,7 +105,7 @@ class Collector:
         refused = CounterMetricFamily(
             "adplatform_refused", "What storefronts' routes refused.", labels=["route", "code"]
         )
-        for labels, count in accounts.refused.items():
+        for labels, count in {**dict.fromkeys(WATCHED_REFUSALS, 0), **accounts.refused}.items():
             refused.add_metric(list(labels), count)
         yield refused
         webhooks = {(status,): n for status, n in accounts.webhooks.items()}

@@ -287,6 +287,8 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- background work (DESIGN: the database is the queue of record, messages are wake-ups)
+CELERY_TASK_SOFT_TIME_LIMIT = env.int("RENDER_SOFT_TIME_LIMIT", default=540)
+CELERY_TASK_TIME_LIMIT = env.int("RENDER_TIME_LIMIT", default=600)
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="filesystem://")
 if CELERY_BROKER_URL == "filesystem://":
     _broker_dir = VAR_DIR / "broker"
@@ -300,9 +302,10 @@ if CELERY_BROKER_URL == "filesystem://":
         "polling_interval": 0.2,
     }
 else:
-    # kombu sweeps unacknowledged messages every interval x throttle: 100 s by default.
+    # kombu sweeps unacknowledged messages every interval x throttle: 100 s by default. A message that is not
+    # acknowledged in time goes to another worker as well, so no task may run that long.
     CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "visibility_timeout": 300,
+        "visibility_timeout": CELERY_TASK_TIME_LIMIT + 60,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
     }
@@ -326,8 +329,6 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30.0
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_TASK_SOFT_TIME_LIMIT = env.int("RENDER_SOFT_TIME_LIMIT", default=540)
-CELERY_TASK_TIME_LIMIT = env.int("RENDER_TIME_LIMIT", default=600)
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 
 # --- e-mail: into the worker's log until a server is named, smtp+tls://user:password@host:587

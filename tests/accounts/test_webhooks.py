@@ -323,3 +323,5 @@ def test_old_deliveries_go_and_waiting_ones_stay(shop, endpoint):
     WebhookDelivery.objects.filter(pk=done.pk).update(status="delivered")
     assert webhooks.webhook_deliveries_purge() == 1
     assert WebhookDelivery.objects.get().status == "pending"
+    webhooks.webhook_endpoint_disable(advertiser=shop, endpoint_id=endpoint.pk)
+    assert webhooks.webhook_deliveries_purge() == 1

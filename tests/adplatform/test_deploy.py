@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import yaml
 from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.utils import timezone
 
+from accounts.tasks import accounts_purge
 from adplatform.celery import app
 from adplatform.hot_urls import PREFIXES
 from generation import queue
@@ -241,6 +247,36 @@ def test_every_pod_runs_without_rights_and_is_probed():
             assert pod["initContainers"][0]["command"] == ["python", "manage.py", "migrate", "--check"]
             labels = workload["spec"]["template"]["metadata"]["labels"]
             assert labels == workload["spec"]["selector"]["matchLabels"]
+
+
+def test_a_message_is_dropped_when_the_next_one_of_its_kind_is_there():
+    for name, entry in app.conf.beat_schedule.items():
+        period = entry["schedule"] if isinstance(entry["schedule"], float) else 86_400
+        assert entry["options"]["expires"] == max(period, 30), name
+
+
+def test_no_message_goes_to_another_worker_while_its_task_may_still_run():
+    code = (
+        "from adplatform import settings as s; "
+        "print(s.CELERY_BROKER_TRANSPORT_OPTIONS['visibility_timeout'] - s.CELERY_TASK_TIME_LIMIT)"
+    )
+    environment = {**os.environ, "CELERY_BROKER_URL": "redis://127.0.0.1:6379/9"}
+    command = [sys.executable, "-c", code]
+    found = subprocess.run(  # noqa: S603
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert int(found.stdout) >= 60
+
+
+@pytest.mark.django_db
+def test_sessions_that_are_over_are_cleared_away():
+    over = SessionStore()
+    over["of"] = "last year"
+    over.save()
+    Session.objects.update(expire_date=timezone.now() - timedelta(days=1))
+    SessionStore().save()
+    accounts_purge()
+    assert Session.objects.count() == 1
 
 
 def test_whatever_loads_an_image_model_goes_to_the_render_workers():

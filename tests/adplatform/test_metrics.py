@@ -15,6 +15,7 @@ from django.utils import timezone
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from accounts import refusals
 from adplatform import metrics
 from analytics.models import DailyRollup, DirtyHour, HourlyInvalid
 from campaigns.models import DecisionCount
@@ -113,6 +114,13 @@ def test_counting_shows_its_lag_and_what_was_left_out(shop, scrape):
     assert read["events_not_counted_today", "click", "bot"] == 3
     assert read["rollup_pending_hours",] == 1
     assert 30 <= read["rollup_lag_seconds",] < 90
+
+
+def test_a_lost_click_has_a_series_before_the_first_is_lost(scrape):
+    assert scrape()["refused_total", "click_lost", "clicks"] == 0
+    refusals.refused_count("clicks", ["click_lost"])
+    refusals.refusals_flush()
+    assert scrape()["refused_total", "click_lost", "clicks"] == 1
 
 
 def test_decisions_are_told_by_what_they_ended_in_and_why(shop, scrape):

@@ -94,6 +94,8 @@ def test_webhooks_that_wait_or_were_given_up(shop):
     read = account_metrics_get(now=now)
     assert read.webhooks == {"pending": 2, "delivered": 1, "failed": 1}
     assert read.webhook_oldest_due_seconds == 90, "what is to be tried again later does not wait yet"
+    WebhookEndpoint.objects.update(disabled_at=now)
+    assert account_metrics_get(now=now).webhook_oldest_due_seconds == 0, "nobody is to send it"
 
 
 def test_e_mails_that_the_mail_server_refused_within_a_day(shop, alice):
