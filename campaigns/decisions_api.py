@@ -7,7 +7,7 @@ was decided is counted in memory (``campaigns.serving.counters``).
 from __future__ import annotations
 
 import random
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -15,7 +15,6 @@ import structlog
 from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
-from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from accounts.models import ApiKey
@@ -53,6 +52,10 @@ MAX_SIMULATED_AGE = timedelta(days=30)
 LABELS = {"en": "Ad", "zh": "广告"}
 WHY_LABELS = {"en": "Ad: why do I see this?", "zh": "广告：为什么看到它？"}
 _rng = random.Random()
+_origins: dict[tuple[str | None, ...], str] = {}
+ORIGINS_MAX = 256
+ORIGIN_KEYS = ("HTTP_HOST", "wsgi.url_scheme", "HTTP_X_FORWARDED_PROTO")  # what Django makes an origin of
+NOT_KEPT = {"Cache-Control": "no-store"}  # an answer is this shopper's, at this moment
 
 
 @csrf_exempt
@@ -64,11 +67,7 @@ def decisions_decide(request: HttpRequest) -> HttpResponse:
         )
     try:
         caller = caller_of(request, scope=ApiKey.Scope.DECIDE)
-        wants_explanation = request.GET.get("explain") == "1"
-        if wants_explanation and not caller.is_secret:
-            raise DomainError("explain_needs_secret_key", "Only a secret key may ask why.", status=403)
-        if (form := request.GET.get("format", "")) not in ("", NATIVE_FORMAT):
-            raise DomainError("format_unknown", f"The format is {NATIVE_FORMAT}, or leave it out.")
+        form, wants_explanation = _form_read(request, caller)
         asked = _body_read(request)
         snapshot = snapshots.get(caller.advertiser_id)
         # Global Privacy Control: the browser itself says no, whatever the consent ledger says.
@@ -86,18 +85,40 @@ def decisions_decide(request: HttpRequest) -> HttpResponse:
         return _with_headers(response, headers.get(error.status, {}))
     decision = decide(context, snapshot, _rng)
     counters.add(decision)
-    host = f"{request.scheme}://{request.get_host()}"
+    host = _origin_of(request)
     answer = _answer_make(decision, host, snapshot, explains=wants_explanation)
     content: DecisionAnswer | NativeAnswer = answer
     if form == NATIVE_FORMAT:
         content = NativeAnswer([native_slot(slot, host) for slot in answer.decisions])
-    response = HttpResponse(encode(content), content_type="application/json")
-    return _with_headers(response, {})
+    return HttpResponse(encode(content), headers={"Content-Type": "application/json", **NOT_KEPT})
+
+
+def _form_read(request: HttpRequest, caller: Caller) -> tuple[str, bool]:
+    """The format of the answer, and whether it is explained."""
+    if not request.META.get("QUERY_STRING"):  # nearly always; reading none costs as much as deciding
+        return "", False
+    wants_explanation = request.GET.get("explain") == "1"
+    if wants_explanation and not caller.is_secret:
+        raise DomainError("explain_needs_secret_key", "Only a secret key may ask why.", status=403)
+    if (form := request.GET.get("format", "")) not in ("", NATIVE_FORMAT):
+        raise DomainError("format_unknown", f"The format is {NATIVE_FORMAT}, or leave it out.")
+    return form, wants_explanation
+
+
+def _origin_of(request: HttpRequest) -> str:
+    """This server's address, as the storefront called it; a host is checked once, not in every request."""
+    called = tuple(map(request.META.get, ORIGIN_KEYS))
+    origin = _origins.get(called)
+    if origin is None:
+        origin = f"{request.scheme}://{request.get_host()}"  # raises for a host that is not ours
+        if len(_origins) >= ORIGINS_MAX:
+            _origins.clear()
+        _origins[called] = origin
+    return origin
 
 
 def _with_headers(response: HttpResponse, headers: dict[str, str]) -> HttpResponse:
-    response["Cache-Control"] = "no-store"  # the answer is this shopper's, at this moment
-    for name, value in headers.items():
+    for name, value in (NOT_KEPT | headers).items():
         response[name] = value
     return response
 
@@ -105,9 +126,9 @@ def _with_headers(response: HttpResponse, headers: dict[str, str]) -> HttpRespon
 def _body_read(request: HttpRequest) -> DecisionRequest:
     try:
         declared = int(request.META.get("CONTENT_LENGTH") or 0)
-        if declared > MAX_BODY_BYTES or len(request.body) > MAX_BODY_BYTES:
+        if declared > MAX_BODY_BYTES or len(body := request.body) > MAX_BODY_BYTES:
             raise _too_large()
-        return decode(request.body)
+        return decode(body)
     except RequestDataTooBig:
         raise _too_large() from None
     except msgspec.ValidationError as error:
@@ -140,7 +161,7 @@ def _context_make(caller: Caller, asked: DecisionRequest, is_opted_out: bool) ->
             pseudonym, segment_ids = audience.pseudonym, audience.segment_ids
     return ServeContext(
         advertiser_id=advertiser_id,
-        placements=tuple(asked.placements),
+        placements=asked.placements,
         now=_clock(asked.context.simulated_at, allowed=caller.is_secret and is_simulated),
         pseudonym=pseudonym,
         segment_ids=segment_ids,
@@ -152,7 +173,7 @@ def _context_make(caller: Caller, asked: DecisionRequest, is_opted_out: bool) ->
 
 
 def _clock(simulated_at: datetime | None, *, allowed: bool) -> datetime:
-    now = timezone.now()
+    now = datetime.now(UTC)
     if simulated_at is None:
         return now
     if not allowed or simulated_at.tzinfo is None or not now - MAX_SIMULATED_AGE < simulated_at <= now:

@@ -39,18 +39,10 @@ def tokens_sign(data: bytes, *, purposes: tuple[str, ...]) -> list[str]:
     Two tokens a decision were a third of all it costs: here the payload is encoded once, and the keys that
     are derived from the secret and the purpose are kept.
     """
-    value = f"{signing.b64_encode(data).decode()}:{signing.b62_encode(int(time.time()))}"
-    tokens = []
-    for purpose in purposes:
-        tokens.append(f"{value}:{_signature(value.encode(), settings.SECRET_KEY, purpose).decode()}")
-    return tokens
-
-
-@lru_cache(maxsize=64)
-def _hmac_of(secret: str, purpose: str) -> hmac.HMAC:
-    """Keyed like Django's ``salted_hmac`` of a ``TimestampSigner``; to be copied before use."""
-    key = f"adplatform.{purpose}.v1signer{secret}"
-    return hmac.new(hashlib.sha256(key.encode()).digest(), digestmod=hashlib.sha256)
+    payload = binascii.b2a_base64(data, newline=False).translate(_TO_URL, b"=")
+    signed = b"%b:%b" % (payload, _made_at(int(time.time())))
+    secret = settings.SECRET_KEY
+    return [(b"%b:%b" % (signed, _signature(signed, secret, purpose))).decode() for purpose in purposes]
 
 
 def token_read(token: str, *, purpose: str, max_age: timedelta) -> dict[str, Any]:
@@ -100,10 +92,24 @@ class TokenReader:
 
 # The tokens of a batch were made within a few seconds of each other.
 _second_of = lru_cache(maxsize=4096)(lambda made_at: signing.b62_decode(made_at.decode()))
+_made_at = lru_cache(maxsize=4)(lambda second: signing.b62_encode(second).encode())
 _TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
 
 
+@lru_cache(maxsize=64)
+def _keyed(secret: str, purpose: str) -> tuple[Any, Any]:
+    """The inner and the outer hash of HMAC (RFC 2104) with the key worked in; to be copied before use.
+
+    The key is that of Django's ``salted_hmac`` of a ``TimestampSigner``.
+    """
+    key = hashlib.sha256(f"adplatform.{purpose}.v1signer{secret}".encode()).digest().ljust(64, b"\0")
+    return hashlib.sha256(key.translate(hmac.trans_36)), hashlib.sha256(key.translate(hmac.trans_5C))
+
+
 def _signature(signed: bytes, secret: str, purpose: str) -> bytes:
-    digest = _hmac_of(secret, purpose).copy()
-    digest.update(signed)
-    return binascii.b2a_base64(digest.digest(), newline=False).translate(_TO_URL, b"=")
+    # An hmac.HMAC's own copy, update and digest are Python code: half as fast again.
+    keyed_inner, keyed_outer = _keyed(secret, purpose)
+    inner, outer = keyed_inner.copy(), keyed_outer.copy()
+    inner.update(signed)
+    outer.update(inner.digest())
+    return binascii.b2a_base64(outer.digest(), newline=False).translate(_TO_URL, b"=")

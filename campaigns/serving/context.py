@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class ServeContext:
+
+class ServeContext(msgspec.Struct, frozen=True):
     """One page view that asks for creatives.
 
     ``pseudonym`` is empty without a shopper or without consent to measurement, ``segment_ids`` without

@@ -7,13 +7,15 @@ process. A process that is killed loses what it counted since its last flush, an
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from campaigns.serving.engine import Decision, SlotDecision, match_of
+from campaigns.serving.engine import Decision, match_of
+from campaigns.serving.reasons import Reason
+from campaigns.serving.snapshot import Candidate, Slot, SnapshotCreative
 
 # Codes that no placement has are counted together: a stranger may send any number of them.
 UNKNOWN_PLACEMENT_ID = UUID(int=0)
@@ -45,50 +47,56 @@ class DecisionKey(NamedTuple):
         return datetime.fromtimestamp(self.hour * 3600, UTC)
 
 
+# Advertiser, hour, is_simulated and what was answered, in the snapshot's own objects: they are hashed by
+# their address, an id by Python code.
+_Answered = tuple[UUID, int, bool, Slot | None, Candidate | None, SnapshotCreative | None, Reason | None]
+
+
+def _key_of(answered: _Answered) -> DecisionKey:
+    advertiser_id, hour, is_simulated, slot, shown, creative, reason = answered
+    return DecisionKey(
+        advertiser_id,
+        hour,
+        slot.placement_id if slot is not None else UNKNOWN_PLACEMENT_ID,
+        match_of(shown) if shown is not None else UNFILLED,
+        reason or "",
+        is_simulated,
+        Shown(shown.campaign_id, shown.variant_id, creative.id, shown.segment_id)
+        if shown is not None and creative is not None
+        else None,
+    )
+
+
 class DecisionCounters:
     """A counter that many threads add to and one takes from."""
 
     def __init__(self) -> None:
-        self._counts: Counter[DecisionKey] = Counter()
+        self._answered: defaultdict[_Answered, int] = defaultdict(int)
+        self._returned: Counter[DecisionKey] = Counter()
         self._lock = threading.Lock()
 
     def add(self, decision: Decision) -> None:
         """Count each placement of a decision."""
         context = decision.context
-        hour = int(context.now.timestamp()) // 3600
-        keys = [
-            DecisionKey(
-                context.advertiser_id,
-                hour,
-                answer.slot.placement_id if answer.slot is not None else UNKNOWN_PLACEMENT_ID,
-                match_of(answer.candidate) if answer.candidate is not None else UNFILLED,
-                answer.reason or "",
-                context.is_simulated,
-                _shown_of(answer),
-            )
-            for answer in decision.slots
-        ]
+        by, hour, sim = context.advertiser_id, int(context.now.timestamp()) // 3600, context.is_simulated
         with self._lock:
-            for key in keys:
-                self._counts[key] += 1
+            for answer in decision.slots:
+                key = (by, hour, sim, answer.slot, answer.candidate, answer.creative, answer.reason)
+                self._answered[key] += 1
 
     def take(self) -> Mapping[DecisionKey, int]:
         """Everything counted since the last call."""
         with self._lock:
-            taken, self._counts = self._counts, Counter()
+            answered, self._answered = self._answered, defaultdict(int)
+            taken, self._returned = self._returned, Counter()
+        for found, number in answered.items():
+            taken[_key_of(found)] += number
         return taken
 
     def give_back(self, counts: Mapping[DecisionKey, int]) -> None:
         """Count again what could not be stored."""
         with self._lock:
-            self._counts.update(counts)
-
-
-def _shown_of(answer: SlotDecision) -> Shown | None:
-    shown, creative = answer.candidate, answer.creative
-    if shown is None or creative is None:
-        return None
-    return Shown(shown.campaign_id, shown.variant_id, creative.id, shown.segment_id)
+            self._returned.update(counts)
 
 
 counters = DecisionCounters()

@@ -32,6 +32,22 @@ BURST_SECONDS = 1.0  # of the rate, at once, beside the rate itself
 CAPACITY = 10_000  # keys; beyond it the first that came is forgotten, it comes back by one query
 
 
+@dataclass(slots=True)
+class Bucket:
+    """A token bucket as one number (GCRA): the moment at which all would have been asked evenly."""
+
+    interval: float  # seconds between two requests; 0: any number may come
+    due_at: float = 0.0
+
+    def has_turn(self, now: float) -> bool:
+        """Two threads may read the same number; a bucket that lets one more through is good enough."""
+        due = max(self.due_at, now)
+        if due - now > BURST_SECONDS:
+            return False
+        self.due_at = due + self.interval
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Whom a key speaks for and what it may do."""
@@ -41,6 +57,7 @@ class Caller:
     is_secret: bool
     scopes: frozenset[str]
     checked_at: float
+    bucket: Bucket  # one for all keys of the advertiser
 
 
 # How many times FRESH_SECONDS a request waits before it asks for itself; more where a thread does it.
@@ -48,7 +65,7 @@ patience = 1.0
 
 _callers: dict[bytes, Caller] = {}
 _used_at: dict[bytes, float] = {}
-_due_at: dict[UUID, float] = {}
+_buckets: dict[UUID, Bucket] = {}
 _lock = threading.Lock()
 
 
@@ -59,7 +76,7 @@ def caller_of(request: HttpRequest, *, scope: str) -> Caller:
     digest = hashlib.sha256(bearer_key_of(request.META.get("HTTP_AUTHORIZATION", "")).encode()).digest()
     now = time.monotonic()
     caller = _callers.get(digest) or _check(request, digest, None, now)
-    if not _has_turn(caller.advertiser_id, now):  # before a known key's query: a page run wild costs none
+    if not caller.bucket.has_turn(now):  # before a known key's query: a page run wild costs none
         raise DomainError("throttled", "Too many requests with this advertiser's keys.", status=429)
     if now - caller.checked_at >= FRESH_SECONDS * patience:
         caller = _check(request, digest, caller, now)
@@ -67,21 +84,6 @@ def caller_of(request: HttpRequest, *, scope: str) -> Caller:
         raise DomainError("scope_missing", "This key may not do that.", status=403)
     _used_at[digest] = now
     return caller
-
-
-def _has_turn(advertiser_id: UUID, now: float) -> bool:
-    """A token bucket as one number (GCRA): the moment at which all would have been asked evenly.
-
-    Two threads may read the same number; a bucket that lets one more through is good enough.
-    """
-    rate = settings.SERVING_KEY_RATE
-    if rate <= 0:
-        return True
-    due = max(_due_at.get(advertiser_id, now), now)
-    if due - now > BURST_SECONDS:
-        return False
-    _due_at[advertiser_id] = due + 1.0 / rate
-    return True
 
 
 def callers_refresh() -> None:
@@ -114,7 +116,7 @@ def callers_forget() -> None:
     """Ask the database again for every key."""
     _callers.clear()
     _used_at.clear()
-    _due_at.clear()
+    _buckets.clear()
 
 
 def _check(request: HttpRequest, digest: bytes, known: Caller | None, now: float) -> Caller:
@@ -130,12 +132,14 @@ def _check(request: HttpRequest, digest: bytes, known: Caller | None, now: float
         return known
     if key is None:
         raise DomainError("not_authenticated", "Send an API key: Authorization: Bearer pk_…", status=401)
+    rate = settings.SERVING_KEY_RATE
     caller = Caller(
         advertiser_id=key.advertiser_id,
         key_id=key.pk,
         is_secret=key.kind == ApiKey.Kind.SECRET,
         scopes=frozenset(key.scopes),
         checked_at=now,
+        bucket=_buckets.setdefault(key.advertiser_id, Bucket(1.0 / rate if rate > 0 else 0.0)),
     )
     with _lock:
         if digest not in _callers and len(_callers) >= CAPACITY:

@@ -10,6 +10,8 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import msgspec
+
 from campaigns.serving.allocations import mixed
 from campaigns.serving.context import ServeContext
 from campaigns.serving.eligibility import eligible_now
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
     from campaigns.serving.snapshot import Candidate
 
 
-@dataclass(frozen=True, slots=True)
-class Pick:
+class Pick(msgspec.Struct, frozen=True):
     """The winner and its propensity: the share of all draws that would have chosen it."""
 
     candidate: Candidate

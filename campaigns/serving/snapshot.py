@@ -23,7 +23,9 @@ from campaigns.serving.reasons import Reason
 Size = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
+# Without eq a row is equal only to itself and hashed by its address, in C: decisions are counted by these
+# (``counters``).
+@dataclass(frozen=True, slots=True, eq=False)
 class SnapshotCreative:
     """An approved creative: what the storefront needs to show it."""
 
@@ -37,7 +39,7 @@ class SnapshotCreative:
     headline: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
     """One variant of one campaign with all the facts that the rules ask for."""
 
@@ -69,7 +71,7 @@ class Candidate:
     interests: tuple[str, ...] = ()  # taxonomy ids of the segment: what a decision for it goes by
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Slot:
     """A placement with the candidates that may be shown in it, grouped by segment."""
 

@@ -40,8 +40,8 @@ class _Entry:
     snapshot: Snapshot
     version: loading.Version
     built_at: float
-    asked_at: float  # when the database was last asked, successfully or not
-    confirmed_at: float  # when it last said that this snapshot is the current one
+    ask_at: float  # when the database is to be asked again
+    stale_at: float  # when this is too long ago that it last said that this is the current one
 
 
 def kept_fresh(used_at: Mapping[KeyT, float], now: float) -> list[KeyT]:
@@ -84,17 +84,17 @@ class SnapshotStore:
         """The current snapshot. Raises DomainError ``snapshot_unavailable`` (503)."""
         entry = self._entries.get(advertiser_id)
         now = self._used_at[advertiser_id] = self._clock()
-        if entry is not None and now - entry.asked_at < settings.SERVING_SNAPSHOT_SECONDS * self.patience:
-            return self._unless_stale(entry)
+        if entry is not None and now < entry.ask_at:
+            return _unless_stale(entry, now)
         # One thread asks the database; the others serve on. Only the very first request has to wait.
         lock = self._locks[advertiser_id]
         if not lock.acquire(blocking=entry is None):
             assert entry is not None  # noqa: S101
-            return self._unless_stale(entry)
+            return _unless_stale(entry, now)
         try:
             found = self._entries.get(advertiser_id)
             if found is not None and found is not entry:
-                return self._unless_stale(found)
+                return _unless_stale(found, self._clock())
             return self._refresh(advertiser_id, found)
         finally:
             lock.release()
@@ -134,6 +134,8 @@ class SnapshotStore:
 
     def _refresh(self, advertiser_id: UUID, entry: _Entry | None) -> Snapshot:
         now = self._clock()
+        ask_at = now + settings.SERVING_SNAPSHOT_SECONDS * self.patience
+        stale_at = now + settings.SERVING_STALE_SECONDS
         try:
             # Read before the rows: an edit that commits in between is loaded twice, never missed.
             version = self._version(advertiser_id)
@@ -142,22 +144,23 @@ class SnapshotStore:
                 snapshot = entry.snapshot
                 if version != entry.version:  # only the counts moved, which they do every few seconds
                     snapshot = replace(snapshot, delivery=self._delivery(advertiser_id))
-                entry = _Entry(snapshot, version, entry.built_at, now, now)
+                entry = _Entry(snapshot, version, entry.built_at, ask_at, stale_at)
             else:
-                entry = _Entry(self._load(advertiser_id), version, now, now, now)
+                entry = _Entry(self._load(advertiser_id), version, now, ask_at, stale_at)
         except Exception as error:
             # Whatever went wrong, the storefront goes on with what it had, for a while.
             log.warning("snapshot_refresh_failed", advertiser=str(advertiser_id), error=repr(error))
             if entry is None:
                 raise _unavailable() from error
-            entry = replace(entry, asked_at=now)
+            entry = replace(entry, ask_at=ask_at)
         self._entries[advertiser_id] = entry
-        return self._unless_stale(entry)
+        return _unless_stale(entry, self._clock())
 
-    def _unless_stale(self, entry: _Entry) -> Snapshot:
-        if self._clock() - entry.confirmed_at > settings.SERVING_STALE_SECONDS:
-            raise _unavailable()
-        return entry.snapshot
+
+def _unless_stale(entry: _Entry, now: float) -> Snapshot:
+    if now > entry.stale_at:
+        raise _unavailable()
+    return entry.snapshot
 
 
 def _unavailable() -> DomainError:

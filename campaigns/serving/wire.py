@@ -31,7 +31,7 @@ class DecisionContext(msgspec.Struct, frozen=True):
 class DecisionRequest(msgspec.Struct, frozen=True):
     """Several placements of one page in one call, for one shopper or none."""
 
-    placements: Annotated[list[Code], msgspec.Meta(min_length=1, max_length=MAX_PLACEMENTS)]
+    placements: Annotated[tuple[Code, ...], msgspec.Meta(min_length=1, max_length=MAX_PLACEMENTS)]
     shopper: Annotated[str, msgspec.Meta(max_length=200)] | None = None
     context: DecisionContext = DecisionContext()
 

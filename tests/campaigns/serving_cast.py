@@ -68,8 +68,8 @@ def snapshot_of(*candidates: Candidate, is_active: bool = True) -> Snapshot:
 
 
 def context_of(*placements: str, **changes: Any) -> ServeContext:
-    context = ServeContext(advertiser_id=SHOP, placements=placements or ("hero",), now=NOW)
-    return replace(context, **changes)
+    facts: dict[str, Any] = {"advertiser_id": SHOP, "placements": placements or ("hero",), "now": NOW}
+    return ServeContext(**facts | changes)
 
 
 def make_job(advertiser: Advertiser, **fields: Any) -> RenderJob:
