@@ -58,8 +58,12 @@ def hot_readyz(request: HttpRequest) -> JsonResponse:
 def _error(request: HttpRequest, status: int) -> HttpResponse:
     code, title, sentence = SENTENCES[status]
     if request.path.startswith("/api/"):
-        return problem_response(code, sentence, status)
-    return render(request, "error.html", {"title": title, "sentence": sentence}, status=status)
+        answer = problem_response(code, sentence, status)
+    else:
+        answer = render(request, "error.html", {"title": title, "sentence": sentence}, status=status)
+    # A 404 without it may be kept by anybody on the way (RFC 9111, 4.2.2).
+    answer["Cache-Control"] = "no-store"
+    return answer
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

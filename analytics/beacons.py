@@ -1,7 +1,12 @@
-"""``GET /c/{token}``: the click redirect. The destination is a stored link and nothing else."""
+"""What a browser asks for by GET: the click redirect and the pixel that counts what was shown or seen.
+
+``/c/{token}`` leads to a stored link and nothing else; ``/i/{token}?k=impression`` (or ``viewable``) is for
+who cannot post: an OpenRTB buyer's event trackers, an e-mail, a page without the tag.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
 from urllib.parse import urlsplit
 
 import structlog
@@ -13,16 +18,61 @@ from django.views.decorators.http import require_safe
 
 from accounts.addresses import client_address
 from accounts.refusals import refused_count
+from adplatform.lib.api import problem_response
 from adplatform.lib.tokens import TokenError
 from analytics import event_intake, services
 from analytics.decision_tokens import DecisionToken, decision_token_read, expired_token_read
 from analytics.events_api import is_opted_out, request_purposes
 from analytics.models import Event
 from analytics.sources import watch
-from analytics.tracking import IncomingEvent, NotCounted, device_of, traffic_reason
+from analytics.tracking import IncomingEvent, NotCounted, Refusal, device_of, traffic_reason
 from campaigns.selectors import landing_url_get
 
 log = structlog.get_logger(__name__)
+
+
+# A transparent picture of one pixel: what an <img> can take without a broken mark.
+PIXEL = bytes.fromhex(
+    "47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b"
+)
+PIXEL_KINDS = (Event.Kind.IMPRESSION, Event.Kind.VIEWABLE)
+
+
+@csrf_exempt
+@require_safe
+def pixel(request: HttpRequest, token: str) -> HttpResponse:
+    """Count an impression, or that it was viewable, once; the same event as the tag's, whoever comes first.
+
+    A forged token, one made for another purpose and an unknown kind are 404, an old one 410; 503 when it
+    could not be stored: what was answered by a picture is committed.
+    """
+    kind = request.GET.get("k", Event.Kind.IMPRESSION)
+    if kind not in PIXEL_KINDS:
+        return _refused(Refusal.BAD_KIND, 404)
+    try:
+        decision = decision_token_read(token, purpose="impression")
+    except TokenError as error:
+        return _refused(error.code, 410 if error.code == NotCounted.TOKEN_EXPIRED else 404)
+    now = timezone.now()
+    try:
+        event = _event_make(request, decision, kind, now)
+        result = event_intake.events_take(events=[event], received_at=now)
+    except (OperationalError, InterfaceError, event_intake.BufferIsFull):
+        log.exception("pixel_lost", decision=str(decision.decision_id))
+        answer = _refused("try_again", 503)
+        answer["Retry-After"] = "2"
+        return answer
+    if result.unknown_advertisers:  # genuine, but its advertiser has been deleted
+        return _refused(Refusal.TOKEN_INVALID, 404)
+    headers = {"Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "cross-origin"}
+    return HttpResponse(PIXEL, content_type="image/gif", headers=headers)
+
+
+def _refused(code: str, status: int) -> HttpResponse:
+    refused_count("events", [code])
+    answer = problem_response(code, "Nothing was counted.", status)
+    answer["Cache-Control"] = "no-store"
+    return answer
 
 
 @csrf_exempt
@@ -59,22 +109,36 @@ def _expired(token: str) -> DecisionToken:
 
 
 def _record(request: HttpRequest, decision: DecisionToken, reason: str) -> None:
+    now = timezone.now()
+    event = _event_make(request, decision, Event.Kind.CLICK, now, reason)
+    try:
+        result = event_intake.events_take(events=[event], received_at=now)
+    except (OperationalError, InterfaceError, event_intake.BufferIsFull):
+        # The shopper's way matters more than our figure; the loss is logged, not hidden.
+        log.exception("click_lost", decision=str(decision.decision_id))
+        refused_count("clicks", ["click_lost"])
+        return
+    services.click_interests_record(clicks=result.counted)
+
+
+def _event_make(
+    request: HttpRequest, decision: DecisionToken, kind: str, now: datetime, reason: str = ""
+) -> IncomingEvent:
+    """The event that this request is, with the ``reason`` why it is not counted, if there is one."""
     agent = request.headers.get("User-Agent", "")[:512]
     reason = reason or traffic_reason(
         method=request.method or "", user_agent=agent, purposes=request_purposes(request)
     )
     reason = reason or watch.judge(
         watch.source_of(address=client_address(request), user_agent=agent),
-        is_click=True,
+        is_click=kind == Event.Kind.CLICK,
         decision_id=decision.decision_id,
         creative_id=decision.creative_id,
     )
-    now = timezone.now()
-    # What is not counted has an id of its own, or a prefetch would use up the real click's id.
-    event_id = f"{decision.decision_id}:click" + (f":{reason}" if reason else "")
-    event = IncomingEvent(
-        event_id=event_id,
-        kind=Event.Kind.CLICK,
+    return IncomingEvent(
+        # What is not counted has an id of its own, or a prefetch would use up the real event's id.
+        event_id=f"{decision.decision_id}:{kind}" + (f":{reason}" if reason else ""),
+        kind=kind,
         occurred_at=now,
         invalid_reason=reason,
         device=device_of(agent),
@@ -92,11 +156,3 @@ def _record(request: HttpRequest, decision: DecisionToken, reason: str) -> None:
         arm=decision.arm,
         drawn_segment_id=decision.drawn_segment_id,
     )
-    try:
-        result = event_intake.events_take(events=[event], received_at=now)
-    except (OperationalError, InterfaceError, event_intake.BufferIsFull):
-        # The shopper's way matters more than our figure; the loss is logged, not hidden.
-        log.exception("click_lost", decision=str(decision.decision_id))
-        refused_count("clicks", ["click_lost"])
-        return
-    services.click_interests_record(clicks=result.counted)

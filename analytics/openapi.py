@@ -1,9 +1,10 @@
-"""Adds ``POST /api/v1/events`` to the OpenAPI schema; the view itself is none of DRF's."""
+"""Adds ``POST /api/v1/events`` and its pixel to the OpenAPI schema; the views are none of DRF's."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from analytics.beacons import PIXEL_KINDS
 from analytics.tracking import Refusal
 
 _KINDS = ["impression", "viewable", "click", "conversion", "refund"]
@@ -88,6 +89,42 @@ def events_document(result: dict[str, Any], generator: Any, request: Any, public
                     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/EventResult"}}},
                 },
                 "503": {"description": "try_again: send the same batch again", "content": unavailable},
+            },
+        }
+    }
+    kinds = [str(kind) for kind in PIXEL_KINDS]
+    result["paths"]["/i/{token}"] = {
+        "get": {
+            "operationId": "events_pixel",
+            "summary": "Count an impression or a viewable impression by loading a picture",
+            "description": "For who cannot post: the `eventtrackers` of an OpenRTB Native answer, an e-mail, "
+            "a page without a script. It is the same event as the tag's: whichever comes first counts, once. "
+            "Prefetches and robots are kept and not counted.",
+            "tags": ["events"],
+            "security": [{}],
+            "parameters": [
+                {
+                    "name": "token",
+                    "in": "path",
+                    "required": True,
+                    "description": "The decision's `impression_token`.",
+                    "schema": _text(),
+                },
+                {
+                    "name": "k",
+                    "in": "query",
+                    "description": "Missing means impression.",
+                    "schema": _text(enum=kinds),
+                },
+            ],
+            "responses": {
+                "200": {
+                    "description": "A transparent pixel, never to be kept; the event is committed",
+                    "content": {"image/gif": {"schema": {"type": "string", "format": "binary"}}},
+                },
+                "404": {"description": "token_invalid, bad_kind", "content": unavailable},
+                "410": {"description": "token_expired", "content": unavailable},
+                "503": {"description": "try_again: nothing was stored", "content": unavailable},
             },
         }
     }

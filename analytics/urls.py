@@ -146,4 +146,5 @@ urlpatterns = [
         name="stored-report-waiting",
     ),
     path("c/<str:token>", beacons.click, name="click"),
+    path("i/<str:token>", beacons.pixel, name="pixel"),
 ]

@@ -1,7 +1,6 @@
 """A decision in the terms of OpenRTB Native 1.2, for sites and apps that already speak it; pure.
 
-Native 1.2 names trackers by address; an impression of ours is a POST with a signed token, so both are in
-``ext`` and ``eventtrackers`` stays empty: a tracker that nobody may call by GET would be a lie.
+Who calls the addresses in ``eventtrackers`` needs no token and no POST; they count the tag's own events.
 """
 
 from __future__ import annotations
@@ -16,6 +15,9 @@ VERSION = "1.2"
 MAIN_IMAGE = 3
 SPONSORED = 1
 IMAGE_ID, TITLE_ID, SPONSORED_ID = 1, 2, 3
+# Lists "Event Types" (MRC: half of the pixels for one continuous second) and "Event Tracking Methods".
+IMPRESSION, VIEWABLE_MRC50 = 1, 2
+BY_IMAGE = 1
 
 
 class Image(msgspec.Struct, frozen=True):
@@ -47,13 +49,21 @@ class Link(msgspec.Struct, frozen=True):
     url: str
 
 
+class EventTracker(msgspec.Struct, frozen=True):
+    """An address to load once as a picture when the event happened."""
+
+    event: int
+    method: int
+    url: str
+
+
 class NativeExt(msgspec.Struct, frozen=True):
     """What Native has no field for."""
 
     alt: str
     label: str
     impression_token: str
-    events_url: str  # POST the token there once the creative is on the screen
+    events_url: str  # for batches: POST tokens there instead of loading trackers
 
 
 class Native(msgspec.Struct, frozen=True):
@@ -62,7 +72,7 @@ class Native(msgspec.Struct, frozen=True):
     ver: str
     assets: list[Asset]
     link: Link
-    eventtrackers: list[str]
+    eventtrackers: list[EventTracker]
     privacy: str  # why this ad
     ext: NativeExt
 
@@ -90,6 +100,7 @@ def native_slot(answer: SlotAnswer, host: str) -> NativeSlot:
         reason = Reason(answer.reason or Reason.NO_CANDIDATES)
         return NativeSlot(answer.placement, str(answer.decision_id), nbr=NUMBERS[reason], reason=reason)
     label = answer.label or ""
+    pixel = f"{host}/i/{answer.impression_token}"
     image = Image(MAIN_IMAGE, creative.image_url, creative.width, creative.height)
     return NativeSlot(
         answer.placement,
@@ -102,7 +113,10 @@ def native_slot(answer: SlotAnswer, host: str) -> NativeSlot:
                 Asset(SPONSORED_ID, data=Data(SPONSORED, label)),
             ],
             link=Link(answer.click_url or ""),
-            eventtrackers=[],
+            eventtrackers=[
+                EventTracker(IMPRESSION, BY_IMAGE, f"{pixel}?k=impression"),
+                EventTracker(VIEWABLE_MRC50, BY_IMAGE, f"{pixel}?k=viewable"),
+            ],
             privacy=answer.why_url or "",
             ext=NativeExt(creative.alt, label, answer.impression_token or "", f"{host}/api/v1/events"),
         ),

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from io import BytesIO
 from unittest.mock import patch
 
 import pytest
 from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
+from PIL import Image
 
 from adplatform.lib.ids import uuid7
 from analytics.models import Event
@@ -60,7 +62,7 @@ def test_the_redirect_and_the_api_count_one_click_together(client, variant):
 
 def test_a_click_says_the_same_by_redirect_and_by_api(client, variant):
     """Experiments, the dividend and learning read clicks by experiment and arm, whichever way they came."""
-    told = {key: uuid7() for key in ("c", "p", "x")} | {"xa": "own_segment"}
+    told = {key: uuid7() for key in ("c", "p", "x", "xs")} | {"xa": "own_segment"}
     for way in ("redirect", "api"):
         payload, url = link_of(variant, **told)
         if way == "redirect":
@@ -73,6 +75,7 @@ def test_a_click_says_the_same_by_redirect_and_by_api(client, variant):
     redirected, posted = Event.objects.order_by("created_at").values(*names)
     assert redirected == posted
     assert (redirected["experiment_id"], redirected["arm"]) == (told["x"], told["xa"])
+    assert redirected["drawn_segment_id"] == told["xs"]
 
 
 @pytest.mark.parametrize(
@@ -156,3 +159,76 @@ def test_a_failure_in_profiles_does_not_cost_the_shopper_the_page(client, varian
     with patch("profiles.services.click_record", side_effect=RuntimeError("boom")):
         assert client.get(url).status_code == 302
     assert Event.objects.filter(validity="valid").count() == 1
+
+
+# --- the pixel
+def pixel_of(shop, kind="impression", **fields):
+    payload = decision_payload(shop, **fields)
+    return payload, f"/i/{token_of(payload, 'impression')}?k={kind}"
+
+
+@pytest.mark.parametrize("kind", ["impression", "viewable"])
+def test_a_pixel_counts_once_with_the_tags_own_event(client, shop, kind):
+    payload, url = pixel_of(shop, kind)
+    for _ in range(3):
+        answer = client.get(url)
+        assert (answer.status_code, answer["Content-Type"]) == (200, "image/gif")
+        assert Image.open(BytesIO(answer.content)).convert("RGBA").getpixel((0, 0))[3] == 0
+        assert (answer["Cache-Control"], answer.cookies) == ("no-store", {})
+    posted = {"events": [event_of(payload, kind)]}
+    result = client.post("/api/v1/events", posted, content_type="application/json").json()
+    assert (result["accepted"], result["duplicates"]) == (0, 1)
+    event = Event.objects.get()
+    assert (event.event_id, event.kind, event.validity) == (f"{payload['d']}:{kind}", kind, "valid")
+
+
+def test_a_pixel_says_the_same_as_the_api(client, shop):
+    told = {key: uuid7() for key in ("c", "p", "v", "cr", "x", "xs")} | {"xa": "own_segment"}
+    client.get(pixel_of(shop, **told)[1])
+    body = {"events": [event_of(decision_payload(shop, **told), "impression")]}
+    client.post("/api/v1/events", body, content_type="application/json")
+    own = {"id", "event_id", "decision_id", "created_at", "occurred_at", "received_at"}
+    names = [field.attname for field in Event._meta.fields if field.attname not in own]
+    loaded, posted = Event.objects.order_by("created_at").values(*names)
+    assert loaded == posted
+
+
+def test_a_pixel_that_nobody_looked_at_is_kept_and_does_not_use_up_the_impression(client, shop):
+    payload, url = pixel_of(shop)
+    client.get(url, headers={"Sec-Purpose": "prefetch;prerender"})
+    client.head(url)
+    client.get(url, headers={"User-Agent": "Googlebot/2.1"})
+    client.get(url, headers={"User-Agent": ""})
+    reasons = Event.objects.values_list("invalid_reason", flat=True)
+    assert set(reasons) == {"prefetch", "head", "ua_bot", "ua_empty"}
+    client.get(url)
+    assert Event.objects.get(validity="valid").event_id == f"{payload['d']}:impression"
+
+
+def test_a_pixel_without_a_good_token_counts_nothing_and_is_not_kept_on_the_way(client, variant, shop):
+    payload, url = pixel_of(shop)
+    forged = [url[:n] + ("A" if url[n] != "A" else "B") + url[n + 1 :] for n in range(3, len(url) - 13, 7)]
+    moved = f"/i/{token_of(payload, 'click')}"
+    wrong_kind = [url.replace("=impression", f"={kind}") for kind in ("click", "conversion", "")]
+    for wrong in [*forged, moved, *wrong_kind, "/i/x", "/i/" + "a" * 5000, "/i/é:ü:ß", "/c/x"]:
+        answer = client.get(wrong)
+        assert (answer.status_code, answer["Cache-Control"]) == (404, "no-store"), wrong
+    with patch("time.time", return_value=timezone.now().timestamp() + 8 * 86400):
+        answer = client.get(url)
+    assert (answer.status_code, answer.json()["code"]) == (410, "token_expired")
+    assert client.post(url).status_code == 405
+    assert Event.objects.count() == 0
+
+
+def test_a_pixel_that_could_not_be_stored_says_so_and_counts_when_it_is_asked_for_again(client, shop):
+    _, url = pixel_of(shop)
+    with patch("analytics.services.events_insert", side_effect=OperationalError("disk I/O error")):
+        answer = client.get(url)
+    assert (answer.status_code, answer["Cache-Control"], answer["Retry-After"]) == (503, "no-store", "2")
+    client.get(url)
+    assert Event.objects.get().validity == "valid"
+
+
+def test_a_pixel_obeys_the_browsers_no(client, shop):
+    client.get(pixel_of(shop, u="a" * 64)[1], headers={"Sec-GPC": "1"})
+    assert Event.objects.get().shopper_pseudonym == ""

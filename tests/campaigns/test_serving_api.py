@@ -373,6 +373,11 @@ def test_the_answer_in_the_terms_of_openrtb_native(live, pk):
     assert native["privacy"].startswith("http://testserver/why/")
     assert token_read(native["ext"]["impression_token"], purpose="impression", max_age=timedelta(days=1))
     assert native["ext"]["events_url"] == "http://testserver/api/v1/events"
+    pixel = f"http://testserver/i/{native['ext']['impression_token']}"
+    assert native["eventtrackers"] == [
+        {"event": 1, "method": 1, "url": f"{pixel}?k=impression"},
+        {"event": 2, "method": 1, "url": f"{pixel}?k=viewable"},
+    ]
     assert (twice["nbr"], twice["reason"]) == (512, "already_on_page")
     assert (unknown["nbr"], unknown["reason"]) == (2, "unknown_placement")
     refused = ask(pk, query="?format=xml")

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from campaigns.serving import keys
 from campaigns.serving.store import snapshots
 from profiles.models import Shopper
 from tests import factories
+from tests.analytics.tokens import CHROME
 from tests.campaigns.serving_cast import make_live, make_variant
 
 CLIENTS = Path(__file__).resolve().parents[2] / "clients"
@@ -58,6 +60,30 @@ def test_a_servers_day_with_the_python_client(ads, shop):
     again = ads.send_events([order, {"event_id": "x", "kind": "nonsense"}])
     assert (again.accepted, again.duplicates, [line.index for line in again.rejected]) == (0, 1, [1])
     assert Event.objects.filter(kind="conversion", value_cents=8990).count() == 1
+
+
+def _load(url):
+    """As an <img> in a browser does."""
+    request = urllib.request.Request(url, headers={"User-Agent": CHROME})  # noqa: S310
+    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+        return answer.headers["Content-Type"]
+
+
+def test_a_native_answers_trackers_count_its_impression_once(ads):
+    filled, empty = ads.decide_native(["hero", "nowhere"], device="mobile")
+    assert (empty["nbr"], "native" in empty) == (2, False)
+    trackers = {tracker["event"]: tracker["url"] for tracker in filled["native"]["eventtrackers"]}
+    for event in (1, 2, 1):
+        assert _load(trackers[event]) == "image/gif"
+    counted = Event.objects.filter(decision_id=filled["decision_id"], validity="valid")
+    assert sorted(counted.values_list("kind", flat=True)) == ["impression", "viewable"]
+
+
+def test_a_pixel_in_a_page_without_a_script_is_the_same_event_as_the_servers(ads):
+    (decision,) = ads.decide(["hero"])
+    assert _load(ads.pixel_url(decision)) == "image/gif"
+    assert ads.send_events([impression_event(decision)]).duplicates == 1
+    assert Event.objects.filter(decision_id=decision.decision_id).count() == 1
 
 
 def test_more_events_than_a_request_takes_are_sent_in_several(ads):

@@ -115,6 +115,7 @@ class Client:
             raise ValueError("host is a scheme and a host, such as https://ads.example")
         self._connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._netloc = parts.netloc
+        self._host = f"{parts.scheme}://{parts.netloc}"
         self._key = key
         self._timeout = timeout
 
@@ -147,6 +148,30 @@ class Client:
             body["shopper"] = shopper
         answer = self._post("decisions", body, {"Sec-GPC": "1"} if opted_out else {})
         return [_decision(line) for line in answer["decisions"]]
+
+    def decide_native(
+        self, placements: Sequence[str], *, shopper: str = "", device: Device | None = None
+    ) -> list[Mapping[str, Any]]:
+        """The same in the terms of OpenRTB Native 1.2, as the server says it.
+
+        Each has a ``native`` object or the no-bid reason ``nbr``. Whoever shows it loads the ``url`` of each
+        of ``native["eventtrackers"]`` when its event happens: that is what counts.
+        """
+        body: dict[str, Any] = {
+            "placements": list(placements),
+            "context": {"device": device} if device else {},
+        }
+        if shopper:
+            body["shopper"] = shopper
+        answer: list[Mapping[str, Any]] = self._post("decisions?format=openrtb-native", body)["decisions"]
+        return answer
+
+    def pixel_url(self, decision: Decision, kind: Literal["impression", "viewable"] = "impression") -> str:
+        """What an ``<img>`` loads to count a filled decision where no script runs, such as in an e-mail.
+
+        It is the same event as ``impression_event``: both together count once.
+        """
+        return f"{self._host}/i/{decision.impression_token}?k={kind}"
 
     def send_events(self, events: Sequence[Mapping[str, Any]]) -> EventsAnswer:
         """Report what happened; in several requests above 500 events. Sending the same again is harmless."""
