@@ -1,14 +1,20 @@
 """What another way of choosing would have earned, from a campaign's own log. Workers only.
 
-The log is what the ordinary draw showed to shoppers of a segment (or to everybody, for generic pictures),
-with the propensity that each decision carried. "No personalisation" is asked of the random splits instead:
-there alone the generic picture was shown to people of a segment by chance.
+The log is everything that was shown with a known chance, the pictures of experiments and of the standing
+split included: a token's propensity is over all shoppers, so a log without those who take part would not be
+what it speaks of. A decision's context is its placement and the segment that it was drawn for. What an
+experiment shows of another segment, or beside the variant's own picture, is one action, FOREIGN, of which no
+policy asked about makes use.
+
+"No personalisation" is asked of the random splits alone: only there the generic picture was shown to people
+of a segment by chance.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,72 +26,99 @@ from analytics.small_groups import small_groups_get
 from analytics.stats.off_policy import Evaluation, Log, Value, evaluate, on_policy
 from analytics.what_if_words import refusal_words
 from campaigns.models import Campaign, Experiment, ExperimentArm, Variant
+from campaigns.serving.allocations import HOLDOUT
+from campaigns.serving.loading import snapshot_load
+from campaigns.serving.servable import servable_get
 
 MAX_DECISIONS = 2_000_000
 MAX_ONLY = 40  # "only this picture" is told of so many variants, the most shown ones
 OWN, GENERIC, OTHER = "own_segment", "generic", "other_segment"
+ORDINARY_ARMS = frozenset({"", HOLDOUT, OWN})  # what their events show is the variant that was drawn
+FOREIGN = 0  # its column; the variants' begin at 1
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """The log, what its numbers mean, and what could be shown."""
+
+    log: Log
+    contexts: list[tuple[UUID, UUID | None]]  # placement, segment
+    variants: list[Variant]  # of the columns after FOREIGN
+    is_mine: np.ndarray  # (contexts, actions): of the context's segment
+    is_open: np.ndarray  # mine, and shown in the context or servable there today
 
 
 def what_if_compute(campaign: Campaign, parameters: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Policies with their estimates; ``parameters``: ``days``, and ``weights`` by variant."""
     days = int(parameters.get("days", 28))
     start = now - timedelta(days=days)
-    variants = {row.pk: row for row in _variants(campaign)}
-    log, contexts, actions = _draws_read(campaign, variants, start, now)
-    lines = [_as_now(log)]
-    if len(log):
-        shown = np.bincount(log.action, minlength=len(actions))
-        lines.append(_line("Every picture alike", "uniform", log, _uniform(contexts, actions, variants)))
+    draws = _draws_read(campaign, start, now)
+    lines = [_as_now(draws.log)]
+    if len(draws.log):
+        lines.append(_line_of("Every picture alike", "uniform", draws, draws.is_open))
         if weights := _asked_weights(parameters):
-            policy = _weighted(contexts, actions, variants, weights)
-            lines.append(_line("The weights asked for", "weights", log, policy))
+            lines.append(_line_of("The weights asked for", "weights", draws, _weighted(draws, weights)))
         groups = small_groups_get(advertiser_id=campaign.advertiser_id, start=start.date(), end=now.date())
-        for action in np.argsort(-shown)[:MAX_ONLY].tolist():
-            line = _only(log, contexts, actions, variants, action)
-            lines.append(line if groups.shows_variant(actions[action]) else _withheld(line))
+        for column in _most_shown(draws)[:MAX_ONLY]:
+            line = _only(draws, column)
+            shows = groups.shows_variant(draws.variants[column - 1].pk)
+            lines.append(line if shows else _withheld(line))
     lines.append(_no_personalisation(campaign, start, now))
     return {
         "start": start.isoformat(),
         "end": now.isoformat(),
         "days": days,
-        "decisions": len(log),
+        "decisions": len(draws.log),
         "lines": lines,
     }
 
 
-def _variants(campaign: Campaign) -> Any:
-    return Variant.objects.filter(campaign=campaign).select_related("product", "segment")
-
-
-def _draws_read(
-    campaign: Campaign, variants: Mapping[UUID, Variant], start: datetime, end: datetime
-) -> tuple[Log, list[tuple[UUID, UUID | None]], list[UUID]]:
-    """Impressions of the ordinary draw with their clicks."""
+def _draws_read(campaign: Campaign, start: datetime, end: datetime) -> _Draws:
+    """Impressions with their clicks."""
+    variants = list(Variant.objects.filter(campaign=campaign).select_related("product", "segment"))
+    columns = {variant.pk: column for column, variant in enumerate(variants, start=1)}
+    segments = {variant.pk: variant.segment_id for variant in variants}
     rows = (
         _events(campaign, start, end)
-        .filter(experiment_id__isnull=True, kind=Event.Kind.IMPRESSION, propensity__gt=0)
+        .filter(kind=Event.Kind.IMPRESSION, propensity__gt=0, placement_id__isnull=False)
         .values_list(
-            "decision_id", "placement_id", "segment_id", "variant_id", "propensity", "shopper_pseudonym"
+            "decision_id", "placement_id", "segment_id", "drawn_segment_id", "experiment_id", "arm",
+            "variant_id", "propensity", "shopper_pseudonym",
         )
-    )
+    )  # fmt: skip
     clicked = _clicked(campaign, start, end)
     contexts: dict[tuple[UUID, UUID | None], int] = {}
-    actions: dict[UUID, int] = {}
     units: dict[Any, int] = {}
     found: list[tuple[int, int, float, float, int]] = []
-    for decision, placement, segment, variant, propensity, shopper in rows[:MAX_DECISIONS].iterator(5000):
-        if variant not in variants or placement is None:
-            continue
+    for decision, place, shown, drawn, experiment, arm, variant, propensity, shopper in rows[
+        :MAX_DECISIONS
+    ].iterator(5000):
+        segment = shown if drawn is None and experiment is None else drawn
+        is_ordinary = arm in ORDINARY_ARMS and variant in columns and segments[variant] == segment
         found.append(
             (
-                contexts.setdefault((placement, segment), len(contexts)),
-                actions.setdefault(variant, len(actions)),
+                contexts.setdefault((place, segment), len(contexts)),
+                columns[variant] if is_ordinary else FOREIGN,
                 float(decision in clicked),
                 min(1.0, propensity),
                 units.setdefault(shopper or decision, len(units)),
             )
         )
-    return _log_of(found), list(contexts), list(actions)
+    return _draws_of(_log_of(found), list(contexts), variants, campaign)
+
+
+def _draws_of(
+    log: Log, contexts: list[tuple[UUID, UUID | None]], variants: list[Variant], campaign: Campaign
+) -> _Draws:
+    """With every variant of the campaign, so that what the log never showed is asked for and refused."""
+    servable = servable_get(snapshot_load(campaign.advertiser_id), campaign.pk)
+    is_mine, can_be_shown, was_shown = (np.zeros((len(contexts), len(variants) + 1), bool) for _ in range(3))
+    for row, (placement, segment) in enumerate(contexts):
+        here = servable.get(placement, frozenset())
+        is_mine[row, 1:] = [variant.segment_id == segment for variant in variants]
+        can_be_shown[row, 1:] = [variant.pk in here for variant in variants]
+    was_shown[log.context, log.action] = True
+    return _Draws(log, contexts, variants, is_mine, is_mine & (can_be_shown | was_shown))
 
 
 def _log_of(rows: list[tuple[int, int, float, float, int]]) -> Log:
@@ -112,51 +145,58 @@ def _clicked(campaign: Campaign, start: datetime, end: datetime) -> set[UUID]:
     )
 
 
-# --- policies: (contexts, actions), each row a distribution over the variants of the context's segment
-def _mine(contexts: list[Any], actions: list[UUID], variants: Mapping[UUID, Variant]) -> np.ndarray:
-    return np.array(
-        [[variants[pk].segment_id == segment for pk in actions] for _, segment in contexts], dtype=float
-    )
+# --- policies: (contexts, actions) of weights; a row without any is a context that is not asked about
+def _weighted(draws: _Draws, weights: Mapping[UUID, float]) -> np.ndarray:
+    """The weights work among what a context can show; one that can show nothing of what was asked for its
+    segment asks for it all the same, and so has no support.
+    """
+    columns = {variant.pk: column for column, variant in enumerate(draws.variants, start=1)}
+    asked = np.zeros(len(draws.variants) + 1)
+    for pk, weight in weights.items():
+        if pk in columns:
+            asked[columns[pk]] = weight
+    policy, wanted = draws.is_open * asked, draws.is_mine * asked
+    is_shut = (policy.sum(axis=1) == 0) & (wanted.sum(axis=1) > 0)
+    return np.where(is_shut[:, None], wanted, policy)
 
 
-def _normal(policy: np.ndarray, fallback: np.ndarray) -> np.ndarray:
-    total = policy.sum(axis=1, keepdims=True)
-    policy = np.where(total > 0, policy / np.where(total > 0, total, 1), fallback)
-    return policy / policy.sum(axis=1, keepdims=True)
-
-
-def _uniform(contexts: list[Any], actions: list[UUID], variants: Mapping[UUID, Variant]) -> np.ndarray:
-    mine = _mine(contexts, actions, variants)
-    return _normal(mine, np.ones_like(mine))
-
-
-def _weighted(
-    contexts: list[Any], actions: list[UUID], variants: Mapping[UUID, Variant], weights: Mapping[str, float]
-) -> np.ndarray:
-    asked = np.array([max(0.0, float(weights.get(str(pk), 0.0))) for pk in actions])
-    return _normal(_mine(contexts, actions, variants) * asked, _uniform(contexts, actions, variants))
-
-
-def _asked_weights(parameters: Mapping[str, Any]) -> dict[str, float]:
+def _asked_weights(parameters: Mapping[str, Any]) -> dict[UUID, float]:
     given = parameters.get("weights") or {}
-    return {str(key): float(value) for key, value in given.items() if float(value) > 0}
+    return {UUID(str(key)): float(value) for key, value in given.items() if float(value) > 0}
 
 
-def _only(
-    log: Log, contexts: list[Any], actions: list[UUID], variants: Mapping[UUID, Variant], action: int
-) -> dict[str, Any]:
-    """Only this picture, in the placements and the segment where the log knows it."""
-    variant = variants[actions[action]]
-    of_segment = np.array([segment == variant.segment_id for _, segment in contexts])
-    places = np.unique(log.context[log.action == action])
-    known = of_segment & np.isin(np.arange(len(contexts)), places)
-    taken = known[log.context]
-    part = Log(*(column[taken] for column in (log.context, log.action, log.reward, log.propensity, log.unit)))
-    policy = np.zeros((len(contexts), len(actions)))
-    policy[:, action] = 1.0
+def _most_shown(draws: _Draws) -> list[int]:
+    """Columns of what was or could be shown, the most shown first."""
+    shown = np.bincount(draws.log.action, minlength=len(draws.variants) + 1)
+    is_open = draws.is_open.any(axis=0)
+    return [column for column in np.argsort(-shown, kind="stable").tolist() if is_open[column]]
+
+
+def _only(draws: _Draws, column: int) -> dict[str, Any]:
+    """Only this picture, in the placements where the log knows it; for one never shown, where it could be."""
+    variant, log = draws.variants[column - 1], draws.log
+    is_known = np.zeros(len(draws.contexts), bool)
+    is_known[log.context[log.action == column]] = True
+    if not is_known.any():
+        is_known = draws.is_open[:, column]
+    policy = np.zeros(draws.is_open.shape)
+    policy[is_known, column] = 1.0
     segment = variant.segment.name if variant.segment else "everybody"
-    line = _line(f"Only “{variant.product.title}” for {segment}", "only", part, policy)
-    return line | {"variant_id": str(variant.pk), "now": _value(on_policy(part))}
+    line = _line_of(f"Only “{variant.product.title}” for {segment}", "only", draws, policy)
+    return line | {"variant_id": str(variant.pk)}
+
+
+def _line_of(label: str, policy: str, draws: _Draws, weights: np.ndarray) -> dict[str, Any]:
+    """A line of the contexts that have a weight, with what these earned as it was."""
+    weights = weights.astype(float)
+    totals = weights.sum(axis=1, keepdims=True)
+    is_asked = totals[:, 0] > 0
+    target = np.divide(weights, totals, where=totals > 0, out=np.zeros(weights.shape))
+    target[~is_asked, FOREIGN] = 1.0  # none of their decisions are in the part
+    log = draws.log
+    taken = is_asked[log.context]
+    part = Log(*(column[taken] for column in (log.context, log.action, log.reward, log.propensity, log.unit)))
+    return _line(label, policy, part, target) | {"now": _value(on_policy(part))}
 
 
 def _withheld(line: dict[str, Any]) -> dict[str, Any]:

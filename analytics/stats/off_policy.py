@@ -83,9 +83,9 @@ def evaluate(log: Log, policy: np.ndarray) -> Evaluation:
     units = int(log.unit.max()) + 1
     earned, ones = weight * log.reward, np.ones(len(log))
     snips = _ratio(earned, weight, log.unit, units)
-    q = _model(log, policy.shape)
-    expected = (policy[log.context] * q).sum(axis=1)
-    residual = weight * (log.reward - q[np.arange(len(log)), log.action])
+    half, q = _model(log, policy.shape)
+    expected = (policy * q).sum(axis=2)[half, log.context]
+    residual = weight * (log.reward - q[half, log.context, log.action])
     robust = _sum_of(expected, ones, residual, weight, log.unit, units)
     noise = float(weight.std()) / math.sqrt(len(log))
     is_scaled = abs(mean - 1) > max(WEIGHT_TOLERANCE, 4 * noise)
@@ -118,8 +118,9 @@ def _unsupported(log: Log, policy: np.ndarray) -> float:
     return float(missing[log.context].mean())
 
 
-def _model(log: Log, shape: tuple[int, ...]) -> np.ndarray:
-    """(decisions, actions): each action's rate from the other half, shrunk from context to action to all.
+def _model(log: Log, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Each decision's half; and (half, context, action): the rate in the other half, shrunk from context to
+    action to all.
 
     ``shape``: (contexts, actions) of the policy, which may know more of both than the log shows.
     """
@@ -138,7 +139,7 @@ def _model(log: Log, shape: tuple[int, ...]) -> np.ndarray:
         np.add.at(deep, cells, 1)
         np.add.at(deep_reward, cells, log.reward[other])
         rates[fold] = (deep_reward + PRIOR * by_action) / (deep + PRIOR)
-    return rates[half, log.context]
+    return half, rates
 
 
 def _ratio(top: np.ndarray, bottom: np.ndarray, unit: np.ndarray, units: int) -> Value:
