@@ -12,14 +12,13 @@ from uuid import UUID
 
 from analytics.models import Event
 from analytics.small_groups import small_groups_get
-from analytics.stats.fatigue import BOUNDS, Life, State, fatigue_judge, stratum_of
-from analytics.stats.statistics import Sums
+from analytics.stats.fatigue import Life, State, fatigue_judge, stratum_of
+from analytics.stats.stratified import Cell
 from campaigns.models import Campaign
 
 WINDOW = timedelta(days=120)
 EARLY, LATE = timedelta(days=7), timedelta(days=7)
 MIN_AGE = timedelta(days=14)
-Unit = list[int]  # impressions, clicks
 
 
 class _Record:
@@ -28,7 +27,7 @@ class _Record:
     def __init__(self, first_at: datetime) -> None:
         self.first_at = first_at
         self.seen: dict[str, int] = defaultdict(int)
-        self.units: tuple[Any, Any] = (defaultdict(lambda: [0, 0]), defaultdict(lambda: [0, 0]))
+        self.cells: dict[Cell, list[int]] = defaultdict(lambda: [0, 0])  # impressions, clicks
         self.numbers: tuple[list[int], list[int]] = ([0, 0], [0, 0])  # sum of exposure numbers, impressions
         self.shown = 0
 
@@ -40,23 +39,16 @@ class _Record:
         part = 1 if at >= late_from else 0 if at < self.first_at + EARLY else None
         if part is None:
             return
-        unit = self.units[part][stratum_of(number), shopper]
-        unit[0] += 1
-        unit[1] += is_clicked
+        cell = self.cells[stratum_of(number), part, shopper]
+        cell[0] += 1
+        cell[1] += is_clicked
         self.numbers[part][0] += number
         self.numbers[part][1] += 1
 
     def life(self, now: datetime) -> Life:
         """What was read."""
-        sums = [
-            [
-                _sums([unit for (place, _), unit in part.items() if place == stratum])
-                for stratum in range(len(BOUNDS))
-            ]
-            for part in self.units
-        ]
         means = [total / count if count else 0.0 for total, count in self.numbers]
-        return Life(sums[0], sums[1], means[0], means[1], now - self.first_at >= MIN_AGE)
+        return Life(self.cells, means[0], means[1], now - self.first_at >= MIN_AGE)
 
 
 def fatigue_compute(campaign: Campaign, parameters: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -98,7 +90,7 @@ def fatigue_compute(campaign: Campaign, parameters: Mapping[str, Any], now: date
 def _line(creative_id: UUID, variant_id: str, record: _Record, now: datetime) -> dict[str, Any]:
     life = record.life(now)
     found = fatigue_judge(life)
-    early, late = sum(life.early, Sums()), sum(life.late, Sums())
+    rates = [clicked / shown if shown else None for shown, clicked in (life.total(0), life.total(1))]
     return {
         "creative_id": str(creative_id),
         "variant_id": variant_id,
@@ -108,8 +100,8 @@ def _line(creative_id: UUID, variant_id: str, record: _Record, now: datetime) ->
         "low": found.low,
         "high": found.high,
         "plain_change": found.plain_change,
-        "early_rate": early.value,
-        "late_rate": late.value,
+        "early_rate": rates[0],
+        "late_rate": rates[1],
         "early_frequency": life.early_frequency,
         "late_frequency": life.late_frequency,
         "impressions": record.shown,
@@ -124,7 +116,3 @@ def _withheld(creative_id: UUID, variant_id: str) -> dict[str, Any]:
     reason = "Too few shoppers saw it for its figures to be shown."
     told = {"creative_id": str(creative_id), "variant_id": variant_id}
     return {**told, "state": State.UNKNOWN.value, "reason": reason, **nothing}
-
-
-def _sums(units: list[Unit]) -> Sums:
-    return Sums.of_pairs([clicked for _, clicked in units], [shown for shown, _ in units])

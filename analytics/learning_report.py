@@ -1,33 +1,38 @@
-"""What learning is worth: learned draws against those of the holdout, period by period. Workers only."""
+"""What learning is worth: learned draws against those of the holdout, period by period. Workers only.
+
+From the first period on, and anew every year (``analytics.anchors``); the interval is always-valid.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
+
+from analytics.anchors import year_start
 from analytics.models import Event
-from analytics.stats.statistics import Sums
-from analytics.stats.stratified import stratified_compare, stratified_estimates
+from analytics.stats.stratified import Cell, stratified_compare
 from campaigns.learning_models import AllocationPeriod
 from campaigns.models import Campaign
 from campaigns.serving.allocations import HOLDOUT
 
-WINDOW = timedelta(days=60)
+TUNED_FOR = 10_000  # shoppers
 Context = tuple[UUID, UUID | None]
-Stratum = tuple[UUID, UUID | None, int]
+Spans = Mapping[Context, list[tuple[datetime, datetime]]]  # in the order of their starts
 
 
 def learning_compute(campaign: Campaign, parameters: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Lift of the learned draws over the holdout's, stratified by context and allocation period."""
-    periods = list(
-        AllocationPeriod.objects.filter(campaign=campaign, started_at__gte=now - WINDOW).order_by(
-            "started_at"
-        )
-    )
+    everything = AllocationPeriod.objects.filter(campaign=campaign).order_by("started_at")
+    first = everything.first()
+    start = year_start(first.started_at, now) if first is not None else now
+    # The period that was in force at the start included.
+    periods = list(everything.filter(Q(ended_at__isnull=True) | Q(ended_at__gt=start)))
     if not periods:
         return {
             "periods": 0,
@@ -36,25 +41,27 @@ def learning_compute(campaign: Campaign, parameters: Mapping[str, Any], now: dat
             "holdout": None,
             "sentence": "Nothing was learned yet.",
         }
-    strata = _strata(campaign, periods, now)
-    pairs = [(held, learned) for held, learned in strata.values() if held.n > 1 and learned.n > 1]
-    found, estimates = stratified_compare(pairs), stratified_estimates(pairs)
-    pooled = [sum((pair[side] for pair in strata.values()), Sums()) for side in (0, 1)]
+    cells = _cells(campaign, _spans(periods, start, now), start, now)
+    found = stratified_compare(cells, tuned_for=TUNED_FOR)
+    lift = found.comparison
     return {
+        "start": start.isoformat(),
         "periods": len(periods),
-        "strata": len(pairs),
-        "holdout": _line(pooled[0], estimates[0].value if estimates else None),
-        "learned": _line(pooled[1], estimates[1].value if estimates else None),
-        "lift": found.lift,
-        "lift_low": found.lift_low,
-        "lift_high": found.lift_high,
-        "p": found.p,
-        "sentence": _sentence(found.lift_low, found.lift_high),
+        "strata": found.strata,
+        "holdout": _line(cells, 0, found.values[0]),
+        "learned": _line(cells, 1, found.values[1]),
+        "lift": lift.lift,
+        "lift_low": lift.lift_low,
+        "lift_high": lift.lift_high,
+        "p": lift.p,
+        "sentence": _sentence(lift.lift_low, lift.lift_high),
     }
 
 
-def _line(sums: Sums, value: float | None) -> dict[str, Any]:
-    return {"impressions": int(sums.x), "clicks": int(sums.y), "value": value}
+def _line(cells: Mapping[Cell, Sequence[int]], side: int, value: float | None) -> dict[str, Any]:
+    counts = [count for (_, mine, _), count in cells.items() if mine == side]
+    impressions, clicks = (sum(count[place] for count in counts) for place in (0, 1))
+    return {"impressions": impressions, "clicks": clicks, "value": value}
 
 
 def _sentence(low: float | None, high: float | None) -> str:
@@ -67,41 +74,43 @@ def _sentence(low: float | None, high: float | None) -> str:
     return "No difference is certain yet."
 
 
-def _strata(
-    campaign: Campaign, periods: list[AllocationPeriod], now: datetime
-) -> dict[Stratum, tuple[Sums, Sums]]:
-    """(holdout, learned) of each context and period; the unit is the shopper, who is held out or never."""
-    starts: dict[Context, list[datetime]] = defaultdict(list)
+def _spans(periods: list[AllocationPeriod], start: datetime, now: datetime) -> Spans:
+    """From when to when each context had fixed shares; between two spans learning was off."""
+    found: dict[Context, list[tuple[datetime, datetime]]] = defaultdict(list)
     for period in periods:
-        starts[period.placement_id, period.segment_id].append(period.started_at)
-    rows: Any = (
-        Event.objects.filter(
-            advertiser_id=campaign.advertiser_id,
-            campaign_id=campaign.pk,
-            occurred_at__gte=periods[0].started_at,
-            occurred_at__lt=now,
-            validity=Event.Validity.VALID,
-            kind__in=(Event.Kind.IMPRESSION, Event.Kind.CLICK),
-            experiment_id__isnull=True,
-        )
-        .order_by()
-        .values_list(
-            "placement_id", "segment_id", "shopper_pseudonym", "decision_id", "occurred_at", "arm", "kind"
-        )
-    )
-    units: dict[tuple[Stratum, bool, Any], list[int]] = defaultdict(lambda: [0, 0])
-    for placement, segment, shopper, decision, at, arm, kind in rows.iterator(chunk_size=5000):
-        position = bisect_right(starts.get((placement, segment), []), at)
-        if position == 0:
+        span = (max(start, period.started_at), period.ended_at or now)
+        found[period.placement_id, period.segment_id].append(span)
+    return found
+
+
+def _cells(campaign: Campaign, spans: Spans, start: datetime, now: datetime) -> dict[Cell, list[int]]:
+    """Impressions and clicks by stratum (context and span), side (0 the holdout) and shopper."""
+    events = Event.objects.filter(
+        advertiser_id=campaign.advertiser_id,
+        campaign_id=campaign.pk,
+        occurred_at__gte=start,
+        occurred_at__lt=now,
+        validity=Event.Validity.VALID,
+        experiment_id__isnull=True,
+    ).order_by()
+    clicked = set(events.filter(kind=Event.Kind.CLICK).values_list("decision_id", flat=True))
+    rows: Any = events.filter(kind=Event.Kind.IMPRESSION).values_list(
+        "placement_id", "segment_id", "drawn_segment_id", "shopper_pseudonym", "decision_id", "occurred_at",
+        "arm",
+    )  # fmt: skip
+    cells: dict[Cell, list[int]] = defaultdict(lambda: [0, 0])
+    for placement, shown, drawn, shopper, decision, at, arm in rows.iterator(chunk_size=5000):
+        # A shipped arm shows another segment's picture than the one whose shares drew it.
+        context = (placement, drawn or shown)
+        mine = spans.get(context, [])
+        place = bisect_right(mine, at, key=_start_of) - 1
+        if place < 0 or at >= mine[place][1]:
             continue
-        unit = units[(placement, segment, position), arm == HOLDOUT, shopper or decision]
-        unit[kind == Event.Kind.CLICK] += 1
-    pairs: dict[Stratum, tuple[list[Any], list[Any]]] = defaultdict(lambda: ([], []))
-    for (stratum, is_held, _), (shown, clicked) in units.items():
-        if shown:
-            pairs[stratum][0 if is_held else 1].append((clicked, shown))
-    return {stratum: (_sums(held), _sums(learned)) for stratum, (held, learned) in pairs.items()}
+        count = cells[(context, place), int(arm != HOLDOUT), shopper or decision]
+        count[0] += 1
+        count[1] += decision in clicked
+    return cells
 
 
-def _sums(pairs: list[tuple[int, int]]) -> Sums:
-    return Sums.of_pairs([clicked for clicked, _ in pairs], [shown for _, shown in pairs])
+def _start_of(span: tuple[datetime, datetime]) -> datetime:
+    return span[0]

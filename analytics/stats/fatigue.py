@@ -3,17 +3,16 @@ pure.
 
 A shopper who sees a picture for the fifth time clicks less, whatever the picture's age, and a campaign's
 later impressions are more often fifth ones. So early and late are compared inside strata of the exposure's
-number and put together as in ``stratified``; the unit is the shopper.
+number and put together as in ``stratified``; the unit is the shopper, who may be in several strata and on
+both sides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from analytics.stats.statistics import Sums
-from analytics.stats.stratified import stratified_compare
+from analytics.stats.stratified import Cells, stratified_compare
 
 BOUNDS = (1, 2, 3, 5, 9)  # exposures 1, 2, 3-4, 5-8, 9 and more
 MIN_IMPRESSIONS = 200  # early, and of late
@@ -35,11 +34,15 @@ class State(StrEnum):
 class Life:
     """A creative's early and late impressions by stratum of the exposure number, and their mean number."""
 
-    early: Sequence[Sums]  # y clicks, x impressions of a shopper
-    late: Sequence[Sums]
+    cells: Cells  # impressions and clicks by stratum, side (0 early, 1 late) and shopper
     early_frequency: float
     late_frequency: float
     is_old_enough: bool
+
+    def total(self, side: int) -> tuple[int, int]:
+        """Impressions and clicks early (0) or late (1)."""
+        counts = [count for (_, mine, _), count in self.cells.items() if mine == side]
+        return sum(int(shown) for shown, _ in counts), sum(int(clicked) for _, clicked in counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +64,16 @@ def stratum_of(number: int) -> int:
 
 def fatigue_judge(life: Life) -> Fatigue:
     """The first rule that applies."""
-    early, late = sum(life.early, Sums()), sum(life.late, Sums())
+    (early, early_clicks), (late, late_clicks) = life.total(0), life.total(1)
     if not life.is_old_enough:
         return Fatigue(State.UNKNOWN, "Younger than two weeks: there is no early life to compare with.")
-    if min(early.x, late.x) < MIN_IMPRESSIONS or early.y < MIN_CLICKS:
+    if min(early, late) < MIN_IMPRESSIONS or early_clicks < MIN_CLICKS:
         return Fatigue(
             State.UNKNOWN,
             f"Too little was seen: {MIN_IMPRESSIONS} impressions in each part and {MIN_CLICKS} clicks.",
         )
-    found = stratified_compare(list(zip(life.early, life.late, strict=True)))
-    plain = late.value / early.value - 1 if early.value and late.value is not None else None
+    found = stratified_compare(life.cells).comparison
+    plain = (late_clicks / late) / (early_clicks / early) - 1
     parts = (found.lift, found.lift_low, found.lift_high, plain)
     if found.lift is None or found.lift_high is None:
         return Fatigue(State.UNKNOWN, "Early and late share no exposure number to compare at.", *parts)
@@ -85,7 +88,7 @@ def fatigue_judge(life: Life) -> Fatigue:
         return Fatigue(
             State.LIMITED, "Clicked a little less than in its early life at the same exposure number.", *parts
         )
-    if often and plain is not None and plain <= WORN:
+    if often and plain <= WORN:
         return Fatigue(
             State.LIMITED,
             f"The picture holds, but shoppers have seen it {life.late_frequency:.1f} times on average: "

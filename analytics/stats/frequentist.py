@@ -63,10 +63,12 @@ def compare_estimates(
     *,
     reach: float | None = None,
     p: float | None = None,
+    covariance: float = 0.0,
 ) -> Comparison:
     """The same from two estimates, by the normal distribution: for adjusted figures and for many slices.
 
-    ``reach`` is the interval's half width in standard errors (1.96 unless told), ``p`` that of its own test.
+    ``covariance`` is that of the two, where shoppers are in both. ``reach`` is the interval's half width in
+    standard errors (1.96 unless told), ``p`` that of its own test.
     From 100 shoppers on it agrees with Welch's t to three digits, in microseconds instead of milliseconds.
     """
     if control is None or treatment is None:
@@ -74,14 +76,15 @@ def compare_estimates(
     a, b = control.value, treatment.value
     difference = b - a
     lift = finite(b / a - 1) if a > 0 else None
-    error = math.hypot(control.standard_error, treatment.standard_error)
+    error = difference_error(control, treatment, covariance)
     if error <= 0 or not math.isfinite(error):
         return Comparison(difference=finite(difference), lift=lift)
     normal = NormalDist()
     reach = normal.inv_cdf(0.5 + CONFIDENCE / 2) if reach is None else reach
     low = high = None
     if a > 0 and b > 0:  # the relative interval is that of a logarithm
-        log_reach = min(700.0, reach * math.hypot(control.standard_error / a, treatment.standard_error / b))
+        relative = [Estimate(1, each.standard_error / each.value, each.n) for each in (control, treatment)]
+        log_reach = min(700.0, reach * difference_error(*relative, covariance / a / b))
         low, high = finite(b / a * math.exp(-log_reach) - 1), finite(b / a * math.exp(log_reach) - 1)
     return Comparison(
         difference=finite(difference),
@@ -92,6 +95,12 @@ def compare_estimates(
         lift_high=high,
         p=finite(2 * (1 - normal.cdf(abs(difference) / error)) if p is None else p),
     )
+
+
+def difference_error(control: Estimate, treatment: Estimate, covariance: float = 0.0) -> float:
+    """Standard error of the difference of two estimates."""
+    variance = control.standard_error**2 + treatment.standard_error**2 - 2 * covariance
+    return math.sqrt(max(0.0, variance))
 
 
 def _is_comparable(control: Sums, treatment: Sums) -> bool:

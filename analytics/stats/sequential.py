@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 
-from analytics.stats.frequentist import Comparison, compare_estimates
+from analytics.stats.frequentist import Comparison, compare_estimates, difference_error
 from analytics.stats.statistics import Estimate, Sums, estimate_of
 
 ALPHA = 0.05
@@ -61,17 +61,23 @@ def compare_always_valid_estimates(
     *,
     tuned_for: int = DEFAULT_TUNING,
     alpha: float = ALPHA,
+    covariance: float = 0.0,
+    units: int | None = None,
 ) -> Comparison:
-    """The same from estimates, adjusted ones included: they too are means with an estimated variance."""
+    """The same from estimates, adjusted ones included: they too are means with an estimated variance.
+
+    Where shoppers are in both, ``covariance`` is that of the two and ``units`` the number of shoppers.
+    """
     if control is None or treatment is None:
         return Comparison()
-    error = math.hypot(control.standard_error, treatment.standard_error)
-    n = control.n + treatment.n
+    error = difference_error(control, treatment, covariance)
+    n = control.n + treatment.n if units is None else units
     if error <= 0:
-        return compare_estimates(control, treatment)
+        return compare_estimates(control, treatment, covariance=covariance)
     return compare_estimates(
         control,
         treatment,
         reach=multiplier(n, tuned_for=tuned_for, alpha=alpha),
         p=always_valid_p((treatment.value - control.value) / error, n, tuned_for=tuned_for, alpha=alpha),
+        covariance=covariance,
     )

@@ -15,6 +15,7 @@ from django.utils import timezone
 from adplatform.lib.errors import DomainError
 from analytics.dividend_report import _segment_answer, dividend_compute
 from analytics.learning import campaign_learn, counts_get, learning_refresh
+from analytics.learning_report import learning_compute
 from analytics.learning_selectors import draw_changes_count
 from analytics.models import Event, StoredReport
 from analytics.stored_reports import stored_reports_refresh
@@ -154,7 +155,7 @@ def test_what_learning_is_worth_is_told_by_period(shop, alice_client):
     now = timezone.now()
     learning_refresh(now=now - timedelta(days=20))
     cast.make_draws(
-        campaign, placement, variants, [0.05, 0.15], count=4000, shares=[0.1, 0.9], holdout=0.3,
+        campaign, placement, variants, [0.05, 0.15], count=8000, shares=[0.1, 0.9], holdout=0.3,
         since=now - timedelta(days=19),
     )  # fmt: skip
     content = computed(alice_client, campaign, "learning")
@@ -176,6 +177,52 @@ def test_what_learning_is_worth_is_told_by_period(shop, alice_client):
         follow=True,
     )  # fmt: skip
     assert "greater than or equal to 5" in bad.content.decode()
+
+
+def allocate(campaign, placement, segment, variants, at):
+    allocation_write(
+        advertiser=campaign.advertiser, campaign_id=campaign.pk, placement_id=placement.pk,
+        segment_id=segment.pk, shares={v.pk: 1 / len(variants) for v in variants}, reason="learned",
+        evidence=[], now=at,
+    )  # fmt: skip
+
+
+def test_switched_off_learning_goes_on_counting_nothing(shop):
+    campaign, placement, segment, variants = cast.make_campaign(shop, 2)
+    now = timezone.now()
+    off = now - timedelta(days=10)
+    learns(campaign, holdout_rate=0.3)
+    allocate(campaign, placement, segment, variants, now - timedelta(days=20))
+    cast.make_draws(
+        campaign, placement, variants, [0.1, 0.1], count=2000, holdout=0.3, since=now - timedelta(days=19),
+        until=off,
+    )  # fmt: skip
+    learning_configure(advertiser=shop, campaign_id=campaign.pk, now=off, learns=False)
+    before = learning_compute(campaign, {}, off)
+    cast.make_draws(campaign, placement, variants, [0.2, 0.2], count=2000, since=off, seed=2)  # a sale
+    after = learning_compute(campaign, {}, now)
+    assert before == after | {"start": before["start"]}
+    assert after["lift_low"] < 0 < after["lift_high"]
+
+
+def test_shares_of_last_year_that_are_still_in_force_are_counted(shop):
+    """Once a year the comparison begins anew, in the middle of a period."""
+    campaign, placement, segment, variants = cast.make_campaign(shop, 2)
+    now = timezone.now()
+    learns(campaign, holdout_rate=0.3)
+    allocate(campaign, placement, segment, variants, now - timedelta(days=385))
+    cast.make_draws(
+        campaign, placement, variants, [0.1, 0.1], count=1000, holdout=0.3, since=now - timedelta(days=19),
+        until=now,
+    )  # fmt: skip
+    cast.make_draws(
+        campaign, placement, variants, [0.9, 0.9], count=500, holdout=0.3, since=now - timedelta(days=22),
+        until=now - timedelta(days=21), seed=2,
+    )  # fmt: skip
+    found = learning_compute(campaign, {}, now)
+    assert found["start"] == (now - timedelta(days=20)).isoformat()
+    assert found["strata"] == 1
+    assert found["learned"]["impressions"] + found["holdout"]["impressions"] == 1000
 
 
 def test_the_api_switches_and_tells(api, other_api, shop):

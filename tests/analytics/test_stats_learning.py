@@ -9,8 +9,10 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from analytics.stats.fatigue import Life, State, fatigue_judge, stratum_of
+from analytics.stats.frequentist import compare_estimates
 from analytics.stats.off_policy import Log, evaluate, on_policy
-from analytics.stats.statistics import Sums
+from analytics.stats.sequential import compare_always_valid
+from analytics.stats.statistics import Sums, estimate_of
 from analytics.stats.stratified import stratified_compare
 from analytics.stats.thompson import FLOOR, ArmFacts, shares_make
 from analytics.stats.visual_prior import Seen, VisualPrior, visual_prior_fit
@@ -82,14 +84,83 @@ def test_pooled_rates_of_changing_shares_mislead_and_strata_do_not():
     poor = (Sums.of_counts(20, 1000), Sums.of_counts(216, 9000))
     pooled = [good[side] + poor[side] for side in (0, 1)]
     assert pooled[1].value < pooled[0].value
-    found = stratified_compare([good, poor])
-    assert found.lift == pytest.approx(0.2, abs=0.01)
-    assert found.lift_low < 0.2 < found.lift_high
+    counts = {"good": ((900, 9000), (120, 1000)), "poor": ((20, 1000), (216, 9000))}
+    cells = {
+        (stratum, side, (stratum, side, number)): (1, int(number < clicked))
+        for stratum, sides in counts.items()
+        for side, (clicked, shown) in enumerate(sides)
+        for number in range(shown)
+    }
+    found = stratified_compare(cells)
+    assert (found.strata, found.comparison.lift) == (2, pytest.approx(0.2, abs=0.01))
+    assert found.comparison.lift_low < 0.2 < found.comparison.lift_high
+    wider = stratified_compare(cells, tuned_for=10_000).comparison
+    assert wider.lift_low < found.comparison.lift_low
+    assert wider.p > found.comparison.p
+
+
+def shoppers_cells(rng, strata=1, shoppers=300, is_paired=False):
+    """By stratum, side and shopper: impressions and clicks, the same in every stratum."""
+    cells = {}
+    for number in range(shoppers):
+        shown, taste = int(rng.integers(1, 6)), rng.beta(0.5, 4.5)
+        for side in (0, 1) if is_paired else (number % 2,):
+            clicked = int(rng.binomial(shown, taste))
+            for stratum in range(strata):
+                cells[stratum, side, number] = (shown, clicked)
+    return cells
+
+
+def test_one_stratum_is_compared_as_the_delta_method_does():
+    cells = shoppers_cells(np.random.default_rng(1))
+    sides = [[count for (_, side, _), count in cells.items() if side == arm] for arm in (0, 1)]
+    sums = [Sums.of_pairs([y for _, y in side], [x for x, _ in side]) for side in sides]
+    expected = compare_estimates(estimate_of(sums[0]), estimate_of(sums[1]))
+    found = stratified_compare(cells).comparison
+    for name in ("difference", "difference_low", "difference_high", "lift", "lift_low", "lift_high", "p"):
+        assert getattr(found, name) == pytest.approx(getattr(expected, name)), name
+    valid = compare_always_valid(sums[0], sums[1], tuned_for=900)
+    assert stratified_compare(cells, tuned_for=900).comparison.lift_low == pytest.approx(valid.lift_low)
+
+
+def test_shoppers_who_come_back_in_every_period_are_counted_once():
+    """Twenty periods that repeat the first tell nothing that it did not."""
+    once = stratified_compare(shoppers_cells(np.random.default_rng(2)))
+    often = stratified_compare(shoppers_cells(np.random.default_rng(2), strata=20))
+    assert often.strata == 20
+    for name in ("lift", "lift_low", "lift_high", "p"):
+        assert getattr(often.comparison, name) == pytest.approx(getattr(once.comparison, name)), name
+
+
+def test_shoppers_on_both_sides_are_compared_with_themselves():
+    """Each of very different shoppers did alike on both sides, so their difference is known better."""
+    cells = shoppers_cells(np.random.default_rng(3), is_paired=True)
+    apart = {(stratum, side, (side, unit)): count for (stratum, side, unit), count in cells.items()}
+    paired, strangers = stratified_compare(cells).comparison, stratified_compare(apart).comparison
+    assert paired.lift == strangers.lift
+    width = [found.lift_high - found.lift_low for found in (paired, strangers)]
+    assert width[0] < 0.9 * width[1]
+
+
+def test_differences_that_are_none_are_rarely_called_one_after_twenty_periods():
+    rng, false = np.random.default_rng(4), 0
+    for _ in range(40):
+        taste, is_held = rng.beta(0.5, 9.5, 300), rng.random(300) < 0.3
+        shown = rng.poisson(2, (20, 300))
+        clicked = rng.binomial(shown, taste)
+        cells = {
+            (period, int(not is_held[n]), n): (shown[period, n], clicked[period, n])
+            for period in range(20)
+            for n in range(300)
+        }
+        found = stratified_compare(cells).comparison
+        false += not found.lift_low < 0 < found.lift_high
+    assert false <= 6  # 2 of 40 expected; taken as independent, strata gave 15
 
 
 def test_a_stratum_of_one_side_tells_nothing():
-    assert stratified_compare([(Sums.of_counts(5, 50), Sums())]).lift is None
-    assert stratified_compare([]).p is None
+    assert stratified_compare(part([0.1], 50)).comparison.lift is None
+    assert stratified_compare({}).comparison.p is None
 
 
 # --- what if
@@ -193,13 +264,18 @@ def test_a_policy_may_know_pictures_and_places_that_the_log_never_shows():
     assert evaluate(log, wider) == known
 
 
-def part(rates, n=600):
-    return [Sums.of_counts(round(rate * n), n) for rate in rates]
+def part(rates, n=600, side=0):
+    """Cells of ``n`` shoppers a stratum with one impression each, at these click rates."""
+    return {
+        (stratum, side, (side, stratum, number)): (1, int(number < round(rate * n)))
+        for stratum, rate in enumerate(rates)
+        for number in range(n)
+    }
 
 
-def life(early, late, **changes):
+def life(early, late, n=600, **changes):
     fields = {"early_frequency": 1.5, "late_frequency": 1.6, "is_old_enough": True, **changes}
-    return Life(part(early), part(late), **fields)
+    return Life(part(early, n) | part(late, n, side=1), **fields)
 
 
 FRESH = (0.10, 0.08, 0.06, 0.04, 0.03)
@@ -209,11 +285,11 @@ FRESH = (0.10, 0.08, 0.06, 0.04, 0.03)
     ("found", "state", "word"),
     [
         (life([r * 3 for r in FRESH], [r * 3 for r in FRESH]), State.HEALTHY, "excluded"),
-        (Life(part(FRESH, 100), part(FRESH, 100), 1, 1, is_old_enough=True), State.UNKNOWN, "to exclude"),
+        (life(FRESH, FRESH, 100), State.UNKNOWN, "to exclude"),
         (life(FRESH, [r / 2 for r in FRESH]), State.FATIGUED, "worn out"),
         (life([r * 3 for r in FRESH], [r * 3 * 0.85 for r in FRESH]), State.LIMITED, "a little less"),
         (life(FRESH, FRESH, is_old_enough=False), State.UNKNOWN, "two weeks"),
-        (Life(part(FRESH, 20), part(FRESH, 20), 1, 1, is_old_enough=True), State.UNKNOWN, "Too little"),
+        (life(FRESH, FRESH, 20), State.UNKNOWN, "Too little"),
     ],
 )
 def test_each_state_has_its_reason(found, state, word):
@@ -223,9 +299,15 @@ def test_each_state_has_its_reason(found, state, word):
 
 def test_a_fall_that_is_only_repeated_looks_is_not_the_pictures_fault():
     """Late impressions are mostly fifth looks; at the same number of looks nothing fell."""
-    early = [Sums.of_counts(120, 1200), *part(FRESH[1:], 300)]
-    late = [*part(FRESH[:1], 200), *part(FRESH[1:4], 300), Sums.of_counts(54, 1800)]
-    judged = fatigue_judge(Life(early, late, 1.4, 7.5, is_old_enough=True))
+    cells = {}
+    for side, counts in enumerate(
+        (((120, 1200), (24, 300), (18, 300), (12, 300), (9, 300)),
+         ((20, 200), (24, 300), (18, 300), (12, 300), (54, 1800)))
+    ):  # fmt: skip
+        for stratum, (clicked, shown) in enumerate(counts):
+            for number in range(shown):
+                cells[stratum, side, (side, stratum, number)] = (1, int(number < clicked))
+    judged = fatigue_judge(Life(cells, 1.4, 7.5, is_old_enough=True))
     assert judged.state == State.LIMITED
     assert "7.5 times" in judged.reason
     assert judged.plain_change < -0.25
