@@ -122,8 +122,8 @@ class SnapshotStore:
 
     def can_serve(self) -> bool:
         """Whether something is fresh enough to answer from, without asking the database."""
-        oldest = self._clock() - settings.SERVING_STALE_SECONDS
-        return any(entry.confirmed_at >= oldest for entry in tuple(self._entries.values()))
+        now = self._clock()
+        return any(now <= entry.stale_at for entry in tuple(self._entries.values()))
 
     def clear(self) -> None:
         """Forget everything; the next request reads the database."""
