@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
@@ -30,7 +29,8 @@ def events_unlink(
 
     One name for all of them, so that attribution, reach and experiments count as before whenever a roll-up
     is rebuilt. ``before`` spares what was received later. An id that holds the shop's key or is a digest is
-    replaced, an order's on its refunds as well; only a refund that comes later then finds no order.
+    replaced, an order's on its refunds as well; only a refund that comes later then finds no order. What
+    waits in the buffer is unlinked when it is stored, because its shopper is unknown by then.
     """
     mine = Event.objects.filter(advertiser_id=advertiser_id, shopper_pseudonym__in=pseudonyms)
     if before is not None:
@@ -45,10 +45,6 @@ def events_unlink(
             _ids_replace(advertiser_id, rows, shopper_key)
             total += rows.update(shopper_pseudonym=stand_in)
     shoppers_renamed(advertiser_id=advertiser_id, names=pseudonyms, new=stand_in)
-    if settings.EVENTS_BUFFER_URL:
-        from analytics import event_buffer  # brings redis: not for a web process without a buffer
-
-        total += event_buffer.refused_unlink(pseudonyms)
     return total
 
 

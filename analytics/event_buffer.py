@@ -94,37 +94,18 @@ def done(ids: Sequence[bytes]) -> None:
 
 
 def refuse(entry_id: bytes, batch: EventBatch | None) -> None:
-    """Put aside what cannot be stored, so that it does not hold up the rest."""
+    """Put aside what cannot be stored, so that it does not hold up the rest.
+
+    It lies there until somebody looks at it, so it names no shopper: an erasure would not find it.
+    """
+    if batch is not None:
+        nameless = tuple(
+            msgspec.structs.replace(event, shopper_pseudonym="", earlier_pseudonyms=())
+            for event in batch.events
+        )
+        batch = EventBatch(nameless, batch.received_at)
     _client().xadd(REFUSED, {"id": entry_id, FIELD: _encode(batch)}, maxlen=1000)
     done([entry_id])
-
-
-def refused_unlink(pseudonyms: Sequence[str]) -> int:
-    """Take these shoppers off what was put aside; how many events. What waits is unlinked when stored."""
-    client, gone, total = _client(), set(pseudonyms), 0
-    kept: Any = client.xrange(REFUSED)
-    for entry_id, fields in kept:
-        batch = _decode(fields)
-        theirs = [
-            not gone.isdisjoint((event.shopper_pseudonym, *event.earlier_pseudonyms))
-            for event in (batch.events if batch else ())
-        ]
-        if batch is None or not any(theirs):
-            continue
-        events = tuple(
-            msgspec.structs.replace(event, shopper_pseudonym="", earlier_pseudonyms=())
-            if is_theirs
-            else event
-            for event, is_theirs in zip(batch.events, theirs, strict=True)
-        )
-        total += sum(theirs)
-        with client.pipeline(transaction=True) as pipeline:
-            pipeline.xadd(
-                REFUSED, {**fields, FIELD: _encode(EventBatch(events, batch.received_at))}, maxlen=1000
-            )
-            pipeline.xdel(REFUSED, entry_id)
-            pipeline.execute()
-    return total
 
 
 def answers() -> bool:

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
 
 from accounts.models import Advertiser
@@ -88,20 +89,34 @@ def _unlink(erasure: Erasure, before: datetime | None, shopper_key: str = "") ->
 
 
 def erasures_settle(*, now: datetime) -> int:
-    """The second pass over what is old enough, and the end of what we knew of whom; how many."""
+    """The second pass over what is old enough, and the end of what we knew of whom; how many.
+
+    One that ends in an error is tried again in the next call and keeps no other from its turn.
+    """
     due = Erasure.objects.filter(settled_at=None, created_at__lte=now - SETTLES_AFTER)
     settled = 0
-    for erasure in due.order_by("created_at")[:MOST_SETTLED]:
-        late = _unlink(erasure, erasure.until_at)
-        with transaction.atomic():
-            settled += Erasure.objects.filter(pk=erasure.pk, settled_at=None).update(
-                pseudonyms=[],
-                stand_in="",
-                settled_at=now,
-                counts=dict(Counter(erasure.counts) + Counter(late)),
-            )
+    for pk in list(due.order_by("created_at").values_list("pk", flat=True)):
+        try:
+            settled += _settle(due.get(pk=pk), now)
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception:
+            log.exception("erasure_failed", erasure=str(pk))
+        if settled == MOST_SETTLED:
+            break
     if settled and connection.vendor == "sqlite" and not connection.in_atomic_block:
         # The write-ahead log still holds the pages as they were; what is in use elsewhere goes the next time.
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return settled
+
+
+def _settle(erasure: Erasure, now: datetime) -> int:
+    late = _unlink(erasure, erasure.until_at)
+    with transaction.atomic():
+        return Erasure.objects.filter(pk=erasure.pk, settled_at=None).update(
+            pseudonyms=[],
+            stand_in="",
+            settled_at=now,
+            counts=dict(Counter(erasure.counts) + Counter(late)),
+        )

@@ -6,12 +6,14 @@ import os
 from datetime import timedelta
 from unittest.mock import patch
 
+import msgspec
 import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
 from analytics import selectors
 from analytics.models import Event
+from analytics.tracking import EventBatch
 from tests.analytics.test_events import post
 from tests.analytics.tokens import decision_payload, event_of
 
@@ -110,6 +112,19 @@ def test_a_batch_that_cannot_be_stored_is_put_aside_and_the_others_are(shop, buf
         assert drain() == 1
     assert buffer._client().xlen(buffer.REFUSED) == 2
     assert buffer.oldest_get() is None
+
+
+def test_what_is_put_aside_names_no_shopper_because_no_erasure_looks_there(shop, buffer):
+    post([event_of(decision_payload(shop))])
+    ((entry_id, batch),) = buffer.take("one", limit=10, wait_ms=10)
+    named = msgspec.structs.replace(
+        batch.events[0], shopper_pseudonym="a" * 64, earlier_pseudonyms=("b" * 64,)
+    )
+    buffer.refuse(entry_id, EventBatch((named,), batch.received_at))
+    ((_, fields),) = buffer._client().xrange(buffer.REFUSED)
+    assert b"aaa" not in fields[buffer.FIELD]
+    assert b"bbb" not in fields[buffer.FIELD]
+    assert named.event_id.encode() in fields[buffer.FIELD], "the rest is there to be looked at"
 
 
 def test_without_redis_events_go_straight_into_the_database(shop, settings, buffer):

@@ -121,6 +121,19 @@ def test_an_event_that_was_under_way_is_caught_by_the_second_pass(shop, campaign
     assert erasures_settle(now=timezone.now() + LATER) == 0
 
 
+def test_an_erasure_needs_no_buffer_and_one_that_fails_holds_up_no_other(shop, campaign, settings):
+    settings.EVENTS_BUFFER_URL = "redis://127.0.0.1:1/0"  # nobody answers there
+    name = everywhere(shop, campaign)
+    broken = erase(shop, "nobody")
+    Erasure.objects.filter(pk=broken.pk).update(pseudonyms=5)
+    erase(shop)
+    assert erasures_settle(now=timezone.now() + LATER) == 1
+    assert name not in dump()
+    assert Erasure.objects.get(settled_at=None) == broken
+    Erasure.objects.filter(pk=broken.pk).update(pseudonyms=["x"])
+    assert erasures_settle(now=timezone.now() + LATER) == 1, "it is tried again"
+
+
 def test_who_comes_back_before_the_second_pass_keeps_what_is_new(shop, campaign):
     everywhere(shop, campaign)
     erase(shop, now=timezone.now() - timedelta(seconds=30))
