@@ -3,8 +3,8 @@
 from celery import shared_task
 
 
-# An attempt has its own limit; these end one that waits for a name's resolution. A wake-up that waited longer than
-# the schedule's period is worth nothing any more: slow receivers may not fill the queue with them.
+# An attempt has its own limit; these end one that waits for a name's resolution. A wake-up that waited longer
+# than the schedule's period is worth nothing any more: slow receivers may not fill the queue with them.
 @shared_task(ignore_result=True, expires=10, soft_time_limit=60, time_limit=90)
 def webhooks_send() -> None:
     """At once after a change, and every few seconds for retries. Running twice at once is harmless."""

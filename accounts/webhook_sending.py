@@ -54,7 +54,7 @@ class Answer:
 
 
 class _TooLong(Exception):
-    """An attempt's time is over. No OSError: requests would take it for the network's and try to explain it."""
+    """An attempt's time is over. No OSError: requests would take it for the network's and explain it."""
 
 
 def webhooks_send(*, now: datetime | None = None) -> int:

@@ -11,8 +11,8 @@ app = Celery("adplatform")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-# A message that waited longer than its period is dropped, the next one is there: behind a long task wait no copies
-# that all do the same. Not under half a minute, because a beat's clock and a worker's may differ.
+# A message that waited longer than its period is dropped, the next one is there: behind a long task wait no
+# copies that all do the same. Not under half a minute, because a beat's clock and a worker's may differ.
 LEAST_EXPIRY = 30.0
 
 app.conf.beat_schedule = {

@@ -10,6 +10,7 @@ import redis
 import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections
 
+from accounts.refusals import refusals_flush
 from analytics import event_buffer
 from analytics.models import Event
 from analytics.services import batches_record, click_interests_record
@@ -37,6 +38,7 @@ def drain(*, consumer: str, is_stopping: Callable[[], bool], alive_file: Path | 
                 event_buffer.group_make()
                 is_made = True
             drain_once(consumer=consumer)
+            refusals_flush()
         except (OperationalError, InterfaceError, redis.RedisError) as error:
             log.warning("events_drain_waits", error=repr(error))
             is_made = False  # an emptied Redis has lost the group too

@@ -93,9 +93,9 @@ class Event(TenantModel):
 class DirtyHour(TenantModel):
     """A mark: an hour's roll-ups no longer match its events. Written in the transaction of the insert.
 
-    Append-only, one row a transaction and hour, never updated by a writer: a counter on one row would make every
-    writer of an advertiser wait for the commit of the one before. A rebuild removes the marks that it read
-    before it looked at the events.
+    Append-only, one row a transaction and hour, never updated by a writer: a counter on one row would make
+    every writer of an advertiser wait for the commit of the one before. A rebuild removes the marks that it
+    read before it looked at the events.
     """
 
     hour = models.DateTimeField()

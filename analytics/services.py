@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,11 +16,13 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from accounts.models import Advertiser
+from accounts.refusals import refused_count
 from adplatform.lib.ids import uuid7
 from analytics.event_rows import NewEvent
 from analytics.event_store import HolderMoved, events_insert
 from analytics.group_commit import GroupCommit
 from analytics.models import Event
+from analytics.surplus import CODE, Key, surplus
 from analytics.tracking import EventBatch, IncomingEvent
 from profiles import services as profile_services
 from profiles.consent import ConsentState, Use
@@ -39,7 +42,7 @@ class RecordResult:
     """What became of a batch: every event given is one or the other."""
 
     accepted: int  # new rows, the ones that are kept but not counted included
-    duplicates: int  # event ids already there
+    duplicates: int  # event ids already there, and repeats beyond what is kept
     unknown_advertisers: frozenset[UUID] = frozenset()  # their events were dropped
     counted: tuple[IncomingEvent, ...] = ()  # the new ones that are in the figures
 
@@ -58,7 +61,8 @@ def events_record(*, events: Sequence[IncomingEvent], received_at: datetime) -> 
 
     An event id already stored is a duplicate. A new id for a decision that already has this kind of
     event, or for an order that is already a conversion, is kept with the reason ``repeat`` or
-    ``order_repeat``, so that nothing a shop sends is lost and nothing is counted twice.
+    ``order_repeat``, so that nothing a shop sends is lost and nothing is counted twice; of a decision's
+    repeats so many as ``analytics.surplus`` says.
     """
     if not events:
         return RecordResult(0, 0)
@@ -76,10 +80,15 @@ def batches_record(batches: Sequence[EventBatch]) -> list[RecordResult]:
     people, now = _people(everything), timezone.now()
     # By the number of the advertiser's id: a UUID is hashed and compared in Python.
     rows: dict[tuple[int, str], NewEvent] = {}
+    here: Counter[Key] = Counter()
+    left_out = 0
     for number, batch in enumerate(batches):
         for event in batch.events:
             key = (event.advertiser_id.int, event.event_id)
             if key in rows or event.advertiser_id not in known:
+                continue
+            if not surplus.takes(event, here):
+                left_out += 1
                 continue
             if event.shopper_pseudonym:
                 event = _event_of(event, people)
@@ -90,6 +99,10 @@ def batches_record(batches: Sequence[EventBatch]) -> list[RecordResult]:
     new: list[list[NewEvent]] = [[] for _ in batches]
     for row in stored:
         new[row.batch].append(row)
+        if not row.is_counted:
+            surplus.add(row.event)
+    if left_out:
+        refused_count("events", [CODE] * left_out)
     unknown = frozenset(advertisers - known)
     return [_result(batch, of_batch, unknown) for batch, of_batch in zip(batches, new, strict=True)]
 

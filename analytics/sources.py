@@ -22,6 +22,8 @@ WINDOW_SECONDS = 60
 # A double click, or an impatient one while the shop's page loads.
 CLICK_AGAIN_SECONDS = 5
 CAPACITY = 50_000  # sources and clicks remembered; about 10 MB
+# Times EVENTS_SOURCE_MINUTE: what an address may send without a key, whatever it says that its browsers are.
+ADDRESS_SHARES = 10
 
 
 class SourceWatch:
@@ -33,12 +35,21 @@ class SourceWatch:
         self._lock = threading.Lock()
         self._window = 0
         self._events: dict[bytes, int] = {}
+        self._sent: dict[bytes, int] = {}
         self._clicks: dict[bytes, int] = {}
         self._last_click: dict[tuple[bytes, UUID | None], tuple[UUID | None, float]] = {}
 
     def source_of(self, *, address: str, user_agent: str) -> bytes:
         """What stands for a source here."""
         return blake2b(f"{address}\n{user_agent}".encode(), key=self._key, digest_size=8).digest()
+
+    def may_send(self, *, address: str, number: int) -> bool:
+        """Whether so many events more are taken from an address without a key in this minute."""
+        source = self.source_of(address=address, user_agent="")
+        limit = ADDRESS_SHARES * settings.EVENTS_SOURCE_MINUTE
+        with self._lock:
+            self._forget(self._clock())
+            return not self._is_beyond(self._sent, source, limit, max(1, number))
 
     def judge(
         self, source: bytes, *, is_click: bool, decision_id: UUID | None, creative_id: UUID | None
@@ -62,16 +73,17 @@ class SourceWatch:
             return NotCounted.CLICK_AGAIN if is_again else ""
 
     @staticmethod
-    def _is_beyond(counts: dict[bytes, int], source: bytes, limit: int) -> bool:
-        counts[source] = counts.get(source, 0) + 1
+    def _is_beyond(counts: dict[bytes, int], source: bytes, limit: int, number: int = 1) -> bool:
+        counts[source] = counts.get(source, 0) + number
         return 0 < limit < counts[source]
 
     def _forget(self, now: float) -> None:
         window = int(now // WINDOW_SECONDS)
-        full = len(self._events) + len(self._last_click) > CAPACITY
+        full = len(self._events) + len(self._sent) + len(self._last_click) > CAPACITY
         if window != self._window or full:
             self._window = window
             self._events.clear()
+            self._sent.clear()
             self._clicks.clear()
             recent = {} if full else self._last_click
             self._last_click = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from analytics.surplus import surplus
 from campaigns.serving.keys import callers_forget
 from campaigns.serving.store import snapshots
 from tests import factories
@@ -13,6 +14,7 @@ from tests import factories
 def cold():
     callers_forget()
     snapshots.clear()
+    surplus.forget()
 
 
 @pytest.fixture

@@ -10,7 +10,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts import refusals
 from analytics.models import DirtyHour, Event
+from analytics.sources import SourceWatch
 from campaigns.serving.keys import callers_forget
 from profiles.models import Behaviour, Shopper
 from profiles.pseudonyms import pseudonym_of
@@ -70,6 +72,40 @@ def test_a_decision_is_counted_once_a_kind_however_it_is_replayed(shop):
         "repeat"
     }
     assert post([event_of(payload, event_id="replay-3")]).json()["duplicates"] == 1
+
+
+def test_of_repeats_ten_rows_are_kept_and_of_the_rest_a_number(shop):
+    refusals._counts.clear()
+    payload, other = decision_payload(shop), decision_payload(shop)
+    for start in range(0, 120, 40):
+        events = [event_of(payload, event_id=f"again-{start + n}") for n in range(40)]
+        answer = post([*events, event_of(other, event_id=f"other-{start}")])
+        assert answer.status_code == 202
+        assert answer.json()["rejected"] == []
+    mine = Event.objects.filter(decision_id=payload["d"])
+    assert (mine.count(), mine.filter(validity="valid").count()) == (11, 1)
+    assert Event.objects.filter(decision_id=other["d"]).count() == 3
+    assert refusals._counts["events", "too_many_repeats"] == 120 - 11
+    assert post([event_of(payload, "viewable")]).json()["accepted"] == 1, "another kind is no repeat"
+
+
+def test_what_did_not_count_keeps_no_genuine_event_out(shop):
+    payload = decision_payload(shop)
+    robots = [event_of(payload, event_id=f"robot-{n}") for n in range(30)]
+    assert post(robots, agent="curl/8").json()["accepted"] == 10
+    assert post([event_of(payload, event_id="person")]).json()["accepted"] == 1
+    assert Event.objects.get(validity="valid").event_id == "person"
+
+
+def test_an_address_without_a_key_has_its_share_of_a_minute(shop, secret, settings, monkeypatch):
+    settings.EVENTS_SOURCE_MINUTE = 1
+    monkeypatch.setattr("analytics.events_api.watch", SourceWatch())
+    events = [event_of(decision_payload(shop)) for _ in range(11)]
+    assert post(events[:9]).status_code == 202
+    refused = post(events[9:], agent=PHONE)
+    assert (refused.status_code, refused.json()["code"]) == (429, "throttled")
+    assert refused["Retry-After"] == "60"
+    assert post(events[9:], secret).status_code == 202, "whoever has a key has a share of their own"
 
 
 def test_one_bad_item_does_not_sink_the_batch(shop, secret):

@@ -4,6 +4,7 @@ from uuid import UUID
 
 import pytest
 
+from accounts.addresses import network_of
 from analytics.sources import SourceWatch
 
 
@@ -28,6 +29,20 @@ def test_a_source_that_sends_too_much_is_not_counted_for_the_rest_of_the_minute(
     assert judge(watch, "192.0.2.2") == ""  # its neighbour is
     clock[0] = 60.0
     assert judge(watch) == ""
+
+
+def test_without_a_key_an_address_or_a_customers_network_has_one_share(watch, clock):
+    def may_send(address, number=20):
+        return watch.may_send(address=network_of(address), number=number)
+
+    assert [may_send("192.0.2.1") for _ in range(3)] == [True, True, False]
+    assert [may_send(f"2001:db8::{n}") for n in range(3)] == [True, True, False]
+    assert may_send("2001:db8:0:1::1"), "the next customer"
+    assert network_of("::ffff:192.0.2.1") == "192.0.2.1"
+    assert network_of("") == ""
+    assert not may_send("192.0.2.1", 0), "an empty batch is a request as well"
+    clock[0] = 60.0
+    assert may_send("192.0.2.1")
 
 
 def test_clicks_have_a_lower_limit(watch):
