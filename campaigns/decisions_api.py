@@ -24,10 +24,18 @@ from adplatform.lib.errors import DomainError
 from adplatform.lib.ids import uuid7
 from campaigns.serving.context import ServeContext
 from campaigns.serving.counters import counters
-from campaigns.serving.engine import Decision, SlotDecision, decide, explain, match_of
+from campaigns.serving.engine import (
+    Decision,
+    SlotDecision,
+    capped_campaign_of,
+    decide,
+    explain,
+    match_of,
+)
 from campaigns.serving.keys import Caller, caller_of
 from campaigns.serving.native import NativeAnswer, native_slot
 from campaigns.serving.reasons import NUMBERS, SENTENCES
+from campaigns.serving.shows import recent_shows
 from campaigns.serving.snapshot import Snapshot
 from campaigns.serving.store import snapshots
 from campaigns.serving.tokens import token_make, tokens_make
@@ -159,16 +167,18 @@ def _context_make(caller: Caller, asked: DecisionRequest, is_opted_out: bool) ->
             # Without consent not even the pseudonym goes into a token.
             is_simulated = audience.is_simulated
             pseudonym, segment_ids = audience.pseudonym, audience.segment_ids
+    now = _clock(asked.context.simulated_at, allowed=caller.is_secret and is_simulated)
     return ServeContext(
         advertiser_id=advertiser_id,
         placements=asked.placements,
-        now=_clock(asked.context.simulated_at, allowed=caller.is_secret and is_simulated),
+        now=now,
         pseudonym=pseudonym,
         segment_ids=segment_ids,
         device=asked.context.device or "",
         creatives_on_page=frozenset(asked.context.shown),
         products_on_page=frozenset(asked.context.products),
         is_simulated=is_simulated,
+        shows=recent_shows.of(pseudonym, now) if pseudonym else {},
     )
 
 
@@ -203,6 +213,10 @@ def _slot_answer(
             filled=False,
             reason=answer.reason,
             candidates=candidates,
+        )
+    if context.pseudonym and (campaign_id := capped_campaign_of(answer)) is not None:
+        recent_shows.decided(
+            pseudonym=context.pseudonym, campaign_id=campaign_id, decision_id=decision_id, at=context.now
         )
     impression_token, click_token = tokens_make(token_make(decision_id, context, answer))
     creative, why_url = answer.creative, f"{host}/why/{impression_token}"

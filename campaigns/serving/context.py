@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -24,3 +25,5 @@ class ServeContext(msgspec.Struct, frozen=True):
     creatives_on_page: frozenset[UUID] = frozenset()  # shown already; their products are not shown again
     products_on_page: frozenset[str] = frozenset()  # the feed's ids of what the page itself is about
     is_simulated: bool = False
+    # By capped campaign: when this process has shown it to the shopper (``campaigns.serving.shows``).
+    shows: Mapping[UUID, tuple[datetime, ...]] = {}

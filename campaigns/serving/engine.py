@@ -43,7 +43,9 @@ class SlotDecision(msgspec.Struct, frozen=True):
     arm: Arm | None = None  # the shopper takes part: exposure is recorded with the events
     drawn_segment_id: UUID | None = None  # whose picture the draw had chosen before the experiment spoke
     is_holdout: bool = False  # of learning, and takes part in no experiment here
-    products_before: frozenset[UUID] = frozenset()  # on the page when this placement was decided
+    # When this placement was decided: on the page, and what campaigns' limits refused.
+    products_before: frozenset[UUID] = frozenset()
+    closed: Mapping[Limits, Reason] = {}
 
     @property
     def is_filled(self) -> bool:
@@ -80,13 +82,25 @@ def decide(context: ServeContext, snapshot: Snapshot, rng: Random) -> Decision:
     shows_some = context.creatives_on_page or context.products_on_page
     on_page = _products_on_page(context, snapshot) if shows_some else set()
     closed = _closed(context, snapshot) if snapshot.limited else NO_REFUSALS
-    answers = []
+    answers, asking = [], context
     for code in context.placements:
         answer = _slot_decide(code, context, snapshot, rng, on_page, closed)
         if answer.candidate is not None:
             on_page.add(answer.candidate.product_id)
         answers.append(answer)
+        is_last = len(answers) == len(context.placements)
+        if context.pseudonym and not is_last and (shown := capped_campaign_of(answer)) is not None:
+            shows = {**asking.shows, shown: (*asking.shows.get(shown, ()), context.now)}
+            asking = msgspec.structs.replace(asking, shows=shows)
+            closed = _closed(asking, snapshot)
     return Decision(context, tuple(answers))
+
+
+def capped_campaign_of(answer: SlotDecision) -> UUID | None:
+    """The campaign that is shown, if it has a frequency cap."""
+    shown = answer.candidate
+    is_capped = shown is not None and shown.limits is not None and shown.limits.is_capped
+    return shown.campaign_id if shown is not None and is_capped else None
 
 
 def _products_on_page(context: ServeContext, snapshot: Snapshot) -> set[UUID]:
@@ -117,7 +131,7 @@ def _slot_decide(
     draw = _draw(slot, context, on_page, closed)
     if draw is None:
         reason = _furthest_reason(slot, context, on_page, closed)
-        return SlotDecision(code, slot, reason=reason, products_before=before)
+        return SlotDecision(code, slot, reason=reason, products_before=before, closed=closed)
     if context.pseudonym:
         point = bucket(day_salt(slot.placement_id, context.now), context.pseudonym)
     else:
@@ -140,6 +154,7 @@ def _slot_decide(
             drawn_segment_id=pick.candidate.segment_id,
             is_holdout=pick.is_holdout and outcome.arm is None,
             products_before=before,
+            closed=closed,
         )
     return SlotDecision(
         code,
@@ -149,6 +164,7 @@ def _slot_decide(
         propensity=pick.propensity,
         is_holdout=pick.is_holdout,
         products_before=before,
+        closed=closed,
     )
 
 
@@ -190,7 +206,7 @@ def explain(context: ServeContext, answer: SlotDecision, snapshot: Snapshot) -> 
     slot = answer.slot
     if slot is None or not slot.is_active:
         return ()
-    closed = _closed(context, snapshot)
+    closed = answer.closed
     chances = _chances(slot, context, _draw(slot, context, answer.products_before, closed), snapshot)
     found = []
     for candidate in slot.candidates:

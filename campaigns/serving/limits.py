@@ -1,8 +1,9 @@
 """What limits a whole campaign besides its dates: devices, hours, budgets, pace and frequency caps; pure.
 
 Asked once a campaign and decision, not once a candidate. Counts come from the events, a few seconds late
-(``analytics.delivery``), so a budget may be overspent by what those seconds deliver. While counting stands
-still, a campaign that needs counts serves on for ``SERVING_COUNT_MINUTES`` and then not until it is counted.
+(``analytics.delivery``), so a budget may be overspent by what those seconds deliver; a cap also knows what
+this process itself has just shown (``campaigns.serving.shows``). While counting stands still, a campaign that
+needs counts serves on for ``SERVING_COUNT_MINUTES`` and then not until it is counted.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from types import MappingProxyType
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -38,7 +39,13 @@ class Limits:
     budget_cents: int | None = None
     daily_budget_cents: int | None = None
     is_paced: bool = False
-    is_capped: bool = False
+    # Impressions of one shopper in a day and in a week.
+    cap_daily: int | None = None
+    cap_weekly: int | None = None
+
+    @property
+    def is_capped(self) -> bool:
+        return bool(self.cap_daily or self.cap_weekly)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +119,24 @@ def _refusal(limits: Limits, context: ServeContext, local: datetime, delivered: 
         until, reason = delivered.capped.get(context.pseudonym, (None, None))
         if until is not None and context.now < until:
             return reason
+        if (shows := context.shows.get(limits.campaign_id)) and (reason := _cap_reason(limits, shows, local)):
+            return reason
     # Last: what is spent or capped by old counts is so by new ones. Without a pseudonym no cap holds anybody.
     if delivered.good_until is not None and context.now >= delivered.good_until:
         is_by_budget = limits.budget_cents is not None or limits.daily_budget_cents is not None
         if is_by_budget or context.pseudonym:
             return Reason.COUNT_LATE
+    return None
+
+
+def _cap_reason(limits: Limits, shows: Iterable[datetime], local: datetime) -> Reason | None:
+    """The cap that what this process has shown reaches; both: the one that lasts longer."""
+    day = datetime.combine(local.date(), time.min, local.tzinfo)
+    week = datetime.combine(local.date() - timedelta(days=local.weekday()), time.min, local.tzinfo)
+    if limits.cap_weekly and sum(at >= week for at in shows) >= limits.cap_weekly:
+        return Reason.WEEKLY_CAP
+    if limits.cap_daily and sum(at >= day for at in shows) >= limits.cap_daily:
+        return Reason.DAILY_CAP
     return None
 
 

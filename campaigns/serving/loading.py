@@ -235,7 +235,8 @@ def limits_of(campaign: Campaign) -> Limits | None:
         budget_cents=campaign.budget_cents,
         daily_budget_cents=campaign.daily_budget_cents,
         is_paced=campaign.is_paced,
-        is_capped=bool(campaign.cap_daily or campaign.cap_weekly),
+        cap_daily=campaign.cap_daily,
+        cap_weekly=campaign.cap_weekly,
     )
     is_limited = (
         limits.devices

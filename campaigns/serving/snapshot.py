@@ -119,6 +119,7 @@ class Snapshot:
     product_of_external_id: Mapping[str, UUID] = field(default_factory=dict)
     experiments: Mapping[UUID, RunningExperiment] = field(default_factory=dict)  # by campaign
     limited: tuple[Limits, ...] = ()  # of live campaigns
+    capped: frozenset[UUID] = frozenset()  # live campaigns with a frequency cap
     advertiser_name: str = ""  # on whose behalf all this is shown
     payer_name: str = ""  # who pays for it
     delivery: Delivery = NO_DELIVERY  # what those have delivered; replaced more often than the rest
@@ -139,6 +140,7 @@ def snapshot_make(
         for creative in candidate.creatives.values():
             creatives[creative.id] = creative
             products[creative.id] = candidate.product_id
+    limited = tuple({c.limits: None for c in ordered if c.limits and c.campaign_status == LIVE})
     return Snapshot(
         advertiser_id=advertiser_id,
         slots=MappingProxyType({facts.code: _slot_make(facts, ordered, allocations) for facts in placements}),
@@ -146,7 +148,8 @@ def snapshot_make(
         product_of_creative=MappingProxyType(products),
         product_of_external_id=MappingProxyType({c.product_external_id: c.product_id for c in ordered}),
         experiments=MappingProxyType({experiment.campaign_id: experiment for experiment in experiments}),
-        limited=tuple({c.limits: None for c in ordered if c.limits and c.campaign_status == LIVE}),
+        limited=limited,
+        capped=frozenset(limits.campaign_id for limits in limited if limits.is_capped),
         delivery=delivery,
     )
 

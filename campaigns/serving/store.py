@@ -120,6 +120,11 @@ class SnapshotStore:
                 return advertiser_id, creative
         return None
 
+    def is_capped(self, advertiser_id: UUID, campaign_id: UUID) -> bool:
+        """Whether a snapshot of this process says that the campaign has a frequency cap."""
+        entry = self._entries.get(advertiser_id)
+        return entry is not None and campaign_id in entry.snapshot.capped
+
     def can_serve(self) -> bool:
         """Whether something is fresh enough to answer from, without asking the database."""
         now = self._clock()

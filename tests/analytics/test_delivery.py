@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from django.utils import timezone
 
@@ -181,7 +181,9 @@ def test_a_quiet_campaign_serves_as_long_as_it_is_counted(shop, campaign):
         assert decide(context, store.get(shop.pk), random.Random(1)).slots[0].is_filled
     dead = context.now + timedelta(minutes=5)
     assert (
-        decide(replace(context, now=dead), store.get(shop.pk), random.Random(1)).slots[0].reason
+        decide(msgspec.structs.replace(context, now=dead), store.get(shop.pk), random.Random(1))
+        .slots[0]
+        .reason
         == "count_late"
     )
 

@@ -60,7 +60,7 @@ def reason_of(limits, delivered=None, **context):
         ({"daily_budget_cents": 1001}, None),
         ({"daily_budget_cents": 1100, "is_paced": True}, Reason.PACED),  # 20 of 24 hours are over
         ({"daily_budget_cents": 1200, "is_paced": True}, None),
-        ({"is_capped": True}, Reason.DAILY_CAP),
+        ({"cap_daily": 2}, Reason.DAILY_CAP),
     ],
 )
 def test_each_limit_refuses_by_its_own_reason_in_the_advertisers_time_zone(limits, reason):
@@ -83,7 +83,7 @@ def test_clicks_cost_what_a_click_costs_and_a_new_day_starts_at_nothing():
 
 
 def test_a_cap_ends_at_its_moment_and_concerns_nobody_else():
-    limits = Limits(ID, is_capped=True)
+    limits = Limits(ID, cap_daily=2)
     delivered = Delivered(capped={"p": (NOW, Reason.WEEKLY_CAP)})
     assert reason_of(limits, delivered, pseudonym="p", now=NOW - timedelta(seconds=1)) is Reason.WEEKLY_CAP
     assert reason_of(limits, delivered, pseudonym="p") is None
@@ -91,7 +91,7 @@ def test_a_cap_ends_at_its_moment_and_concerns_nobody_else():
 
 
 def test_a_campaign_that_nobody_has_counted_yet_may_serve():
-    assert reason_of(Limits(ID, impression_cents=1, budget_cents=1, is_capped=True), pseudonym="p") is None
+    assert reason_of(Limits(ID, impression_cents=1, budget_cents=1, cap_daily=2), pseudonym="p") is None
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_a_campaign_that_nobody_has_counted_yet_may_serve():
     [
         ({"budget_cents": 10**9}, "", True),
         ({"daily_budget_cents": 10**9}, "", True),
-        ({"is_capped": True}, "p", True),
-        ({"is_capped": True}, "", False),  # whom no cap can hold
+        ({"cap_daily": 2}, "p", True),
+        ({"cap_daily": 2}, "", False),  # whom no cap can hold
     ],
 )
 def test_counts_that_are_too_old_hold_no_limit(limits, pseudonym, is_refused):
@@ -111,7 +111,7 @@ def test_counts_that_are_too_old_hold_no_limit(limits, pseudonym, is_refused):
 
 
 def test_what_old_counts_refuse_keeps_its_own_reason():
-    limits = Limits(ID, impression_cents=1, budget_cents=5, is_capped=True)
+    limits = Limits(ID, impression_cents=1, budget_cents=5, cap_daily=2)
     assert reason_of(limits, Delivered(impressions=5, good_until=NOW)) is Reason.BUDGET_SPENT
     capped = {"p": (NOW + timedelta(hours=1), Reason.DAILY_CAP)}
     assert reason_of(limits, Delivered(capped=capped, good_until=NOW), pseudonym="p") is Reason.DAILY_CAP
