@@ -2,8 +2,9 @@
 
 Three pictures of the same product, by chance: generic, own segment, other segment. Other against generic
 asks whether a picture made for a group is livelier whoever sees it; own against other, whether the match is
-right; own against generic, what both are worth together. All intervals are always-valid: the split has no
-end.
+right; own against generic, what both are worth together. The split has no end, so all intervals are
+always-valid and count from its start, anew every year (``analytics.anchors``). An answer stands only where p,
+adjusted for the three questions (Holm), says so too.
 
 The same by segment: that of the picture which the draw had chosen, whatever the split showed in its place, at
 the shopper's first exposure, so that the arm cannot change it. Small segments are withheld together with what
@@ -19,21 +20,22 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Count, QuerySet
 
+from analytics.anchors import year_start
 from analytics.experiment_names import names_get, segment_names
 from analytics.experiment_reading import Split, shoppers_read
 from analytics.experiment_table import UNKNOWN, Table, table_make
 from analytics.models import Event
 from analytics.stats.frequentist import Comparison
-from analytics.stats.multiplicity import benjamini_hochberg
+from analytics.stats.multiplicity import benjamini_hochberg, holm
 from analytics.stats.samplecheck import split_check
 from analytics.stats.sequential import compare_always_valid
 from analytics.stats.suppression import suppress_parts
 from analytics.verdict import SIGNIFICANT
+from campaigns.learning_models import WeightRecord
 from campaigns.models import Campaign
 
 ARMS = ("generic", "own_segment", "other_segment")
 METRICS = ("click_rate", "conversion_rate", "revenue_cents")
-WINDOW = timedelta(days=90)
 MONTH = timedelta(days=30)
 TUNED_FOR = 10_000
 SEGMENT = "segment"  # the dimension of a table of shoppers
@@ -46,15 +48,16 @@ QUESTIONS = {"picture": (0, 2), "match": (2, 1), "both": (0, 1)}
 
 
 def dividend_compute(campaign: Campaign, parameters: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """Answers and figures by arm over WINDOW; money of a month, by 1,000 shoppers and in all."""
-    table = _table(campaign, WINDOW, now)
+    """Answers and figures by arm since the split's start; money of a month, by 1,000 shoppers and in all."""
+    start = year_start(_began_at(campaign), now)
+    table = _table(campaign, start, now)
     # A shopper's revenue grows with the time looked at: a month's money comes from a month's shoppers.
-    month = _table(campaign, MONTH, now)
+    month = _table(campaign, now - MONTH, now)
     counts = table.counts()
     check = split_check(counts, [1, 1, 1])
     monthly = _monthly_shoppers(campaign, now)
     content: dict[str, Any] = {
-        "start": (now - WINDOW).isoformat(),
+        "start": start.isoformat(),
         "end": now.isoformat(),
         "shoppers": table.shoppers,
         "mixed_shoppers": table.mixed,
@@ -73,20 +76,29 @@ def dividend_compute(campaign: Campaign, parameters: Mapping[str, Any], now: dat
     return content
 
 
-def _table(campaign: Campaign, window: timedelta, now: datetime) -> Table:
-    """The split's shoppers. It has no end and its window moves on, so it is read from the events."""
+def _began_at(campaign: Campaign) -> datetime:
+    """When the split was last switched on. Its rate may have changed since: everybody stayed in their arm."""
+    changes = WeightRecord.objects.filter(campaign=campaign, setting=WeightRecord.Setting.LEARNING)
+    for change in changes.order_by("-changed_at", "-pk"):
+        if change.new.get("dividend_rate", 0) > 0 and change.old["dividend_rate"] == 0:
+            return change.changed_at
+    return campaign.created_at
+
+
+def _table(campaign: Campaign, start: datetime, now: datetime) -> Table:
+    """The split's shoppers. It has no end, so nothing is stored of it: it is read from the events."""
     split = Split(campaign.pk, campaign.advertiser, ARMS)
     return table_make(
         ARMS,
-        shoppers_read(split, start=now - window, end=now),
-        first=(now - window).date(),
+        shoppers_read(split, start=start, end=now),
+        first=start.date(),
         last=now.date(),
         names=names_get(advertiser_id=campaign.advertiser_id, campaign_id=campaign.pk),
     )
 
 
 def _segments(table: Table, month: Table, monthly: Mapping[str, int]) -> list[dict[str, Any]]:
-    """A line a segment, the largest first; each question's p are adjusted over the segments shown."""
+    """A line a segment, the largest first; p is adjusted over all segments and questions shown."""
     parts = {name: table.counts_of(SEGMENT, name) for name in table.values_of(SEGMENT)}
     listed = [name for name in parts if name != UNKNOWN]
     hidden = suppress_parts(parts, listed, settings.REPORTS_MIN_SHOPPERS)
@@ -97,13 +109,12 @@ def _segments(table: Table, month: Table, monthly: Mapping[str, int]) -> list[di
         for name in listed
     ]
     shown = [line for line in lines if not line["is_hidden"]]
-    for question in QUESTIONS:
-        found = [line["metrics"]["click_rate"][question] for line in shown]
-        for line, each, p in zip(
-            shown, found, benjamini_hochberg([each["p"] for each in found]), strict=True
-        ):
-            each["p_adjusted"] = p
-            line["answers"][question] = _segment_answer(each)
+    asked = [(line, question) for line in shown for question in QUESTIONS]
+    found = [line["metrics"]["click_rate"][question] for line, question in asked]
+    adjusted = benjamini_hochberg([each["p"] for each in found])
+    for (line, question), each, p in zip(asked, found, adjusted, strict=True):
+        each["p_adjusted"] = p
+        line["answers"][question] = _segment_answer(each)
     return lines
 
 
@@ -132,9 +143,14 @@ def _segment_answer(found: Mapping[str, Any]) -> str:
 
 def _metric(table: Table, name: str, *, part: Part | None = None) -> dict[str, Any]:
     sums = table.sums(name, part=part)
+    found = [_compare(table, name, *pair, part=part) for pair in QUESTIONS.values()]
+    adjusted = holm([each.p for each in found])
     return {
-        "values": {arm: found.value for arm, found in zip(ARMS, sums, strict=True)},
-        **{question: _dict(_compare(table, name, *pair, part=part)) for question, pair in QUESTIONS.items()},
+        "values": {arm: each.value for arm, each in zip(ARMS, sums, strict=True)},
+        **{
+            question: _dict(each) | {"p_adjusted": p}
+            for question, each, p in zip(QUESTIONS, found, adjusted, strict=True)
+        },
     }
 
 
@@ -209,8 +225,9 @@ def _answer(question: str, content: Mapping[str, Any], level: str) -> dict[str, 
         return {"code": "open", "sentence": "Too few shoppers of the split were seen yet."}
     found = content["metrics"]["click_rate"][question]
     what, than = WORDS[question]
-    if found["low"] is not None and found["low"] > 0:
+    is_certain = found["p_adjusted"] is not None and found["p_adjusted"] < SIGNIFICANT
+    if is_certain and found["low"] is not None and found["low"] > 0:
         return {"code": "yes", "sentence": f"{what} is clicked more often than {than}."}
-    if found["high"] is not None and found["high"] < 0:
+    if is_certain and found["high"] is not None and found["high"] < 0:
         return {"code": "no", "sentence": f"{what} is clicked less often than {than}."}
     return {"code": "open", "sentence": f"Whether it is clicked more often than {than} is not certain yet."}

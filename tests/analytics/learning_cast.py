@@ -12,6 +12,7 @@ from adplatform.lib.ids import uuid7
 from analytics.models import Event
 from analytics.rollups import rollups_rebuild
 from campaigns.serving.experiments import arm_of, standing_split
+from campaigns.weight_services import learning_configure
 from tests import factories
 from tests.campaigns.serving_cast import creative_in, make_live, make_variant
 
@@ -91,8 +92,16 @@ def make_split(
     segment: Any = None,
     prefix: str = "person",
 ) -> None:
-    """Events of the standing split: three impressions a shopper, decided for ``segment``."""
+    """Events of the standing split: three impressions a shopper, decided for ``segment``. It began 80 days
+    ago.
+    """
     rng, split, now = random.Random(2), standing_split(campaign.pk, 1.0), timezone.now()
+    learning_configure(
+        advertiser=campaign.advertiser,
+        campaign_id=campaign.pk,
+        now=now - timedelta(days=80),
+        dividend_rate=0.3,
+    )
     rows = []
     for number in range(shoppers):
         shopper = f"{prefix}-{number}"

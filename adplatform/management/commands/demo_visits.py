@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -56,7 +56,8 @@ class Command(BaseCommand):
                 campaign_launch(advertiser=advertiser, campaign_id=campaign.pk)
         if Event.objects.filter(advertiser=advertiser, is_simulated=True).count() < ENOUGH_EVENTS:
             self._experiment_start(advertiser, options["days"])
-            if demo_learning_ensure(advertiser, now=timezone.now()) is not None:
+            since = timezone.now() - timedelta(days=options["days"])  # the first of the visits below
+            if demo_learning_ensure(advertiser, now=since) is not None:
                 self.stdout.write("  Learning and the standing split are on in the second campaign")
             self._play(advertiser, options["url"], options["visits"], options["days"])
             self._reports_request(advertiser)
