@@ -1,7 +1,8 @@
 """Learning: new shares for the variants of campaigns that asked for it. Workers only: numpy.
 
-For each campaign, placement and segment: counts of the last 30 days from the roll-ups, a visual prior, batch
-Thompson shares; written downwards through ``campaigns.weight_services``, which keeps every change.
+For each campaign, placement and segment, over the pictures that can be shown there: counts of the last 30
+days from the roll-ups, a visual prior, batch Thompson shares; written downwards through
+``campaigns.weight_services``, which keeps every change.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from analytics.stats.thompson import ArmFacts, shares_make
 from analytics.stats.visual_prior import STRENGTH, Seen, VisualPrior, visual_prior_fit
 from campaigns.learning_models import AllocationPeriod
 from campaigns.models import Campaign, Experiment, Variant
+from campaigns.serving.loading import snapshot_load
+from campaigns.serving.servable import servable_get
+from campaigns.serving.snapshot import Snapshot
 from campaigns.weight_services import allocation_write
 
 log = structlog.get_logger(__name__)
@@ -45,17 +49,22 @@ def learning_refresh(*, now: datetime | None = None) -> int:
     now = now or timezone.now()
     live = Campaign.objects.filter(learns=True, status=Campaign.Status.LIVE, is_house=False)
     begun = 0
-    for campaign in live.select_related("advertiser").prefetch_related("placements"):
+    snapshot: Snapshot | None = None
+    rows = live.select_related("advertiser").prefetch_related("placements").order_by("advertiser_id")
+    for campaign in rows:
         try:
-            begun += campaign_learn(campaign=campaign, now=now)
+            if snapshot is None or snapshot.advertiser_id != campaign.advertiser_id:
+                snapshot = snapshot_load(campaign.advertiser_id)
+            begun += campaign_learn(campaign=campaign, now=now, snapshot=snapshot)
         except Exception:
             log.exception("learning_failed", campaign=str(campaign.pk))
     return begun
 
 
-def campaign_learn(*, campaign: Campaign, now: datetime) -> int:
-    """One campaign's contexts; how many got new shares."""
+def campaign_learn(*, campaign: Campaign, now: datetime, snapshot: Snapshot | None = None) -> int:
+    """One campaign's contexts; how many got new shares. ``snapshot``: the advertiser's, else it is read."""
     pictures = _pictures(campaign)
+    servable = servable_get(snapshot or snapshot_load(campaign.advertiser_id), campaign.pk)
     counts = counts_get(campaign=campaign, now=now)
     prior = prior_get(advertiser=campaign.advertiser, now=now)
     current = {
@@ -64,7 +73,9 @@ def campaign_learn(*, campaign: Campaign, now: datetime) -> int:
     }
     begun = 0
     for placement in campaign.placements.all():
-        for segment_id, mine in pictures.items():
+        here = servable.get(placement.pk, frozenset())
+        for segment_id, all_of_segment in pictures.items():
+            mine = [picture for picture in all_of_segment if picture.variant_id in here]
             if len(mine) < 2:
                 continue
             period = current.get((placement.pk, segment_id))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 DRAWS = 20_000
 FLOOR = 0.02
 MIN_IMPRESSIONS = 100  # an arm
-MIN_CLICKS = 40  # all arms together
+MIN_CLICKS = 40  # all arms with so many impressions together
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,18 @@ class Shares:
     has_enough: bool
 
 
+def is_counted(arm: ArmFacts) -> bool:
+    """Whether an arm's counts may speak; before, it stands on its prior."""
+    return arm.impressions >= MIN_IMPRESSIONS
+
+
 def has_enough(arms: Sequence[ArmFacts]) -> bool:
-    """Whether counts may decide; before, only the prior does."""
-    return all(arm.impressions >= MIN_IMPRESSIONS for arm in arms) and (
-        sum(arm.clicks for arm in arms) >= MIN_CLICKS
-    )
+    """Whether counts may decide at all; before, only the priors do."""
+    return sum(arm.clicks for arm in arms if is_counted(arm)) >= MIN_CLICKS
 
 
 def shares_make(arms: Sequence[ArmFacts], *, floor: float = FLOOR, seed: int = 1) -> Shares:
-    """Shares that sum to 1. With too little data the counts are left out and the prior alone speaks."""
+    """Shares that sum to 1. An arm that is too young, or all with too little data, stand on their priors."""
     if not arms:
         return Shares((), (), has_enough=False)
     import numpy as np
@@ -52,8 +55,9 @@ def shares_make(arms: Sequence[ArmFacts], *, floor: float = FLOOR, seed: int = 1
     rng = np.random.default_rng(seed)
     alphas, betas = [], []
     for arm in arms:
-        clicks = min(arm.clicks, arm.impressions) if enough else 0
-        shown = arm.impressions if enough else 0
+        speaks = enough and is_counted(arm)
+        clicks = min(arm.clicks, arm.impressions) if speaks else 0
+        shown = arm.impressions if speaks else 0
         rate = min(1 - 1e-6, max(1e-6, arm.prior_rate))
         alphas.append(rate * arm.prior_impressions + clicks)
         betas.append((1 - rate) * arm.prior_impressions + shown - clicks)

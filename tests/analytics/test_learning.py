@@ -21,10 +21,10 @@ from analytics.models import Event, StoredReport
 from analytics.stats.multiplicity import holm
 from analytics.stored_reports import stored_reports_refresh
 from campaigns.learning_models import AllocationPeriod, WeightRecord
-from campaigns.models import Variant
+from campaigns.models import Product, Variant
 from campaigns.serving.loading import snapshot_load
 from campaigns.weight_services import allocation_write, learning_configure, weights_write
-from generation.models import RenderJob
+from generation.models import Creative, RenderJob
 from profiles.models import Segment
 from tests import factories
 from tests.analytics import learning_cast as cast
@@ -92,6 +92,24 @@ def test_what_an_experiment_showed_to_other_eyes_is_not_learned_from(shop):
     after = counts_get(campaign=campaign, now=timezone.now())
     key = (placement.pk, variants[0].pk)
     assert before[key][0] - after[key][0] == 20
+
+
+def test_a_picture_that_nobody_can_show_keeps_no_other_from_learning(shop):
+    campaign, placement, _, variants = cast.make_campaign(shop, 4)
+    learns(campaign)
+    Creative.objects.filter(job=variants[2].job).update(status=Creative.Status.IN_REVIEW)
+    Product.objects.filter(pk=variants[3].product_id).update(availability="out_of_stock")
+    cast.make_draws(campaign, placement, variants[:2], [0.02, 0.2], count=1500)
+    assert learning_refresh() == 1
+    period = AllocationPeriod.objects.get()
+    assert (period.reason, set(period.shares)) == ("learned", {str(v.pk) for v in variants[:2]})
+    assert period.shares[str(variants[1].pk)] > 0.9
+    Creative.objects.filter(job=variants[2].job).update(
+        status=Creative.Status.APPROVED, approved_sha256=F("sha256")
+    )
+    learning_refresh()  # from its approval on it is one of them, and stands on its prior
+    period = AllocationPeriod.objects.get(ended_at=None)
+    assert (period.reason, len(period.shares)) == ("learned", 3)
 
 
 def test_another_take_starts_without_the_clicks_of_the_old_picture(shop):

@@ -32,9 +32,20 @@ def test_the_better_arm_gets_the_traffic_and_too_little_data_decides_nothing():
     found = shares_make([ArmFacts(5000, 100, 0.02, 200), ArmFacts(5000, 160, 0.02, 200)])
     assert found.has_enough
     assert found.shares[1] > 0.9
-    few = shares_make([ArmFacts(99, 0, 0.02, 200), ArmFacts(5000, 160, 0.02, 200)])
+    few = shares_make([ArmFacts(99, 39, 0.02, 200), ArmFacts(5000, 39, 0.02, 200)])
     assert not few.has_enough
     assert few.shares == pytest.approx([0.5, 0.5], abs=0.02)
+
+
+def test_a_young_arm_stands_on_its_prior_while_the_others_learn():
+    """Its own hundred looks do not count yet; the old ones are told apart all the same."""
+    old = [ArmFacts(50_000, 2500, 0.03, 200), ArmFacts(50_000, 500, 0.03, 200)]
+    for young in (ArmFacts(0, 0, 0.03, 200), ArmFacts(99, 60, 0.03, 200)):
+        found = shares_make([*old, young])
+        assert found.has_enough
+        assert found.shares[0] > 0.8
+        assert found.shares[1] == pytest.approx(FLOOR)
+        assert FLOOR < found.shares[2] < 0.2
 
 
 def test_a_month_of_batches_earns_more_than_equal_shares():
