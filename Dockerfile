@@ -3,7 +3,11 @@
 #   docker build -t adplatform .                                                        (CPU)
 #   docker build -t adplatform:gpu --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu126 .
 
-FROM python:3.11-slim-bookworm AS build
+# The Debian whose postgresql-client `manage.py backup` and `restore` run; its pg_dump reads servers up to its own
+# version: bookworm 15, as compose.yaml starts it, trixie 17.
+ARG DEBIAN=bookworm
+
+FROM python:3.11-slim-${DEBIAN} AS build
 # torch comes first, from an index of builds of one kind: the exact pin in requirements.txt is then satisfied
 # and pip does not fetch 5 GB of CUDA libraries for a machine without a GPU.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -19,9 +23,11 @@ COPY . .
 RUN PRODUCTION=true SECRET_KEY=only-for-this-build-step VAR_DIR=/tmp/var STATIC_ROOT=/app/staticfiles \
     python manage.py collectstatic --noinput
 
-FROM python:3.11-slim-bookworm
-RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin adplatform \
-    && install --directory --owner=adplatform --group=adplatform /srv/adplatform
+FROM python:3.11-slim-${DEBIAN}
+RUN apt-get update && apt-get install --yes --no-install-recommends postgresql-client \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin adplatform \
+    && install --directory --owner=adplatform --group=adplatform /srv/adplatform /backups
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     PRODUCTION=true VAR_DIR=/srv/adplatform STATIC_ROOT=/app/staticfiles
 WORKDIR /app

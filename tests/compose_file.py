@@ -24,7 +24,7 @@ def filled(text: str, given: Mapping[str, str]) -> str:
 
 
 def environment_of(service: str, given: Mapping[str, str]) -> dict[str, str]:
-    """What a service's process sees when these lines stand in .env: ``environment`` wins over ``env_file``."""
+    """What a service's process sees with these lines in .env: ``environment`` wins over ``env_file``."""
     files = [file["path"] for file in COMPOSE[service].get("env_file", [])]
     own = {name: filled(str(value), given) for name, value in COMPOSE[service].get("environment", {}).items()}
     return {**(given if ".env" in files else {}), **own}

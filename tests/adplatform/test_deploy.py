@@ -15,12 +15,14 @@ import yaml
 from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
 from accounts.tasks import accounts_purge
 from adplatform.celery import app
 from adplatform.hot_urls import PREFIXES
+from adplatform.management.commands.backup import backups_drop
 from generation import queue
 from generation.models import Draft, RenderBatch, RenderJob
 from tests import factories
@@ -28,12 +30,20 @@ from tests.compose_file import COMPOSE, environment_of
 
 ROOT = settings.BASE_DIR
 OTHERS = ("postgres", "redis", "buffer", "proxy")  # whose images are not ours
+ONCE = ("migrate", "backup")  # run to their end
 PROGRAMS = [name for name in COMPOSE if name not in OTHERS]
 MANIFESTS = [
     document
     for path in sorted((ROOT / "deploy" / "kubernetes").rglob("*.yaml"))
     for document in yaml.safe_load_all(path.read_text())
 ]
+
+
+def pods() -> dict[str, dict]:
+    """Workload -> its pod's specification."""
+    found = {**manifests("Deployment"), **manifests("Job")}
+    jobs = {name: each["spec"]["jobTemplate"] for name, each in manifests("CronJob").items()}
+    return {name: workload["spec"]["template"]["spec"] for name, workload in {**found, **jobs}.items()}
 
 
 def manifests(kind: str) -> dict[str, dict]:
@@ -95,7 +105,7 @@ def test_a_buffer_for_events_survives_a_restart_and_somebody_drains_it():
 
 def test_everything_that_stays_is_watched_and_waits_for_the_one_migration():
     for name, service in COMPOSE.items():
-        assert ("healthcheck" in service) == (name != "migrate"), name
+        assert ("healthcheck" in service) == (name not in ONCE), name
     assert COMPOSE["migrate"]["restart"] == "no"
     for name in {*PROGRAMS} - {"migrate"}:
         assert COMPOSE[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
@@ -105,7 +115,7 @@ def test_everything_that_stays_is_watched_and_waits_for_the_one_migration():
 def test_whatever_ends_is_started_again():
     """A hot worker killed twice within seconds ends granian, and with it the container."""
     for name, service in COMPOSE.items():
-        assert service["restart"] == ("no" if name == "migrate" else "unless-stopped"), name
+        assert service["restart"] == ("no" if name in ONCE else "unless-stopped"), name
     for name, workload in manifests("Deployment").items():
         assert workload["spec"]["template"]["spec"].get("restartPolicy", "Always") == "Always", name
     job = manifests("Job")["adplatform-migrate"]["spec"]
@@ -114,9 +124,8 @@ def test_whatever_ends_is_started_again():
 
 @pytest.mark.django_db
 def test_pods_run_what_the_services_run_and_are_probed_at_what_answers(client):
-    pods = {**manifests("Deployment"), **manifests("Job")}
     for name in PROGRAMS:
-        (container,) = pods[f"adplatform-{name}"]["spec"]["template"]["spec"]["containers"]
+        (container,) = pods()[f"adplatform-{name}"]["containers"]
         assert container.get("command") == COMPOSE[name].get("command"), name
         assert container["image"].removesuffix("-gpu") == COMPOSE[name]["image"]
         for probe in (container.get(kind, {}) for kind in ("livenessProbe", "readinessProbe")):
@@ -125,7 +134,7 @@ def test_pods_run_what_the_services_run_and_are_probed_at_what_answers(client):
                 assert probe["httpGet"]["port"] in {port["name"] for port in container["ports"]}
     # The same checks by exec, but for the shell's way of naming the host.
     for name in ("worker", "render"):
-        (container,) = pods[f"adplatform-{name}"]["spec"]["template"]["spec"]["containers"]
+        (container,) = pods()[f"adplatform-{name}"]["containers"]
         check = COMPOSE[name]["healthcheck"]["test"][1].replace("$$", "$")
         assert container["livenessProbe"]["exec"]["command"][-1] == check
 
@@ -163,8 +172,7 @@ def test_every_setting_of_the_example_reaches_every_process():
         seen = environment_of(program, given)
         missing = {name for name, _ in lines if seen.get(name) != given[name]}
         assert missing == DECIDED, program
-    for name, workload in {**manifests("Deployment"), **manifests("Job")}.items():
-        pod = workload["spec"]["template"]["spec"]
+    for name, pod in pods().items():
         for container in [*pod.get("initContainers", []), *pod["containers"]]:
             sources = [
                 (kind, source["name"]) for each in container["envFrom"] for kind, source in each.items()
@@ -196,6 +204,33 @@ def test_the_image_runs_as_nobody_in_particular_and_holds_no_secret():
     pattern = re.search(r"grep -oE '([^']+)'", "\n".join(lines))[1]
     found = re.findall(pattern, (ROOT / "requirements.txt").read_text(), re.MULTILINE)
     assert len(found) == 1, "the build takes the one torch pin from requirements.txt"
+
+
+def test_the_image_can_make_a_backup_and_something_keeps_it():
+    last_stage = (ROOT / "Dockerfile").read_text().rpartition("\nFROM ")[2]
+    assert re.search(r"apt-get install .*\bpostgresql-client\b", last_stage), "pg_dump and pg_restore"
+    command = COMPOSE["backup"]["command"]
+    assert command[:4] == ["python", "manage.py", "backup", "/backups"]
+    assert re.search(r"install --directory --owner=adplatform .* /backups\b", last_stage), (
+        "a new volume is ours"
+    )
+    assert set(COMPOSE["backup"]["volumes"]) == {"media:/srv/adplatform", "${BACKUPS:-backups}:/backups"}
+    pod = pods()["adplatform-backup"]
+    mounts = {mount["mountPath"]: mount["name"] for mount in pod["containers"][0]["volumeMounts"]}
+    (volume,) = [each for each in pod["volumes"] if each["name"] == mounts["/backups"]]
+    assert volume["persistentVolumeClaim"]["claimName"] in manifests("PersistentVolumeClaim")
+
+
+def test_only_the_newest_backups_are_kept_and_nothing_else_is_touched(tmp_path):
+    for name in ("20261123-020000", "20261124-020000", "20261125-020000", "photos", "20261122-020000.tar"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "adplatform.dump").write_text("x")
+    assert [path.name for path in backups_drop(tmp_path, keep=2)] == ["20261123-020000"]
+    assert backups_drop(tmp_path, keep=2) == []
+    kept = {path.name for path in tmp_path.iterdir()}
+    assert kept == {"20261124-020000", "20261125-020000", "photos", "20261122-020000.tar"}
+    with pytest.raises(CommandError, match="at least 1"):
+        call_command("backup", str(tmp_path), keep=0)
 
 
 def test_what_must_outlive_a_pod_lies_in_no_pod():
@@ -235,14 +270,13 @@ def test_every_queue_has_a_worker_and_one_worker_has_the_beat(where):
 
 
 def test_every_pod_runs_without_rights_and_is_probed():
-    pods = {**manifests("Deployment"), **manifests("Job")}
-    assert len(pods) == 6
-    for name, workload in pods.items():
-        pod = workload["spec"]["template"]["spec"]
+    assert len(pods()) == 7
+    deployments = manifests("Deployment")
+    for name, pod in pods().items():
         assert pod["securityContext"]["runAsNonRoot"] is True
         for container in [*pod.get("initContainers", []), *pod["containers"]]:
             assert container["securityContext"]["capabilities"]["drop"] == ["ALL"]
-        if workload["kind"] == "Deployment":
+        if workload := deployments.get(name):
             assert "livenessProbe" in pod["containers"][0], name
             assert pod["initContainers"][0]["command"] == ["python", "manage.py", "migrate", "--check"]
             labels = workload["spec"]["template"]["metadata"]["labels"]

@@ -73,7 +73,7 @@ class Stack:
         self.ports = {name: free_port() for name in (*STORES, "hot", "web")}
         self.ports["postgres"] = database_port
         self.running: dict[str, subprocess.Popen[bytes]] = {}
-        (folder / "srv").mkdir()
+        (folder / "srv" / "adplatform").mkdir(parents=True)
 
     def local(self, service: str, text: str) -> str:
         """A text of compose.yaml as it holds outside a container."""
@@ -83,13 +83,14 @@ class Stack:
         if service in self.ports:
             text = text.replace("127.0.0.1:8000", f"127.0.0.1:{self.ports[service]}")
         text = text.replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - what is taken away
-        return re.sub(r"(?<![\w/])/tmp/", f"{self.folder}/{service}/", text)
+        text = re.sub(r"(?<![\w/])/tmp/", f"{self.folder}/{service}/", text)
+        return re.sub(r"^/(srv/adplatform|app|backups)\b", rf"{self.folder}/\1", text)
 
     def environment(self, service: str) -> dict[str, str]:
         ours, _ = image()
         given = environment_of(service, GIVEN)
         own = {name: value for name, value in ours.items() if name != "PATH"}
-        own |= {"VAR_DIR": str(self.folder / "srv"), "STATIC_ROOT": str(self.folder / "static")}
+        own = {name: self.local(service, value) for name, value in own.items()}
         found = {name: self.local(service, value) for name, value in given.items()}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         return {"PATH": path, "HOME": str(self.folder), "HOSTNAME": service} | own | found
@@ -164,7 +165,7 @@ def test_the_services_do_in_processes_what_they_are_to_do_in_containers(tmp_path
     for program in ("redis-server", "redis-cli", "pg_isready"):
         if shutil.which(program) is None:
             pytest.skip(f"needs {program}")
-    assert {*STORES, *OURS, "postgres", "migrate", "proxy"} == COMPOSE.keys(), "one that is not tried here"
+    assert {*STORES, *OURS, "postgres", "migrate", "backup", "proxy"} == COMPOSE.keys(), "one not tried here"
     with postgres() as cluster:
         account = filled(COMPOSE["postgres"]["environment"]["POSTGRES_USER"], GIVEN)
         for words in (
@@ -212,6 +213,10 @@ def play(stack: Stack) -> None:
     wait_for("the picture, and the event through the buffer", is_done, 400)
     for name in OURS:
         assert stack.is_healthy(name)
+    stack.run("backup", stack.command("backup"))
+    (backup,) = (stack.folder / "backups").iterdir()
+    assert (backup / "adplatform.dump").stat().st_size > 0
+    assert any((backup / "media").rglob("*"))
 
 
 def decided(stack: Stack, authorised: dict[str, str]) -> dict:

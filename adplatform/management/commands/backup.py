@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -19,6 +20,7 @@ from accounts.models import LastRun
 from rights.tombstones import tombstone_file
 
 SQLITE_COPY, DUMP = "adplatform.sqlite3", "adplatform.dump"
+_NAME = re.compile(r"\d{8}-\d{6}")  # of a backup's folder: when it was begun, UTC
 
 
 class Command(BaseCommand):
@@ -26,8 +28,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path)
+        parser.add_argument(
+            "--keep", type=int, help="delete all but this many of the newest backups in FOLDER"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["keep"] is not None and options["keep"] < 1:
+            raise CommandError("--keep wants at least 1, the backup that is being made.")
         target = options["folder"] / timezone.now().strftime("%Y%m%d-%H%M%S")
         try:
             target.mkdir(parents=True, mode=0o700)  # it holds keys and shoppers' data
@@ -42,6 +49,17 @@ class Command(BaseCommand):
             shutil.copytree(settings.VAR_DIR / "c2pa", target / "c2pa")
         LastRun.objects.update_or_create(name="backup", defaults={"ran_at": timezone.now()})
         self.stdout.write(f"{database} and {files} files of media are in {target}")
+        if options["keep"] is not None:
+            for old in backups_drop(options["folder"], keep=options["keep"]):
+                self.stdout.write(f"{old} deleted")
+
+
+def backups_drop(folder: Path, *, keep: int) -> list[Path]:
+    """Delete all but the newest backups of a folder, by their names; which. Other files there stay."""
+    found = sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name) and path.is_dir())
+    for path in found[:-keep]:
+        shutil.rmtree(path)
+    return found[:-keep]
 
 
 def sqlite_copy(target: Path) -> str:
