@@ -3,12 +3,14 @@
 As at Stripe: the same key with the same request returns the stored answer, with another request 422, while
 the first is still being worked on 409; a lock expires, and keys are forgotten after a day. A key belongs to
 one advertiser and one operation. A request that is refused for what it says stores nothing, so that it may be
-corrected and sent under its key again.
+corrected and sent under its key again. Of key and request only keyed digests are kept: either may name a
+shopper, whose erasure must not leave them behind.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -16,6 +18,7 @@ from functools import wraps
 from typing import Any, cast
 from uuid import UUID
 
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils import timezone
@@ -68,7 +71,7 @@ def _once(request: Request, perform: Callable[[], Response]) -> Response:
     record = _begin(
         advertiser_id=request.advertiser.pk,  # type: ignore[attr-defined]
         route=request.resolver_match.view_name,  # type: ignore[union-attr]
-        key=key,
+        key=_digest(key),
         fingerprint=_fingerprint(request),
         now=timezone.now(),
     )
@@ -113,13 +116,19 @@ def _begin(
 
 
 def _fingerprint(request: Request) -> str:
-    """SHA-256 of the path and of what the body says, files by their content."""
+    """Keyed digest of the path and of what the body says, files by their content."""
     # The parsed body: request.body cannot be read once DRF has parsed it.
     data = request.data
     if isinstance(data, MultiValueDict):
         data = {name: [_file_digest(value) for value in values] for name, values in data.lists()}
     text = json.dumps([request.method, request.get_full_path(), data], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return _digest(text)
+
+
+def _digest(text: str) -> str:
+    """64 hexadecimal characters under the key that never changes: no rotation has a request done twice."""
+    label = f"adplatform.idempotency.v1:{text}"
+    return hmac.new(settings.RIGHTS_TOMBSTONE_KEY.encode(), label.encode(), hashlib.sha256).hexdigest()
 
 
 def _file_digest(value: Any) -> Any:

@@ -210,8 +210,8 @@ class IdempotentRequest(TenantModel):
     """A request that carried an Idempotency-Key: what it asked, and the answer once there is one."""
 
     route = models.CharField(max_length=80, db_default="")  # the operation's name in the URL table
-    key = models.CharField(max_length=255)
-    fingerprint = models.CharField(max_length=64)  # SHA-256 of method, path and body
+    key = models.CharField(max_length=255)  # its keyed digest: shops put their shoppers' keys into it
+    fingerprint = models.CharField(max_length=64)  # keyed digest of method, path and body
     locked_until = models.DateTimeField()  # a process that died with it blocks the key no longer than this
     status = models.PositiveSmallIntegerField(null=True, blank=True)  # null: being worked on
     answer = models.JSONField(null=True, blank=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -117,6 +119,18 @@ def test_a_crash_after_the_work_leaves_neither_work_nor_answer(api, monkeypatch)
             send(api, "campaigns", CAMPAIGN)
     assert not Campaign.objects.exists()
     assert IdempotentRequest.objects.get().status is None, "its lock is left to expire"
+
+
+def test_what_is_kept_names_no_shopper_and_can_be_guessed_by_nobody_without_the_key(api, settings) -> None:
+    body = {"shopper": "customer-4711", "personalisation": True, "text_version": "1"}
+    assert send(api, "consents", body, key="consent:customer-4711").status_code == 201
+    (kept,) = IdempotentRequest.objects.all()
+    assert "4711" not in str(vars(kept))
+    guess = json.dumps(["POST", "/api/v1/consents", body], sort_keys=True)
+    assert kept.fingerprint != hashlib.sha256(guess.encode()).hexdigest()
+    assert send(api, "consents", body, key="consent:customer-4711")["Idempotent-Replayed"] == "true"
+    settings.RIGHTS_TOMBSTONE_KEY = "another"
+    assert "Idempotent-Replayed" not in send(api, "consents", body, key="consent:customer-4711")
 
 
 def test_a_page_may_send_the_key_too(shop, page_key) -> None:
