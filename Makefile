@@ -14,14 +14,24 @@ help:
 	@echo "make lint types imports schema    what CI checks besides the tests"
 	@echo "make clean   delete .venv and var/"
 
-$(BIN)/python:
+# The last thing that venv makes is pip: what an attempt without it left behind is made anew.
+$(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 to 3.13 is needed; this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12 demo" if not (3, 11) <= sys.version_info[:2] <= (3, 13) else 0)'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); echo "No virtual environment could be made. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 
-# torch first: with TORCH_INDEX it comes from an index of the small CPU builds, and the exact pin in
-# requirements.txt is then already satisfied.
-$(VENV)/.installed: requirements.txt | $(BIN)/python
-	$(if $(TORCH_INDEX),$(BIN)/python -m pip install --quiet --index-url $(TORCH_INDEX) torch==2.13.0)
+# torch comes first: the exact pin in requirements.txt is then already satisfied. TORCH_INDEX names where from; without
+# it scripts/torch_index.py chooses the small CPU builds for a Linux machine without an NVIDIA GPU.
+$(VENV)/.installed: requirements.txt | $(BIN)/pip
+	@torch=$$(grep -oE '^torch==[0-9.]+' requirements.txt); \
+	if [ -n "$(TORCH_INDEX)" ]; then \
+		$(BIN)/python -m pip install --quiet --index-url "$(TORCH_INDEX)" "$$torch" || exit 1; \
+	else \
+		index=$$($(BIN)/python scripts/torch_index.py); \
+		if [ -n "$$index" ]; then \
+			echo "No NVIDIA GPU here: torch comes from $$index (another: make TORCH_INDEX=https://pypi.org/simple)"; \
+			$(BIN)/python -m pip install --quiet --index-url "$$index" "$$torch" || echo "It did not; pip's own index is next."; \
+		fi; \
+	fi
 	$(BIN)/python -m pip install --quiet -r requirements.txt
 	@touch $@
 
