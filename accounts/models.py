@@ -75,6 +75,19 @@ class Membership(TenantModel):
         return f"{self.user} · {self.role}"
 
 
+class Invitation(TenantModel):
+    """A role that waits for whoever has the link; the link's token stands here as its digest only."""
+
+    name = models.CharField(max_length=80)  # what the admin calls the person; no account is looked up by it
+    role = models.CharField(max_length=10, choices=Membership.Role)
+    digest = models.CharField(max_length=64, unique=True)
+    invited_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} · {self.role}"
+
+
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def live(self) -> ApiKeyQuerySet:
         """Those that are neither revoked nor past the end of their grace."""

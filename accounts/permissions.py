@@ -30,6 +30,7 @@ class MemberRequest(HttpRequest):
     memberships: list[Membership]
 
 
+ADMIN_ONLY = frozenset({Role.ADMIN})
 WRITING_ROLES = frozenset({Role.ADMIN, Role.MANAGER})
 REVIEWING_ROLES = frozenset({Role.ADMIN, Role.MANAGER, Role.REVIEWER})
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from datetime import timedelta
+from uuid import UUID
 from zoneinfo import available_timezones
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
@@ -73,28 +72,16 @@ def membership_set(*, advertiser: Advertiser, user: User, role: str) -> Membersh
 
 
 @transaction.atomic
-def member_invite(*, advertiser: Advertiser, username: str, role: str) -> tuple[User, str]:
-    """Give a person a role; a person who does not exist yet is made, with a random first password.
-
-    Returns the user and that password ("" for someone who already could sign in). Raises DomainError
-    ``username_invalid``, ``role_unknown``, ``last_admin``.
-    """
-    username = username.strip()
+def member_role_set(*, advertiser: Advertiser, membership_id: UUID, role: str) -> Membership:
+    """Change a member's role. Raises NotFound, DomainError ``role_unknown``, ``last_admin``."""
     if role not in Membership.Role.values:
         raise DomainError("role_unknown", "Choose one of the roles.")
-    try:
-        User._meta.get_field("username").clean(username, None)
-    except ValidationError as error:
-        raise DomainError("username_invalid", " ".join(error.messages)) from None
-    user = User.objects.filter(username=username).first()
-    password = ""
-    if user is None:
-        password = secrets.token_urlsafe(9)
-        user = User.objects.create_user(username, password=password)
-    elif role != Membership.Role.ADMIN:
-        _require_another_admin(advertiser, user)
-    membership_set(advertiser=advertiser, user=user, role=role)
-    return user, password
+    membership = Membership.objects.filter(advertiser=advertiser, pk=membership_id).first()
+    if membership is None:
+        raise NotFound("member")
+    if role != Membership.Role.ADMIN:
+        _require_another_admin(advertiser, membership.user)
+    return membership_set(advertiser=advertiser, user=membership.user, role=role)
 
 
 @transaction.atomic

@@ -1,6 +1,7 @@
 """Background work of accounts."""
 
 from celery import shared_task
+from django.utils import timezone
 
 
 # An attempt has its own limit; these end one that waits for a name's resolution. A wake-up that waited longer
@@ -19,8 +20,10 @@ def accounts_purge() -> None:
     from django.contrib.sessions.backends.db import SessionStore
 
     from accounts.idempotency import idempotent_requests_purge
+    from accounts.invitations import invitations_purge
     from accounts.webhooks import webhook_deliveries_purge
 
     webhook_deliveries_purge()
     idempotent_requests_purge()
     SessionStore.clear_expired()
+    invitations_purge(now=timezone.now())

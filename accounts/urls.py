@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView, PasswordChangeView
 from django.urls import path, reverse_lazy
 
-from accounts import two_step_views, views, webhook_views
+from accounts import invitation_views, two_step_views, views, webhook_views
 
 urlpatterns = [
     path("login/", two_step_views.PasswordView.as_view(), name="login"),
@@ -33,5 +33,13 @@ urlpatterns = [
         name="webhook-redeliver",
     ),
     path("people/", views.member_list, name="member-list"),
+    path("people/invite/", invitation_views.invitation_create, name="invitation-create"),
+    path(
+        "people/invitations/<uuid:invitation_id>/withdraw/",
+        invitation_views.invitation_withdraw,
+        name="invitation-withdraw",
+    ),
+    path("join/<str:token>/", invitation_views.invitation, name="invitation"),
+    path("people/<uuid:membership_id>/role/", views.member_role, name="member-role"),
     path("people/<uuid:membership_id>/remove/", views.member_remove, name="member-remove"),
 ]

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 from zoneinfo import available_timezones
 
 from django.contrib import messages
 from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts import services
 from accounts.middleware import SESSION_KEY
-from accounts.models import ApiKey, Membership
-from accounts.permissions import MemberRequest, Role, member_required
+from accounts.models import ApiKey, Invitation, Membership
+from accounts.permissions import ADMIN_ONLY, MemberRequest, member_required
 from adplatform.lib.errors import DomainError, NotFound
 
-ADMIN_ONLY = frozenset({Role.ADMIN})
 GRACE_HOURS = {"24": "a day", "168": "a week", "720": "30 days", "1": "an hour", "0": "not at all"}
 
 
@@ -98,23 +99,7 @@ def api_key_revoke(request: MemberRequest, key_id: str) -> HttpResponse:
 
 @member_required(roles=ADMIN_ONLY)
 def member_list(request: MemberRequest) -> HttpResponse:
-    """People and roles; adds a person or changes a role."""
-    if request.method == "POST":
-        try:
-            user, password = services.member_invite(
-                advertiser=request.advertiser,
-                username=request.POST.get("username", ""),
-                role=request.POST.get("role", ""),
-            )
-            messages.success(
-                request,
-                f"{user.username} can sign in with the password {password} and should change it."
-                if password
-                else f"{user.username} is now {request.POST['role']}.",
-            )
-            return redirect("member-list")
-        except DomainError as error:
-            messages.error(request, error.message)
+    """People, their roles, and who is invited."""
     members = (
         Membership.objects.filter(advertiser=request.advertiser)
         .select_related("user")
@@ -128,6 +113,9 @@ def member_list(request: MemberRequest) -> HttpResponse:
         "accounts/member_list.html",
         {
             "members": members,
+            "invitations": Invitation.objects.filter(
+                advertiser=request.advertiser, expires_at__gt=timezone.now()
+            ).order_by("created_at"),
             "roles": Membership.Role.choices,
             "time_zones": sorted(available_timezones()),
         },
@@ -143,6 +131,21 @@ def advertiser_clock(request: MemberRequest) -> HttpResponse:
             advertiser=request.advertiser, time_zone=request.POST.get("time_zone", "")
         )
         messages.success(request, f"Days and hours are now those of {request.advertiser.time_zone}.")
+    except DomainError as error:
+        messages.error(request, error.message)
+    return redirect("member-list")
+
+
+@require_POST
+@member_required(roles=ADMIN_ONLY)
+def member_role(request: MemberRequest, membership_id: UUID) -> HttpResponse:
+    try:
+        membership = services.member_role_set(
+            advertiser=request.advertiser, membership_id=membership_id, role=request.POST.get("role", "")
+        )
+        messages.success(request, f"{membership.user.username} is now {membership.get_role_display()}.")
+    except NotFound:
+        raise Http404 from None
     except DomainError as error:
         messages.error(request, error.message)
     return redirect("member-list")

@@ -12,10 +12,9 @@ from django.views.decorators.http import require_POST
 
 from accounts import webhooks
 from accounts.models import WebhookDelivery, WebhookEndpoint
-from accounts.permissions import MemberRequest, Role, member_required
+from accounts.permissions import ADMIN_ONLY, MemberRequest, member_required
 from adplatform.lib.errors import DomainError, NotFound
 
-ADMIN_ONLY = frozenset({Role.ADMIN})
 PAGE_SIZE = 50
 # verb of the form -> (service, what the person is told)
 ACTIONS = {

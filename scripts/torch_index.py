@@ -1,7 +1,7 @@
 """``python scripts/torch_index.py``: which index torch is best installed from; nothing for the usual one.
 
-PyPI's torch for Linux brings about 5 GB of CUDA libraries, of use to a machine with an NVIDIA GPU only. PyTorch's
-own index has small builds for CPUs. It is named where they are enough and where it answers. Needs only Python.
+PyPI's torch for Linux brings about 5 GB of CUDA libraries, of use only where an NVIDIA GPU is.
+PyTorch's own index has small builds for CPUs: named where they are enough and where it answers.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
+from accounts.invitations import invitation_create
 from accounts.models import ApiKey, Membership, WebhookDelivery, WebhookEndpoint
 from analytics.models import ExchangeRate, PastTest, PastTestImport, SavedView
 from campaigns.catalog_services import catalog_preview
@@ -36,6 +37,7 @@ PUBLIC = {
     "login": "signing in",
     "login-code": "the second step of signing in; back to the first without one",
     "logout": "signing out",
+    "invitation": "the link's secret token is the authority; it says whose invitation it is",
     "click": "the signed token is the authority",
     "report-unsubscribe": "the signed token of the e-mail is the authority; it stops that e-mail alone",
     "why-shown": "the signed token is the authority; it says what entered that one decision",
@@ -158,6 +160,9 @@ def rows_make(shop: Any, person: Any, mark: str) -> dict[str, Any]:
         "endpoint_id": endpoint.pk,
         "delivery_id": delivery.pk,
         "membership_id": Membership.objects.get(user=person).pk,
+        "invitation_id": invitation_create(
+            advertiser=shop, name=MARK, role="reporter", invited_by=person, now=timezone.now()
+        )[0].pk,
         "shopper_key": "zebrafish-shopper",
     }
 
@@ -171,7 +176,7 @@ def random_ids() -> dict[str, Any]:
         for name in (
             "product_id", "segment_id", "placement_id", "job_id", "batch_id", "creative_id", "campaign_id",
             "variant_id", "experiment_id", "import_id", "past_import_id", "past_test_id", "key_id",
-            "membership_id", "rate_id", "draft_id", "view_id", "endpoint_id", "delivery_id",
+            "membership_id", "invitation_id", "rate_id", "draft_id", "view_id", "endpoint_id", "delivery_id",
         )
     }  # fmt: skip
 

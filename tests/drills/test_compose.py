@@ -73,7 +73,8 @@ class Stack:
         self.ports = {name: free_port() for name in (*STORES, "hot", "web")}
         self.ports["postgres"] = database_port
         self.running: dict[str, subprocess.Popen[bytes]] = {}
-        (folder / "srv" / "adplatform").mkdir(parents=True)
+        for path in ("srv/adplatform", "app"):
+            (folder / path).mkdir(parents=True)
 
     def local(self, service: str, text: str) -> str:
         """A text of compose.yaml as it holds outside a container."""
