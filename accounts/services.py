@@ -74,11 +74,11 @@ def membership_set(*, advertiser: Advertiser, user: User, role: str) -> Membersh
 @transaction.atomic
 def member_role_set(*, advertiser: Advertiser, membership_id: UUID, role: str) -> Membership:
     """Change a member's role. Raises NotFound, DomainError ``role_unknown``, ``last_admin``."""
-    if role not in Membership.Role.values:
-        raise DomainError("role_unknown", "Choose one of the roles.")
     membership = Membership.objects.filter(advertiser=advertiser, pk=membership_id).first()
     if membership is None:
         raise NotFound("member")
+    if role not in Membership.Role.values:
+        raise DomainError("role_unknown", "Choose one of the roles.")
     if role != Membership.Role.ADMIN:
         _require_another_admin(advertiser, membership.user)
     return membership_set(advertiser=advertiser, user=membership.user, role=role)
