@@ -11,9 +11,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "adplatform.settings")
 
 application = get_wsgi_application()
 
-from adplatform.relay import relayed  # noqa: E402 - after the apps are ready
+from adplatform.figures import figures_preload  # noqa: E402 - after the apps are ready
+from adplatform.relay import relayed  # noqa: E402
 from campaigns.serving.background import serving_thread  # noqa: E402
 
 serving_thread.start()
+figures_preload()
 if os.environ.get("PAGES_SOCKET"):
     application = relayed(application)  # type: ignore[assignment]

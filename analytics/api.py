@@ -13,7 +13,6 @@ from rest_framework.views import APIView
 
 from adplatform.lib.errors import DomainError
 from analytics.report_query import ACROSS, COMPARISONS, DEVICES, PERIODS, SORTS, query_parse
-from analytics.reports import Report, report_get
 from analytics.windows import today
 
 
@@ -85,8 +84,8 @@ class LeaderSerializer(serializers.Serializer[Any]):
 
 
 class CellSerializer(serializers.Serializer[Any]):
-    impressions = serializers.IntegerField(source="counts.impressions")
-    clicks = serializers.IntegerField(source="counts.clicks")
+    impressions = serializers.IntegerField()
+    clicks = serializers.IntegerField()
     shrunk = PosteriorSerializer(allow_null=True)
     is_hidden = serializers.BooleanField(help_text="Too few shoppers, or it would tell of another such cell.")
 
@@ -229,8 +228,10 @@ class PerformanceReportApi(APIView):
         responses=ReportSerializer,
     )
     def get(self, request: Request) -> Response:
+        from analytics.reports import report_get  # pandas
+
         query, problems = query_parse(dict(request.query_params.lists()), today=today())
         if problems:
             raise DomainError("invalid", "The request has invalid parameters.", errors=problems)
-        report: Report = report_get(advertiser=request.advertiser, query=query)  # type: ignore[attr-defined]
+        report = report_get(advertiser=request.advertiser, query=query)  # type: ignore[attr-defined]
         return Response(ReportSerializer(report).data)

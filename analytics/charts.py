@@ -1,7 +1,9 @@
-"""Plotly figures in the form that the browser's Plotly draws: ``{"data": [...], "layout": {...}}``.
+"""Plotly figures, as the browser's Plotly draws them: ``{"data": [...], "layout": {...}}``.
 
-They are written as they are sent. Building the same through Plotly's Python objects took 25 ms a page, all of
-it in checks that ``tests/analytics/test_charts.py`` makes once, with those objects.
+Traces and layouts are Plotly's own objects, which refuse a property or a value that Plotly does not know, so
+a chart that could not be drawn never leaves the server. What they share is a template, made once a process.
+``go.Figure`` is left out: it costs as much again for what only notebooks need. Plotly is imported with this
+module, which pages import when they draw: no hot path loads it (docs/decisions/0013).
 
 Colours are names of the design system's custom properties; ``static/js/charts.js`` puts the values of
 the theme in force in their place, ``var(--chart-1-a15)`` being ``--chart-1`` at 15 % opacity.
@@ -10,9 +12,10 @@ the theme in force in their place, ``var(--chart-1-a15)`` being ``--chart-1`` at
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from django.urls import reverse
+import plotly.graph_objects as go
 
 from adplatform.lib.money import exponent_of
 from analytics.matrix import Matrix
@@ -23,6 +26,7 @@ from analytics.stats.intervals import Rate
 Figure = dict[str, Any]
 INK, MUTED, LINE = "var(--ink)", "var(--muted)", "var(--line)"
 CLEAR = "rgba(0,0,0,0)"
+TRACES = {"scatter": go.Scatter, "bar": go.Bar, "heatmap": go.Heatmap}
 
 
 def charts_make(report: Report) -> dict[str, Figure]:
@@ -45,30 +49,33 @@ def charts_make(report: Report) -> dict[str, Figure]:
 
 
 def figure_make(**layout: Any) -> Figure:
-    """A figure without a trace, laid out like all of them."""
+    """A figure without a trace, laid out like all. Raises ValueError for what Plotly does not know."""
+    layout.setdefault("height", 280)
+    return {"data": [], "layout": {**go.Layout(**layout).to_plotly_json(), "template": _template()}}
+
+
+@cache
+def _template() -> Figure:
+    """The look of every chart of the product."""
     axis = {"gridcolor": LINE, "zerolinecolor": LINE, "linecolor": LINE, "automargin": True, "ticks": ""}
-    layout["xaxis"] = {**axis, "showgrid": False, **layout.get("xaxis", {})}
-    layout["yaxis"] = {**axis, "rangemode": "tozero", "fixedrange": True, **layout.get("yaxis", {})}
-    layout["xaxis"].setdefault("fixedrange", True)
-    return {
-        "data": [],
-        "layout": {
-            "paper_bgcolor": CLEAR,
-            "plot_bgcolor": CLEAR,
-            "font": {"color": MUTED, "size": 12},
-            "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
-            "height": 280,
-            "hovermode": "x unified",
-            "hoverlabel": {"bgcolor": "var(--surface)", "bordercolor": LINE, "font": {"color": INK}},
-            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
-            **layout,
-        },
-    }
+    layout = go.Layout(
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
+        font={"color": MUTED, "size": 12},
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        hovermode="x unified",
+        hoverlabel={"bgcolor": "var(--surface)", "bordercolor": LINE, "font": {"color": INK}},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
+        xaxis={**axis, "showgrid": False, "fixedrange": True},
+        yaxis={**axis, "rangemode": "tozero", "fixedrange": True},
+    )
+    made: Figure = go.layout.Template(layout=layout).to_plotly_json()
+    return made
 
 
 def trace_add(figure: Figure, kind: str, **values: Any) -> None:
-    """One more trace of a figure: ``scatter``, ``bar``, ``heatmap``."""
-    figure["data"].append({"type": kind, **values})
+    """One more trace of a figure: ``scatter``, ``bar``, ``heatmap``. Raises ValueError as ``figure_make``."""
+    figure["data"].append(TRACES[kind](**values).to_plotly_json())
 
 
 def _line(figure: Figure, days: list[str], values: list[Any], name: str, colour: str, **more: Any) -> None:
@@ -117,18 +124,18 @@ def hours_figure(report: Report) -> Figure:
         figure, "bar",
         x=hours, y=[p.impressions for p in report.hours], name="Impressions",
         marker={"color": "var(--chart-1)"},
-        customdata=[[_events(query)] for query in hour_queries(report, "impressions")],
+        customdata=[[url] for url in _hour_urls(report, "impressions")],
     )  # fmt: skip
     _line(
         figure, hours, [p.clicks for p in report.hours], "Clicks", "var(--chart-2)",
-        yaxis="y2", customdata=[[_events(query)] for query in hour_queries(report, "clicks")],
+        yaxis="y2", customdata=[[url] for url in _hour_urls(report, "clicks")],
     )  # fmt: skip
     return figure
 
 
-def hour_queries(report: Report, of: str) -> list[str]:
-    """The events behind each hour's number."""
-    return [report.query.urlencode(of=of, hour=f"{point.hour:%Y-%m-%dT%H}") for point in report.hours]
+def _hour_urls(report: Report, of: str) -> list[str]:
+    """Where a click on a mark leads, its first custom datum: the events behind each hour's number."""
+    return [report.query.rows_url(of, hour=f"{point.hour:%Y-%m-%dT%H}") for point in report.hours]
 
 
 def rate_figure(report: Report) -> Figure:
@@ -268,9 +275,9 @@ def matrix_figure(matrix: Matrix) -> Figure:
         customdata=[
             [
                 [
-                    cell.rows and _events(cell.rows),
-                    cell.counts.clicks,
-                    cell.counts.impressions,
+                    cell.rows_url,
+                    cell.clicks,
+                    cell.impressions,
                     _clip(row.name),
                 ]
                 for cell in cells
@@ -295,11 +302,6 @@ def matrix_figure(matrix: Matrix) -> Figure:
             hovertemplate="%{customdata[1]} × %{x}<br>too few shoppers<extra></extra>",
         )
     return figure
-
-
-def _events(query: str) -> str:
-    """Where a click on a mark leads: its first custom datum."""
-    return f"{reverse('performance-events')}?{query}"
 
 
 def _clip(text: str, limit: int = 34) -> str:

@@ -20,8 +20,23 @@ def charts_make(content: dict[str, Any]) -> dict[str, Figure]:
 
 def _lift_figure(trend: dict[str, Any]) -> Figure:
     """The lift so far with its always-valid interval; a wild first day must not set the scale."""
-    figure = figure_make(yaxis={"tickformat": "+.0%", "rangemode": "normal"})
-    days, bounds = trend["days"], []
+    days = trend["days"]
+    latter = slice(len(days) // 3, None)
+    bounds = [
+        abs(v)
+        for line in trend["lines"]
+        for side in ("low", "high")
+        for v in line[side][latter]
+        if v is not None
+    ]
+    yaxis: dict[str, Any] = {"tickformat": "+.0%", "rangemode": "normal"}
+    if bounds:
+        reach = min(max(bounds) * 1.15, 5)
+        yaxis["range"] = [max(-1, -reach), reach]
+    nothing = {"type": "line", "xref": "x domain", "x0": 0, "x1": 1, "y0": 0, "y1": 0}
+    figure = figure_make(
+        yaxis=yaxis, shapes=[{**nothing, "line": {"color": MUTED, "width": 1, "dash": "dot"}}]
+    )
     edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
     for position, line in enumerate(trend["lines"]):
         trace_add(figure, "scatter", x=days, y=line["low"], **edge)
@@ -33,13 +48,6 @@ def _lift_figure(trend: dict[str, Any]) -> Figure:
             x=days, y=line["lift"], name=line["label"], mode="lines+markers",
             line={"color": COLOURS[position], "width": 2}, hovertemplate="%{y:+.1%}",
         )  # fmt: skip
-        latter = slice(len(days) // 3, None)
-        bounds += [abs(v) for side in ("low", "high") for v in line[side][latter] if v is not None]
-    nothing = {"type": "line", "xref": "x domain", "x0": 0, "x1": 1, "y0": 0, "y1": 0}
-    figure["layout"]["shapes"] = [{**nothing, "line": {"color": MUTED, "width": 1, "dash": "dot"}}]
-    if bounds:
-        reach = min(max(bounds) * 1.15, 5)
-        figure["layout"]["yaxis"]["range"] = [max(-1, -reach), reach]
     return figure
 
 

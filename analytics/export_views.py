@@ -1,17 +1,19 @@
-"""A report's tables as files, with the page's own filters."""
+"""A report's tables as files, with the page's own filters. What writes them is imported when it is asked."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from django.http import HttpResponse
 
 from accounts.permissions import MemberRequest, member_required
 from analytics.counted_event_views import measure_parse, rows_name
 from analytics.counted_events import CountedEvents
-from analytics.exports import FORMATS, Table
 from analytics.report_query import query_parse
-from analytics.report_tables import TABLES, table_make
-from analytics.reports import report_get
 from analytics.windows import today
+
+if TYPE_CHECKING:
+    from analytics.exports import Table
 
 LEADERS = 2000
 EVENTS = 10_000  # rows of one file
@@ -20,6 +22,9 @@ EVENTS = 10_000  # rows of one file
 @member_required()
 def performance_export(request: MemberRequest, form: str) -> HttpResponse:
     """``?table=creatives`` (or days, segments, ...) in one of the formats."""
+    from analytics.report_tables import TABLES, table_make
+    from analytics.reports import report_get
+
     query, _ = query_parse(dict(request.GET.lists()), today=today())
     name = request.GET.get("table", "")
     name = name if name in TABLES else "creatives"
@@ -30,6 +35,8 @@ def performance_export(request: MemberRequest, form: str) -> HttpResponse:
 @member_required()
 def performance_events_export(request: MemberRequest, form: str) -> HttpResponse:
     """The newest rows behind a number, at most 10,000."""
+    from analytics.exports import Table
+
     query, _ = query_parse(dict(request.GET.lists()), today=today())
     measure = measure_parse(request.GET)
     events = CountedEvents(advertiser_id=request.advertiser.pk, query=query, measure=measure)
@@ -69,6 +76,8 @@ def _text(value: object) -> str:
 
 
 def _file(table: Table, form: str, name: str) -> HttpResponse:
+    from analytics.exports import FORMATS
+
     content_type, write = FORMATS[form]
     return HttpResponse(
         write(table),

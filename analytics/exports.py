@@ -1,20 +1,28 @@
-"""Tables as files: CSV, Parquet and XLSX. None of them ever runs as a formula.
+"""Tables as files: CSV, Parquet and XLSX, all three written by pandas from one frame. None runs as a formula.
 
-The libraries of the two binary formats are imported on first use: no hot path loads them.
+pandas is imported with this module, which export pages import when they are asked: no hot path loads it.
 """
 
 from __future__ import annotations
 
-import csv
 import io
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from functools import cached_property
+
+import pandas as pd
 
 FORMULA_STARTS = ("=", "+", "-", "@")
 COLUMN_WIDTHS = 10, 44  # of XLSX, in characters
+WORKBOOK = {  # every text stays a text, so that no program reads a formula or a link in it
+    "in_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+    "nan_inf_to_errors": False,
+}
 
 
 @dataclass(frozen=True)
@@ -24,6 +32,23 @@ class Table:
     name: str
     header: tuple[str, ...]
     rows: Sequence[tuple[object, ...]]
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """Typed by what each column holds: a missing number leaves a whole one whole."""
+        columns = zip(*self.rows, strict=True) if self.rows else ([] for _ in self.header)
+        return pd.DataFrame({name: _column(v) for name, v in zip(self.header, columns, strict=True)})
+
+
+def _column(values: Sequence[object]) -> pd.Series:
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {int}:
+        return pd.Series(values, dtype="Int64")
+    if kinds and kinds <= {int, float}:
+        return pd.Series(values, dtype="Float64")
+    if kinds == {str}:
+        return pd.Series(values, dtype="str")
+    return pd.Series(values) if kinds == {datetime} else pd.Series(values, dtype="object")
 
 
 def cell_safe(value: object) -> object:
@@ -35,7 +60,7 @@ def cell_safe(value: object) -> object:
     if isinstance(value, date):
         return value.isoformat()
     if not isinstance(value, str):
-        return "" if value is None else value
+        return value
     trimmed = unicodedata.normalize("NFKC", value)
     # Z: spaces and line ends; C: control and format characters, such as marks of the reading direction.
     seen = (n for n, sign in enumerate(trimmed) if unicodedata.category(sign)[0] not in "CZ")
@@ -45,73 +70,41 @@ def cell_safe(value: object) -> object:
     return value
 
 
-def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """The whole file, with a byte order mark so that spreadsheets read it as UTF-8."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(header)
-    writer.writerows([cell_safe(value) for value in row] for row in rows)
-    return "\ufeff" + buffer.getvalue()
-
-
 def csv_bytes(table: Table) -> bytes:
-    """For spreadsheets and scripts."""
-    return csv_text(table.header, table.rows).encode()
+    """For spreadsheets and scripts, with a byte order mark so that spreadsheets read it as UTF-8."""
+    frame = table.frame
+    numbers = frame.select_dtypes("number").columns
+    safe = {name: frame[name].astype("object").map(cell_safe) for name in frame.columns.difference(numbers)}
+    text = frame.assign(**safe).to_csv(index=False, lineterminator="\r\n")
+    return f"\ufeff{text}".encode()
 
 
 def parquet_bytes(table: Table) -> bytes:
     """For data frames: typed, texts exactly as they are, since nothing that reads it knows formulas."""
-    import pyarrow
-    import pyarrow.parquet
-
-    columns = zip(*table.rows, strict=True) if table.rows else ([] for _ in table.header)
-    arrays = [pyarrow.array(list(column)) for column in columns]
     buffer = io.BytesIO()
-    pyarrow.parquet.write_table(pyarrow.Table.from_arrays(arrays, names=list(table.header)), buffer)
+    table.frame.to_parquet(buffer, index=False)
     return buffer.getvalue()
 
 
 def xlsx_bytes(table: Table) -> bytes:
-    """For people: every text is a text cell, so that no program reads a formula or a link in it."""
-    import xlsxwriter
-
-    buffer = io.BytesIO()
-    options = {
-        "in_memory": True,
-        "strings_to_formulas": False,
-        "strings_to_urls": False,
-        "strings_to_numbers": False,
-        "nan_inf_to_errors": False,
-        "remove_timezone": True,
-    }
-    with xlsxwriter.Workbook(buffer, options) as book:
-        sheet = book.add_worksheet(table.name[:31])
-        bold = book.add_format({"bold": True})
-        formats: dict[type, Any] = {
-            datetime: book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"}),
-            date: book.add_format({"num_format": "yyyy-mm-dd"}),
-        }
-        for column, name in enumerate(table.header):
-            width = max([len(name), *(len(str(row[column])) for row in table.rows[:200])])
+    """For people: a sheet with a header that stays, filters and columns as wide as what they hold."""
+    frame, buffer = table.frame, io.BytesIO()
+    times = frame.select_dtypes("datetimetz").columns
+    frame = frame.assign(**{name: frame[name].dt.tz_localize(None) for name in times})
+    with pd.ExcelWriter(
+        buffer,
+        engine="xlsxwriter",
+        date_format="yyyy-mm-dd",
+        datetime_format="yyyy-mm-dd hh:mm:ss",
+        engine_kwargs={"options": WORKBOOK},
+    ) as book:
+        frame.to_excel(book, sheet_name=table.name[:31], index=False, freeze_panes=(1, 0))
+        sheet = book.sheets[table.name[:31]]
+        for column, name in enumerate(frame.columns):
+            width = max([len(name), *frame[name].head(200).astype("str").str.len()])
             sheet.set_column(column, column, min(max(width + 1, COLUMN_WIDTHS[0]), COLUMN_WIDTHS[1]))
-            sheet.write_string(0, column, name, bold)
-        for number, row in enumerate(table.rows, start=1):
-            for column, value in enumerate(row):
-                _cell_write(sheet, number, column, value, formats)
-        sheet.freeze_panes(1, 0)
-        sheet.autofilter(0, 0, max(1, len(table.rows)), len(table.header) - 1)
+        sheet.autofilter(0, 0, max(1, len(frame)), len(frame.columns) - 1)
     return buffer.getvalue()
-
-
-def _cell_write(sheet: Any, row: int, column: int, value: object, formats: dict[type, Any]) -> None:
-    if value is None:
-        return
-    if isinstance(value, date):  # a datetime is one
-        sheet.write_datetime(row, column, value, formats[type(value)])
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        sheet.write_number(row, column, value)
-    else:
-        sheet.write_string(row, column, str(value))
 
 
 # Format -> content type and writer.

@@ -150,7 +150,7 @@ def funnel_get(
     and none by device. Where nothing at all was counted the funnel begins at the impressions.
     """
     if counts is None:
-        counts = selectors.totals_get(advertiser_id=advertiser_id, start=start, end=end, **filters)
+        counts = selectors.counts_get(advertiser_id=advertiser_id, start=start, end=end, **filters)
     if filters.keys() & UNCOUNTED_FILTERS:
         return funnel_make(decisions=None, counts=counts, missing=NOT_BY_DEVICE)
     if filters.keys() <= COUNTED_FILTERS:

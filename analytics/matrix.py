@@ -6,31 +6,36 @@ What may be shown of it is decided elsewhere, once for everything: ``small_group
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 from uuid import UUID
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from analytics import labels
 from analytics.creative_lines import CreativeLine
 from analytics.report_query import GENERIC, ReportQuery
-from analytics.selectors import COUNTS, Counts
 from analytics.small_groups import UNCOUNTED, SmallGroups
 from analytics.stats.shrinkage import Posterior, posterior, prior_estimate
 
 SEGMENTS = 10
 ROWS = 12  # of one page
 FILTERED_BY = {"creative": "creative", "product": "product", "style": "style", "template": "template"}
-Key = tuple[str, str]  # ids of segment and row: a segment's or GENERIC, a creative's, a style's, ...
+ALL = "*"  # as row or segment: the total over all of them
 
 
 @dataclass(frozen=True)
 class Cell:
     """A segment's answer; the rate is shrunk to the mean of all shown cells. A hidden one has no figures."""
 
-    counts: Counts
-    shrunk: Posterior | None
+    impressions: int = 0
+    clicks: int = 0
+    shrunk: Posterior | None = None
     is_hidden: bool = False
-    rows: str = ""  # the query that leads to the events behind it; empty where none does
+    rows_url: str = ""  # the page of the events behind it; empty where there is none
     level: int = 0  # of its colour: 1 to 5 by its rate among those beside it; 0 without one
 
 
@@ -84,66 +89,89 @@ def matrix_make(
     """The table of these lines, which are of the query's period and filters."""
     if query.filters.keys() & UNCOUNTED:
         return Matrix(minimum=groups.minimum, is_uncounted=True)
-    known = [line for line in lines if line.variant_id]
-    ids = _row_ids(advertiser_id, known, query.across)
-    of_cell: dict[Key, list[CreativeLine]] = defaultdict(list)
-    for line in known:
-        of_cell[str(line.segment_id or GENERIC), ids[line.creative_id, line.variant_id]].append(line)
+    sums = _sums(advertiser_id, [line for line in lines if line.variant_id], query.across, groups)
     segment_names = {str(pk): name for pk, name in labels.segment_labels(advertiser_id=advertiser_id).items()}
-    segments = _busiest(of_cell, 0)[:SEGMENTS]
-    busiest = _busiest(of_cell, 1)
+    segments, busiest = sums.busiest(axis=1)[:SEGMENTS], sums.busiest(axis=0)
     if wanted := query.find.casefold():
         busiest = [row.id for row in _rows(advertiser_id, query, busiest) if wanted in row.name.casefold()]
     pages = max(1, -(-len(busiest) // ROWS))
     page = min(query.matrix_page, pages)
     shown = _rows(advertiser_id, query, busiest[(page - 1) * ROWS : page * ROWS])
-
-    def cell_of(found: Sequence[CreativeLine], segment: str = "", row: str = "") -> tuple[Counts | None, str]:
-        """What may be shown of these lines, and where the events behind it are."""
-        if found and not groups.shows_lines(found):
-            return None, ""
-        return _sum(found), _rows_query(query, segment, row) if found else ""
-
-    nothing: list[CreativeLine] = []
-    grid = [[cell_of(of_cell.get((s, row.id), nothing), s, row.id) for s in segments] for row in shown]
-    by_segment = [[x for key, mine in of_cell.items() if key[0] == s for x in mine] for s in segments]
-    by_row = [[x for key, mine in of_cell.items() if key[1] == row.id for x in mine] for row in shown]
     # Of all shown cells, whatever the page: the mean that they are drawn to must not tell of the hidden ones.
-    prior = prior_estimate(
-        [
-            (c.clicks, c.impressions)
-            for mine in of_cell.values()
-            if groups.shows_lines(mine)
-            for c in [_sum(mine)]
-        ]
-    )
+    known = sums.counts[:-1, :-1][~sums.is_hidden[:-1, :-1]]
+    prior = prior_estimate([(clicks, seen) for seen, clicks, _ in known.tolist() if seen])
 
-    def cell(found: tuple[Counts | None, str]) -> Cell:
-        counts, where = found
-        if counts is None:
-            return Cell(Counts(), None, is_hidden=True)
-        rate = posterior(counts.clicks, counts.impressions, prior) if counts.impressions else None
-        return Cell(counts, rate, rows=where)
+    def cell(row: str, segment: str) -> Cell:
+        impressions, clicks, lines, is_hidden = sums.at(row, segment)
+        if is_hidden or not lines:
+            return Cell(is_hidden=is_hidden)
+        rate = posterior(clicks, impressions, prior) if impressions else None
+        return Cell(impressions, clicks, rate, rows_url=_rows_url(query, segment, row))
 
-    cells = [[cell(found) for found in line] for line in grid]
+    cells = [[cell(row.id, segment) for segment in segments] for row in shown]
     top = max((c.shrunk.mean for line in cells for c in line if c.shrunk), default=0.0)
     return Matrix(
         segments=[_segment_name(s, segment_names) for s in segments],
         rows=shown,
-        cells=[
-            [
-                replace(c, level=max(1, round(5 * c.shrunk.mean / top))) if c.shrunk and top else c
-                for c in line
-            ]
-            for line in cells
-        ],
-        segment_totals=[cell(cell_of(mine, s)) for s, mine in zip(segments, by_segment, strict=True)],
-        row_totals=[cell(cell_of(mine, "", row.id)) for row, mine in zip(shown, by_row, strict=True)],
+        cells=[[_coloured(c, top) for c in line] for line in cells],
+        segment_totals=[cell(ALL, segment) for segment in segments],
+        row_totals=[cell(row.id, ALL) for row in shown],
         minimum=groups.minimum,
         count=len(busiest),
         page=page,
         pages=pages,
     )
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Impressions, clicks and lines of each cell; the last row and the last column are the totals."""
+
+    counts: NDArray[np.int64]  # by row, segment and figure
+    is_hidden: NDArray[np.bool_]  # by row and segment
+    rows: list[str]
+    segments: list[str]
+
+    def busiest(self, axis: int) -> list[str]:
+        """Ids of rows (0) or segments (1), those with the most impressions first, then by id."""
+        ids = (self.rows, self.segments)[axis]
+        totals = self.counts[:-1, -1, 0] if axis == 0 else self.counts[-1, :-1, 0]
+        return [ids[place] for place in np.argsort(-totals, kind="stable")]
+
+    def at(self, row: str, segment: str) -> tuple[int, int, int, bool]:
+        """Impressions, clicks, lines, and whether it may not be shown; ALL for a total."""
+        place = (
+            -1 if row == ALL else self.rows.index(row),
+            -1 if segment == ALL else self.segments.index(segment),
+        )
+        impressions, clicks, lines = self.counts[place].tolist()
+        return impressions, clicks, lines, bool(self.is_hidden[place])
+
+
+def _sums(advertiser_id: UUID, lines: Sequence[CreativeLine], across: str, groups: SmallGroups) -> _Sums:
+    ids = _row_ids(advertiser_id, lines, across)
+    of_row = [ids[line.creative_id, line.variant_id] for line in lines]
+    of_segment = [str(line.segment_id or GENERIC) for line in lines]
+    row, rows = pd.factorize(np.array(of_row, dtype=object), sort=True)
+    segment, segments = pd.factorize(np.array(of_segment, dtype=object), sort=True)
+    counts = np.zeros((len(rows) + 1, len(segments) + 1, 3), dtype=np.int64)
+    figures = np.array([(line.impressions, line.clicks, 1) for line in lines], dtype=np.int64).reshape(-1, 3)
+    places: tuple[tuple[Any, Any], ...] = ((row, segment), (row, -1), (-1, segment))
+    for place in places:
+        np.add.at(counts, place, figures)
+    is_hidden = np.zeros(counts.shape[:2], dtype=bool)
+    if groups.hidden:
+        atoms: dict[tuple[int, int], list[CreativeLine]] = defaultdict(list)
+        for n, line in enumerate(lines):
+            for i, j in ((row[n], segment[n]), (row[n], -1), (-1, segment[n])):
+                atoms[i, j].append(line)
+        for at, mine in atoms.items():
+            is_hidden[at] = not groups.shows_lines(mine)
+    return _Sums(counts, is_hidden, list(rows), list(segments))
+
+
+def _coloured(cell: Cell, top: float) -> Cell:
+    return replace(cell, level=max(1, round(5 * cell.shrunk.mean / top))) if cell.shrunk and top else cell
 
 
 def _row_ids(
@@ -187,23 +215,11 @@ def _segment_name(pk: str, names: Mapping[str, str]) -> str:
     return names.get(pk) or f"Deleted segment {labels.short_id(UUID(pk))}"
 
 
-def _rows_query(query: ReportQuery, segment: str, row: str) -> str:
+def _rows_url(query: ReportQuery, segment: str, row: str) -> str:
     """The events of a cell; a size is no filter of the report."""
-    changes = {"segment": segment} if segment else {}
-    if row:
+    changes = {} if segment == ALL else {"segment": segment}
+    if row != ALL:
         if query.across not in FILTERED_BY:
             return ""
         changes[FILTERED_BY[query.across]] = row
-    return query.urlencode(of="impressions", find="", matrix_page="", **changes)
-
-
-def _busiest(cells: Mapping[Key, Sequence[CreativeLine]], part: int) -> list[str]:
-    impressions: dict[str, int] = defaultdict(int)
-    for key, lines in cells.items():
-        impressions[key[part]] += sum(line.impressions for line in lines)
-    return sorted(impressions, key=lambda name: (-impressions[name], name))
-
-
-def _sum(counts: Iterable[Counts]) -> Counts:
-    found = list(counts)
-    return Counts(**{name: sum(getattr(one, name) for one in found) for name in COUNTS})
+    return query.rows_url("impressions", find="", matrix_page="", **changes)

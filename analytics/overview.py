@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
@@ -13,8 +12,8 @@ from django.utils import timezone
 
 from accounts.models import Advertiser
 from analytics import selectors
-from analytics.selectors import Counts, Courses, DayPoint, Totals
-from analytics.spend import days_make
+from analytics.periods import Period, days_get
+from analytics.selectors import Counts, Totals
 from analytics.stats.intervals import relative_change
 from analytics.tiles import sparkline
 from campaigns.models import Campaign, Placement, Product, Variant
@@ -90,17 +89,15 @@ def overview_get(*, advertiser: Advertiser, today: date) -> Overview:
     """The last seven days, today included, beside the seven before."""
     start = today - timedelta(days=WEEK - 1)
     before = start - timedelta(days=WEEK)
-    lines = selectors.day_sums_get(advertiser_id=advertiser.pk, spans=[(before, today)])
-    courses = selectors.courses_make(lines, advertiser.currency)
-    series = days_make(courses, before, today)
-    totals = selectors.totals_make((line for line in lines if line.day >= start), advertiser.currency)
+    days = days_get(advertiser_id=advertiser.pk, spans=[(before, today)], currency=advertiser.currency)
+    week = days.period(start, today)
     freshness = selectors.freshness_get(advertiser_id=advertiser.pk)
     return Overview(
         tasks=_tasks(advertiser.pk, freshness),
         steps=_steps(advertiser.pk),
-        tiles=_tiles(series[:WEEK], series[WEEK:]),
-        totals=totals,
-        campaigns=_running(advertiser.pk, courses, start),
+        tiles=_tiles(days.period(before, start - timedelta(days=1)), week),
+        totals=week.totals,
+        campaigns=_running(advertiser.pk, days.campaigns(start, today)),
         creatives=list(
             Creative.objects.filter(advertiser_id=advertiser.pk).exclude(
                 status__in=(Creative.Status.REJECTED, Creative.Status.WITHDRAWN)
@@ -200,12 +197,14 @@ def _steps(advertiser_id: UUID) -> list[Step]:
     ]
 
 
-def _tiles(before: list[DayPoint], now: list[DayPoint]) -> list[Tile]:
-    old, new = _sum(before), _sum(now)
+def _tiles(before: Period, now: Period) -> list[Tile]:
+    old, new = before.totals, now.totals
 
     def count_tile(label: str, name: str, kind: str = "count") -> Tile:
         change = relative_change(getattr(new, name), getattr(old, name))
-        return Tile(label, kind, getattr(new, name), change, sparkline([getattr(p, name) for p in now]))
+        return Tile(
+            label, kind, getattr(new, name), change, sparkline([getattr(p, name) for p in now.series])
+        )
 
     rate = new.click_rate
     rate_tile = Tile(
@@ -213,7 +212,7 @@ def _tiles(before: list[DayPoint], now: list[DayPoint]) -> list[Tile]:
         "rate",
         rate.value,
         relative_change(rate.value, old.click_rate.value),
-        sparkline([point.click_rate.value or 0.0 for point in now]),
+        sparkline([point.click_rate.value or 0.0 for point in now.series]),
         "" if rate.value is None else f"{rate.low * 100:.2f}–{rate.high * 100:.2f} %",
     )
     return [
@@ -225,12 +224,7 @@ def _tiles(before: list[DayPoint], now: list[DayPoint]) -> list[Tile]:
     ]
 
 
-def _sum(points: Iterable[Counts]) -> Counts:
-    found = list(points)
-    return Counts(**{name: sum(getattr(point, name) for point in found) for name in selectors.COUNTS})
-
-
-def _running(advertiser_id: UUID, courses: Courses, start: date) -> list[RunningCampaign]:
+def _running(advertiser_id: UUID, counts: dict[UUID, Counts]) -> list[RunningCampaign]:
     campaigns = list(
         Campaign.objects.filter(advertiser_id=advertiser_id, status=Campaign.Status.LIVE).order_by(
             "-created_at"
@@ -240,7 +234,7 @@ def _running(advertiser_id: UUID, courses: Courses, start: date) -> list[Running
     return [
         RunningCampaign(
             campaign,
-            _sum(point for day, point in courses.get(campaign.pk, {}).items() if day >= start),
+            counts.get(campaign.pk, selectors.NO_COUNTS),
             approved.get(campaign.pk, 0),
         )
         for campaign in campaigns

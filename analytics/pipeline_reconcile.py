@@ -9,8 +9,8 @@ from uuid import UUID
 
 from django.db import connection
 
+from analytics.periods import days_get
 from analytics.pipeline_cast import Played, Stage
-from analytics.selectors import series_get, totals_get
 
 
 def report_equals(played: Played, report: Mapping[str, Any]) -> list[bool]:
@@ -43,7 +43,9 @@ def dashboard_equals(stage: Stage) -> list[bool]:
     """Totals and every day's counts of the performance page."""
     advertiser = stage.advertiser
     start, end = stage.started_at.astimezone(UTC).date(), stage.ended_at.astimezone(UTC).date()
-    totals = totals_get(advertiser_id=advertiser.pk, start=start, end=end)
+    days = days_get(advertiser_id=advertiser.pk, spans=[(start, end)], currency=advertiser.currency)
+    shown = days.period(start, end)
+    totals = shown.totals
     day = "date(occurred_at)" if connection.vendor == "sqlite" else "(occurred_at AT TIME ZONE 'UTC')::date"
     rows = _sql(
         # The dialect's own word for a day.
@@ -67,7 +69,7 @@ def dashboard_equals(stage: Stage) -> list[bool]:
         totals.conversions == counted("conversion") == stage.orders,
         totals.revenue_cents == sum(money.values()) == stage.revenue_cents,
     ]
-    for point in series_get(advertiser_id=advertiser.pk, start=start, end=end):
+    for point in shown.series:
         at = point.day.isoformat()
         found += [
             point.impressions == counts.get((at, "impression"), 0),

@@ -25,7 +25,6 @@ from accounts.models import Membership
 from adplatform.lib.tokens import token_read, token_sign
 from analytics.models import ReportSchedule, ReportSending
 from analytics.report_query import query_parse
-from analytics.reports import report_get
 from analytics.tiles import figures_make
 
 log = structlog.get_logger(__name__)
@@ -117,6 +116,8 @@ def mail_make(schedule: ReportSchedule, day: date, *, now: datetime) -> EmailMul
     Days of reports are UTC: at seven in Tokyo (22:00 UTC) the day before has two hours to go, so there the
     last whole day is one earlier.
     """
+    from analytics.reports import report_get  # pandas: a worker without a due e-mail never loads it
+
     last_whole = now.astimezone(UTC).date() - timedelta(days=1)
     query, _ = query_parse(parse_qs(schedule.view.parameters), today=min(day - timedelta(days=1), last_whole))
     report = report_get(advertiser=schedule.advertiser, query=query, leader_limit=LEADERS)

@@ -1,14 +1,16 @@
-"""Pure: what a report is asked for, read from a URL's parameters."""
+"""What a report is asked for, read from a URL's parameters, and the URLs that ask for it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final, Literal, TypedDict
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 from uuid import UUID
+
+from django.urls import reverse
 
 GENERIC: Final = "generic"  # as segment: what was shown without one
 DEVICES = ("desktop", "mobile", "tablet", "other")
@@ -147,19 +149,36 @@ class ReportQuery:
         """The URL that leaves simulated traffic out."""
         return self.urlencode(simulated="no")
 
+    @cached_property
+    def _encoded(self) -> dict[str, str]:
+        """Each parameter as it stands in a URL."""
+        return {name: urlencode({name: values}, doseq=True) for name, values in self._parameters.items()}
+
     def urlencode(self, **changes: str) -> str:
         """The query string with some parameters replaced; an empty one leaves."""
-        given = self.parameters()
+        given = dict(self._encoded)
         if "period" in changes:
-            given = {name: values for name, values in given.items() if name not in ("start", "end")}
-        given |= {name: [value] for name, value in changes.items()}
-        return urlencode({name: values for name, values in given.items() if values != [""]}, doseq=True)
+            given.pop("start", None)
+            given.pop("end", None)
+        for name, value in changes.items():
+            given[name] = f"{name}={quote_plus(value)}" if value else ""
+        return "&".join(filter(None, given.values()))
+
+    def rows_url(self, of: str, **changes: str) -> str:
+        """The page of the rows behind a number: the events of a kind, with some parameters replaced."""
+        return f"{_rows_page()}?{self.urlencode(of=of, **changes)}"
 
     def urlencode_without(self, name: str, value: str) -> str:
         """The query string with one value of one filter taken away."""
         given = self.parameters()
         given[name] = [kept for kept in given.get(name, []) if kept != value]
         return urlencode(given, doseq=True)
+
+
+@cache
+def _rows_page() -> str:
+    """Looked up once: a page of figures has three hundred links to it."""
+    return reverse("performance-events")
 
 
 def query_parse(parameters: Parameters, *, today: date) -> tuple[ReportQuery, dict[str, str]]:

@@ -80,7 +80,7 @@ def segments_table(report: Report) -> Table:
     rows = [
         (
             segment, row.id, row.name,
-            *((None, None) if cell.is_hidden else (cell.counts.impressions, cell.counts.clicks)),
+            *((None, None) if cell.is_hidden else (cell.impressions, cell.clicks)),
             *((s.mean, s.low, s.high) if (s := cell.shrunk) else (None, None, None)),
             "yes" if cell.is_hidden else "no",
         )

@@ -12,14 +12,17 @@ from django.utils import timezone
 
 from accounts.models import Advertiser
 from analytics import labels, selectors
-from analytics.creative_lines import CreativeLine, creative_lines_get, leaders_rank
+from analytics.creative_lines import CreativeLine, creative_lines_get
 from analytics.funnel import Funnel, funnel_get, funnel_make
+from analytics.leaders import leaders_rank
 from analytics.matrix import Matrix, matrix_make
 from analytics.models import Event
+from analytics.periods import NO_PERIOD, days_get, hours_get
 from analytics.reach import Reach
 from analytics.report_query import ReportQuery
 from analytics.selectors import (
     COUNTS,
+    RATES,
     Counts,
     DayPoint,
     Freshness,
@@ -36,17 +39,11 @@ from analytics.small_groups import (
     small_groups_get,
     withheld_why,
 )
-from analytics.spend import Spend, days_make, spend_make
+from analytics.spend import Spend
 from analytics.stats.changes import Change, count_change, rate_change, sum_change
 from campaigns.selectors import campaign_rates_get
 
 LEADERBOARD_LINES = 12
-# Rate -> its successes and its trials.
-RATES = {
-    "viewable_rate": ("viewables", "impressions"),
-    "click_rate": ("clicks", "impressions"),
-    "conversion_rate": ("conversions", "clicks"),
-}
 HOURLY_DAYS = 2  # longer periods are not shown by the hour
 
 
@@ -144,18 +141,10 @@ def report_get(
         notes.append("The comparison is withheld: too few shoppers stand behind the period before.")
     currency, rates = advertiser.currency, campaign_rates_get(advertiser_id=pk)
     spans = [(start, end), *([compared] if compared else [])]
-    found = selectors.day_sums_get(advertiser_id=pk, spans=spans, **filters)
-    days = [line for line in found if start <= line.day <= end]
-    totals, courses = selectors.totals_make(days, currency), selectors.courses_make(days, currency)
-    series, spend = days_make(courses, start, end), spend_make(courses, rates, start, end)
-    before, series_before, spend_before = None, [], None
-    if compared:
-        first, last = compared
-        days_before = [line for line in found if first <= line.day <= last]
-        before = selectors.totals_make(days_before, currency)
-        courses_before = selectors.courses_make(days_before, currency)
-        series_before = days_make(courses_before, first, last)
-        spend_before = spend_make(courses_before, rates, first, last)
+    days = days_get(advertiser_id=pk, spans=spans, currency=currency, rates=rates, **filters)
+    now, then = days.period(start, end), days.period(*compared) if compared else NO_PERIOD
+    totals, series, spend = now.totals, now.series, now.spend
+    before, series_before, spend_before = (then.totals if compared else None), then.series, then.spend
     is_narrow = is_of_a_group(groups, filters, lines)
     if is_narrow and is_thin_by_day(pk, query, lines, series):
         notes.append("Days are not shown one by one: on some of them there were too few shoppers.")
@@ -171,7 +160,7 @@ def report_get(
         reach=selectors.reach_get(advertiser_id=pk, start=start, end=end, **filters),
         series=series,
         series_before=series_before,
-        hours=selectors.hours_get(advertiser_id=pk, start=start, end=end, **filters)
+        hours=hours_get(advertiser_id=pk, start=start, end=end, currency=currency, **filters)
         if query.day_count <= HOURLY_DAYS and not is_narrow
         else [],
         leaders=_leaders(pk, leaders_rank(leaders, sort=query.sort, limit=leader_limit)),

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Unpack
 from uuid import UUID
 
-from django.db.models import IntegerField, Max, Q, Sum
-from django.db.models.functions import Cast
+from django.db.models import Q, Sum
 from django.utils import timezone
 
 from accounts.models import Advertiser
 from analytics import report_filters
 from analytics.freshness import waiting_since
-from analytics.models import DailyInvalid, DailyReach, DailyRollup, DirtyHour, HourlyRollup
+from analytics.models import DailyInvalid, DailyReach, DailyRollup, DirtyHour
 from analytics.reach import NOBODY, Reach, estimate, merge
 from analytics.report_query import BY_CREATIVE, Filters
 from analytics.stats.intervals import Rate, wilson
 
 STALE_AFTER = timedelta(minutes=2)
 COUNTS = ("impressions", "viewables", "clicks", "conversions", "revenue_cents")
+# Rate -> its successes and its trials.
+RATES = {
+    "viewable_rate": ("viewables", "impressions"),
+    "click_rate": ("clicks", "impressions"),
+    "conversion_rate": ("conversions", "clicks"),
+}
 _SUMS = {name: Sum(name, default=0) for name in COUNTS}
 
 
@@ -72,24 +75,6 @@ class Totals(Counts):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class DaySums:
-    """What one day holds of one campaign in one currency; None is what no campaign's creative led to."""
-
-    day: date
-    campaign_id: UUID | None
-    currency: str  # the advertiser's, a foreign one without a rate, or blank without orders
-    impressions: int
-    viewables: int
-    clicks: int
-    conversions: int
-    revenue_cents: int
-    refunds: int
-    refunded_cents: int
-    invalid_events: int
-    is_simulated: int  # 1 where made-up shoppers are in it
-
-
 @dataclass(frozen=True, kw_only=True)
 class DayPoint(Counts):
     """One day of a series."""
@@ -123,101 +108,6 @@ class Freshness:
 
 
 NO_COUNTS = Counts()
-Courses = Mapping[UUID | None, Mapping[date, Counts]]
-
-
-def day_sums_get(
-    *, advertiser_id: UUID, spans: Sequence[tuple[date, date]], **filters: Unpack[Filters]
-) -> list[DaySums]:
-    """What every day of these spans holds, by campaign and currency: one pass over the roll-ups.
-
-    Totals, courses and spend of a period and of the one it is compared with all come from these lines.
-    """
-    days = Q()
-    for start, end in spans:
-        days |= Q(day__gte=start, day__lte=end)
-    first, last = min(start for start, _ in spans), max(end for _, end in spans)
-    rows = rollups_of(advertiser_id, first, last, filters)
-    rows = rows.filter(days) if len(spans) > 1 else rows
-    names = ("day", "campaign_id", "currency")
-    summed = (*COUNTS, "refunds", "refunded_cents", "invalid_events")
-    simulated = Max(Cast("is_simulated", IntegerField()))
-    rows = rows.values_list(*names).annotate(*(Sum(name) for name in summed), simulated=simulated)
-    return [DaySums(*row) for row in rows]
-
-
-def totals_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]) -> Totals:
-    """The sums from ``start`` to ``end``, both included."""
-    lines = day_sums_get(advertiser_id=advertiser_id, spans=[(start, end)], **filters)
-    return totals_make(lines, currency_of(advertiser_id))
-
-
-def totals_make(lines: Iterable[DaySums], currency: str) -> Totals:
-    """The sums of these lines."""
-    sums: dict[str, int] = defaultdict(int)
-    foreign: dict[str, int] = defaultdict(int)
-    for line in lines:
-        for name in ("impressions", "viewables", "clicks", "refunds", "invalid_events"):
-            sums[name] += getattr(line, name)
-        sums["simulated"] += line.is_simulated
-        prefix = "unattributed_" if line.campaign_id is None else ""
-        sums[f"{prefix}conversions"] += line.conversions
-        if line.currency in ("", currency):
-            sums[f"{prefix}revenue_cents"] += line.revenue_cents
-            sums[f"{prefix}refunded_cents"] += line.refunded_cents
-        elif line.campaign_id is not None:
-            foreign[line.currency] += line.revenue_cents
-    return Totals(
-        **{name: sums[name] for name in COUNTS},
-        unattributed_conversions=sums["unattributed_conversions"],
-        unattributed_revenue_cents=sums["unattributed_revenue_cents"],
-        other_revenue=dict(sorted(foreign.items())),
-        refunds=sums["refunds"],
-        refunded_cents=sums["refunded_cents"],
-        invalid_events=sums["invalid_events"],
-        has_simulated=sums["simulated"] > 0,
-        currency=currency,
-    )
-
-
-def courses_make(lines: Iterable[DaySums], currency: str) -> Courses:
-    """Each campaign's days, those with something only; orders that no creative led to are in none."""
-    found: dict[UUID | None, dict[date, Counts]] = defaultdict(dict)
-    for line in lines:
-        course = found[line.campaign_id]
-        known = course.get(line.day, NO_COUNTS)
-        is_own = line.campaign_id is not None and line.currency in ("", currency)
-        course[line.day] = Counts(
-            impressions=known.impressions + line.impressions,
-            viewables=known.viewables + line.viewables,
-            clicks=known.clicks + line.clicks,
-            conversions=known.conversions + (line.conversions if line.campaign_id is not None else 0),
-            revenue_cents=known.revenue_cents + (line.revenue_cents if is_own else 0),
-        )
-    return dict(found)
-
-
-def series_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]) -> list[DayPoint]:
-    """One point a day, days without anything included; attributed orders only."""
-    currency = currency_of(advertiser_id)
-    rows = rollups_of(advertiser_id, start, end, filters).values("day").annotate(**sums_in(currency))
-    by_day = {row["day"]: row for row in rows}
-    days = (start + timedelta(days=n) for n in range((end - start).days + 1))
-    return [DayPoint(day=day, **{name: by_day.get(day, {}).get(name, 0) for name in COUNTS}) for day in days]
-
-
-def hours_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]) -> list[HourPoint]:
-    """One point an hour (UTC), hours without anything included; attributed orders only."""
-    rows: Any = HourlyRollup.objects.filter(advertiser_id=advertiser_id, **_hours(start, end))
-    rows = rows.filter(report_filters.condition(filters, advertiser_id)).order_by().values("hour")
-    rows = rows.annotate(**sums_in(currency_of(advertiser_id)))
-    by_hour = {row["hour"]: row for row in rows}
-    first = datetime.combine(start, time.min, UTC)
-    hours = (first + timedelta(hours=n) for n in range(24 * ((end - start).days + 1)))
-    return [
-        HourPoint(hour=hour, **{name: by_hour.get(hour, {}).get(name, 0) for name in COUNTS})
-        for hour in hours
-    ]
 
 
 def reach_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]) -> Reach | None:
@@ -231,6 +121,12 @@ def reach_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[
         sketches = sketches.filter(campaign_id=None)
     found = list(sketches.values_list("sketch", flat=True))
     return estimate(merge(found)) if found else NOBODY
+
+
+def counts_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]) -> Counts:
+    """The sums from ``start`` to ``end``, both included; attributed orders only."""
+    rows = rollups_of(advertiser_id, start, end, filters)
+    return Counts(**rows.aggregate(**sums_in(currency_of(advertiser_id))))
 
 
 def campaigns_get(
@@ -291,11 +187,6 @@ def has_data(*, advertiser_id: UUID) -> bool:
 def currency_of(advertiser_id: UUID) -> str:
     """What the advertiser's money is counted in."""
     return Advertiser.objects.values_list("currency", flat=True).get(pk=advertiser_id)
-
-
-def _hours(start: date, end: date) -> dict[str, datetime]:
-    first = datetime.combine(start, time.min, UTC)
-    return {"hour__gte": first, "hour__lt": first + timedelta(days=(end - start).days + 1)}
 
 
 def sums_in(currency: str) -> dict[str, Any]:

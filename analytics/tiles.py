@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from analytics.reports import RATES, Report
-from analytics.selectors import Counts
+from analytics.selectors import RATES, Counts
 from analytics.stats.changes import Change, sum_change
+
+if TYPE_CHECKING:  # templates know figures without pandas
+    from analytics.reports import Report
 
 
 @dataclass(frozen=True)

@@ -5,25 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
-from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from accounts.permissions import member_required
+from accounts.permissions import MemberRequest, member_required
 from adplatform.lib.errors import NotFound
 from analytics import selectors
-from analytics.charts import charts_make
 from analytics.creative_lines import creative_lines_get
-from analytics.exports import FORMATS
-from analytics.filter_choices import chips_make, choices_make
-from analytics.overview import overview_get
-from analytics.report_query import ACROSS, CUSTOM, DEFAULT_PERIOD, PERIODS, Filters, ReportQuery, query_parse
-from analytics.report_tables import TABLES
-from analytics.reports import report_get
-from analytics.saved_views import saved_view_list
+from analytics.report_query import Filters
 from analytics.small_groups import small_groups_get, withheld_why
-from analytics.tiles import figures_make
 from analytics.windows import today
 from generation.creative_selectors import creative_get
 from generation.kpis import KPI_DAYS, kpis_get
@@ -32,55 +23,27 @@ SERVES_DAYS = 90  # what a creative's passport tells of
 
 
 @member_required()
-def overview(request: HttpRequest) -> HttpResponse:
+def overview(request: MemberRequest) -> HttpResponse:
     """The first page after signing in."""
-    page = overview_get(advertiser=request.advertiser, today=today())  # type: ignore[attr-defined]
-    kpis = kpis_get(advertiser_id=request.advertiser.pk, now=timezone.now())  # type: ignore[attr-defined]
+    from analytics.overview import overview_get  # pandas
+
+    page = overview_get(advertiser=request.advertiser, today=today())
+    kpis = kpis_get(advertiser_id=request.advertiser.pk, now=timezone.now())
     return render(request, "analytics/overview.html", {"overview": page, "kpis": kpis, "kpi_days": KPI_DAYS})
 
 
 @member_required()
-def performance(request: HttpRequest) -> HttpResponse:
+def performance(request: MemberRequest) -> HttpResponse:
     """The performance report; every choice stands in the URL."""
-    advertiser = request.advertiser  # type: ignore[attr-defined]
-    query, problems = query_parse(dict(request.GET.lists()), today=today())
-    choices = choices_make(advertiser_id=advertiser.pk, query=query)
-    report = report_get(advertiser=advertiser, query=query)
-    context = {
-        "report": report,
-        "query": query,
-        "problems": problems,
-        "has_data": not report.totals.is_empty
-        or bool(report.withheld)
-        or selectors.has_data(advertiser_id=advertiser.pk),
-        "figures": figures_make(report),
-        "charts": charts_make(report) if not report.totals.is_empty else {},
-        "click_days": settings.ATTRIBUTION_CLICK_DAYS,
-        "view_days": settings.ATTRIBUTION_VIEW_DAYS,
-        "choices": choices,
-        "chips": chips_make(choices, query),
-        "periods": _periods(query),
-        "across": ACROSS.items(),
-        "tables": [(name, name.title()) for name in TABLES if name != "hours" or report.hours],
-        "formats": FORMATS,
-        "saved_views": saved_view_list(advertiser_id=advertiser.pk, user=request.user),  # type: ignore[arg-type]
-        "default_period": DEFAULT_PERIOD,
-    }
-    return render(request, "analytics/performance.html", context)
+    from analytics.performance_page import context_make  # pandas and Plotly: 90 MB for who looks at figures
 
-
-def _periods(query: ReportQuery) -> list[tuple[str, str]]:
-    """The select's options; a number of days that it does not offer stands there when it is in force."""
-    offered = {**PERIODS, CUSTOM: "From … to …"}
-    if query.period not in offered:
-        offered = {query.period: f"Last {query.period[:-1]} days", **offered}
-    return list(offered.items())
+    return render(request, "analytics/performance.html", context_make(request))
 
 
 @member_required()
-def creative_serves(request: HttpRequest, creative_id: UUID) -> HttpResponse:
+def creative_serves(request: MemberRequest, creative_id: UUID) -> HttpResponse:
     """How often one creative was shown lately and what came of it: a part of its passport."""
-    advertiser = request.advertiser  # type: ignore[attr-defined]
+    advertiser = request.advertiser
     try:
         creative_get(advertiser_id=advertiser.pk, creative_id=creative_id)
     except NotFound:
@@ -90,7 +53,7 @@ def creative_serves(request: HttpRequest, creative_id: UUID) -> HttpResponse:
     only = Filters(creatives=(creative_id,))
     lines = creative_lines_get(**period, **only)
     context = {
-        "counts": selectors.totals_get(**period, **only),
+        "counts": selectors.counts_get(**period, **only),
         "withheld": withheld_why(small_groups_get(**period), only, lines),
         "days": SERVES_DAYS,
         "currency": advertiser.currency,

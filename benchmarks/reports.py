@@ -44,10 +44,12 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Advertiser, Membership
 from analytics import rollups, selectors
-from analytics.creative_lines import creative_lines_get, leaders_rank
+from analytics.creative_lines import creative_lines_get
 from analytics.funnel import funnel_get
+from analytics.leaders import leaders_rank
 from analytics.matrix import matrix_make
 from analytics.models import DailyInvalid, DailyRollup, Event, HourlyInvalid, HourlyRollup
+from analytics.periods import days_get
 from analytics.report_query import ReportQuery
 from analytics.small_groups import small_groups_get
 from benchmarks.bulk_events import events_load, period, shop_make
@@ -74,9 +76,10 @@ COUNTS = {
 def questions(advertiser: Advertiser) -> dict[str, tuple[Callable[[], Any], Callable[[], Any]]]:
     """Name -> (from the roll-ups, from the events); both give the same value."""
     when = {"advertiser_id": advertiser.pk, "start": START.date(), "end": END.date() - timedelta(days=1)}
+    span = when["start"], when["end"]
 
     def totals() -> Any:
-        found = selectors.totals_get(**when)
+        found = selectors.counts_get(**when)
         return found.impressions, found.clicks
 
     def raw_totals() -> Any:
@@ -84,7 +87,8 @@ def questions(advertiser: Advertiser) -> dict[str, tuple[Callable[[], Any], Call
         return found["shown"], found["clicked"]
 
     def days() -> Any:
-        return [(p.day, p.impressions, p.clicks) for p in selectors.series_get(**when)]
+        found = days_get(advertiser_id=advertiser.pk, spans=[span], currency="EUR").period(*span)
+        return [(p.day, p.impressions, p.clicks) for p in found.series]
 
     def raw_days() -> Any:
         rows = raw(advertiser).annotate(day=TruncDate("occurred_at", tzinfo=UTC)).values("day")
@@ -152,9 +156,9 @@ def panels(advertiser: Advertiser) -> dict[str, Callable[[], Any]]:
     lines = creative_lines_get(**when)
     groups = small_groups_get(lines=lines, **when)
     return {
-        "panel: totals, days and spend": lambda: selectors.day_sums_get(
-            advertiser_id=advertiser.pk, spans=[(when["start"], when["end"])]
-        ),
+        "panel: totals, days and spend": lambda: days_get(
+            advertiser_id=advertiser.pk, spans=[(when["start"], when["end"])], currency="EUR"
+        ).period(when["start"], when["end"]),
         "panel: creatives": lambda: creative_lines_get(**when),
         "panel: leaderboard of them": lambda: leaders_rank(lines, limit=12),
         "panel: small groups": lambda: small_groups_get(lines=lines, **when),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 
 from django import template
 from django.urls import reverse
@@ -158,14 +158,7 @@ def matrix_page_url(query: ReportQuery, page: int, step: int) -> str:
 @register.simple_tag
 def rows_url(query: ReportQuery, of: str, **changes: str) -> str:
     """The page of the rows behind a number: ``{% rows_url query "clicks" creative=pk %}``."""
-    given = {name: str(value) for name, value in changes.items()}
-    return f"{reverse('performance-events')}?{query.urlencode(of=of, **given)}"
-
-
-@register.simple_tag
-def day_rows_url(query: ReportQuery, of: str, day: date) -> str:
-    """The same for one day of the report."""
-    return rows_url(query, of, period="custom", start=day.isoformat(), end=day.isoformat())
+    return query.rows_url(of, **{name: str(value) for name, value in changes.items()})
 
 
 @register.simple_tag

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from adplatform.lib.ids import uuid7
 from analytics import rollups, selectors
-from analytics.creative_lines import creative_lines_get, leaders_rank
+from analytics.creative_lines import creative_lines_get
+from analytics.leaders import leaders_rank
 from analytics.metrics import counting_metrics_get
 from analytics.models import DailyInvalid, DailyRollup, DirtyHour, Event, HourlyInvalid, HourlyRollup
+from analytics.periods import days_get
 from analytics.services import events_record
 from analytics.tracking import IncomingEvent
 from profiles.models import Shopper
@@ -51,7 +53,12 @@ def record(*events, received_at=None):
 
 
 def totals(shop, start=DAY, end=DAY, **filters):
-    return selectors.totals_get(advertiser_id=shop.pk, start=start, end=end, **filters)
+    return period(shop, start, end, **filters).totals
+
+
+def period(shop, start, end, **filters):
+    days = days_get(advertiser_id=shop.pk, spans=[(start, end)], currency=shop.currency, **filters)
+    return days.period(start, end)
 
 
 def rows_of(shop):
@@ -293,7 +300,7 @@ def test_the_roll_up_is_what_sql_counts_in_the_events(db, found):
     assert shown.viewables == raw.get(("viewable", "valid"), 0)
     assert shown.clicks == raw.get(("click", "valid"), 0)
     assert shown.invalid_events == sum(count for (_, validity), count in raw.items() if validity == "invalid")
-    series = selectors.series_get(advertiser_id=advertiser.pk, start=DAY, end=end)
+    series = period(advertiser, DAY, end).series
     lines = creative_lines_get(advertiser_id=advertiser.pk, start=DAY, end=end)
     for parts in (series, lines, leaders_rank(lines)):
         assert sum(part.clicks for part in parts) == shown.clicks
