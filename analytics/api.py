@@ -135,6 +135,7 @@ class FreshnessSerializer(serializers.Serializer[Any]):
 class SpendSerializer(serializers.Serializer[Any]):
     cost_cents = serializers.IntegerField()
     day_cents = serializers.ListField(child=serializers.IntegerField())
+    day_revenue_cents = serializers.ListField(child=serializers.IntegerField())
     revenue_cents = serializers.IntegerField(help_text="Of the campaigns that have a rate.")
     unpriced_impressions = serializers.IntegerField()
     return_rate = serializers.FloatField(allow_null=True)

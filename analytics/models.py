@@ -157,6 +157,25 @@ class DailyRollup(RollupSums):
         indexes = [models.Index(fields=["advertiser", "day"], name="daily_rollup_by_day")]
 
 
+class DailyCreativeRollup(RollupSums):
+    """Sums of one UTC day by creative, over all placements and devices: a fraction of DailyRollup's rows.
+
+    What a report reads unless it is filtered by one of those two.
+    """
+
+    placement_id = None
+    device = None  # type: ignore[assignment]
+    day = models.DateField()
+
+    class Meta:
+        # As far as a report's days are grouped, so that the database need not sort them first.
+        indexes = [
+            models.Index(
+                fields=["advertiser", "day", "campaign_id", "currency"], name="daily_creative_by_day"
+            )
+        ]
+
+
 class InvalidSums(RollupKey):
     """What was kept but not counted in a period, by kind and reason; rebuilt together with RollupSums."""
 

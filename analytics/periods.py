@@ -87,8 +87,9 @@ class Days:
 
     def period(self, start: date, end: date) -> Period:
         """What ``start`` to ``end`` holds, both included; days without anything are there with zeros."""
-        days = self.days.reindex(pd.date_range(start, end), fill_value=0.0)
-        sums = days.sum().to_dict()
+        calendar = pd.date_range(start, end)
+        days = self.days.reindex(calendar, fill_value=0.0)
+        sums = dict(zip(self.lines.columns, days.sum().tolist(), strict=True))
         return Period(
             totals=Totals(
                 **{name: int(sums[name]) for name in TOTALS},
@@ -98,9 +99,9 @@ class Days:
             ),
             series=[
                 DayPoint(day=day, **dict(zip(COUNTS, counts, strict=True)))
-                for day, counts in zip(days.index.date, _whole(days[list(COUNTS)]), strict=True)
+                for day, counts in zip(calendar.date, _whole(days[list(COUNTS)]), strict=True)
             ],
-            spend=_spend(sums, days["cost_cents"]),
+            spend=_spend(sums, days),
         )
 
     def campaigns(self, start: date, end: date) -> dict[UUID, Counts]:
@@ -147,13 +148,14 @@ def _priced(
     }
 
 
-def _spend(sums: Mapping[str, float], costs: pd.Series[float]) -> Spend | None:
+def _spend(sums: Mapping[str, float], days: pd.DataFrame) -> Spend | None:
     """Of the campaigns that have a rate; None when none of them was shown."""
     if not sums["priced_lines"]:
         return None
     return Spend(
         cost_cents=round(sums["cost_cents"]),
-        day_cents=[round(cost) for cost in costs.tolist()],
+        day_cents=[round(cost) for cost in days["cost_cents"].tolist()],
+        day_revenue_cents=[int(cents) for cents in days["priced_revenue_cents"].tolist()],
         revenue_cents=int(sums["priced_revenue_cents"]),
         clicks=int(sums["priced_clicks"]),
         conversions=int(sums["priced_conversions"]),

@@ -7,8 +7,9 @@ counted exactly. The library is imported on first use: it brings numpy, which no
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 LG_REGISTERS = 12
 DEVIATIONS = 2  # about 95 %
@@ -57,6 +58,18 @@ def estimate(sketch: bytes) -> Reach:
     read = hll_sketch.deserialize(bytes(sketch))
     bounds = read.get_lower_bound(DEVIATIONS), read.get_upper_bound(DEVIATIONS)
     return Reach(round(read.get_estimate()), *(round(bound) for bound in bounds))
+
+
+def reach_of(sketches: Mapping[date, bytes], start: date, end: date) -> Reach:
+    """Different shoppers of these days, both ends included."""
+    found = [sketch for day, sketch in sketches.items() if start <= day <= end]
+    return estimate(merge(found)) if found else NOBODY
+
+
+def reach_days(sketches: Mapping[date, bytes], start: date, end: date) -> list[int]:
+    """Different shoppers of each day by itself."""
+    days = (start + timedelta(days=n) for n in range((end - start).days + 1))
+    return [estimate(sketches[day]).shoppers if day in sketches else 0 for day in days]
 
 
 def count_up_to(enough: int, sketches: Iterable[bytes]) -> int:

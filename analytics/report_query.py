@@ -69,6 +69,7 @@ class Filters(TypedDict, total=False):
     is_simulated: bool
 
 
+BY_PLACE: Final = frozenset({"placements", "devices"})  # where it was shown
 BY_CREATIVE: Final = frozenset({"creatives", "products", "styles", "templates"})  # told by the creative alone
 
 

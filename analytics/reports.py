@@ -18,7 +18,7 @@ from analytics.leaders import leaders_rank
 from analytics.matrix import Matrix, matrix_make
 from analytics.models import Event
 from analytics.periods import NO_PERIOD, days_get, hours_get
-from analytics.reach import Reach
+from analytics.reach import Reach, reach_days, reach_of
 from analytics.report_query import ReportQuery
 from analytics.selectors import (
     COUNTS,
@@ -76,6 +76,8 @@ class Report:
     totals: Totals
     before: Totals | None
     reach: Reach | None
+    reach_before: Reach | None
+    reach_days: list[int]  # of each day by itself
     series: list[DayPoint]
     series_before: list[DayPoint]
     hours: list[HourPoint]
@@ -149,7 +151,8 @@ def report_get(
     if is_narrow and is_thin_by_day(pk, query, lines, series):
         notes.append("Days are not shown one by one: on some of them there were too few shoppers.")
         series, series_before, before, spend_before = [], [], None, None
-        spend = spend and replace(spend, day_cents=[])
+        spend = spend and replace(spend, day_cents=[], day_revenue_cents=[])
+    sketches = selectors.day_sketches_get(advertiser_id=pk, spans=spans, **filters)
     leaders, note = _shown(groups, query, lines)
     notes += [note] if note else []
     invalid = selectors.invalid_get(advertiser_id=pk, start=start, end=end, **filters)
@@ -157,7 +160,9 @@ def report_get(
         query=query,
         totals=totals,
         before=before,
-        reach=selectors.reach_get(advertiser_id=pk, start=start, end=end, **filters),
+        reach=None if sketches is None else reach_of(sketches, start, end),
+        reach_before=reach_of(sketches, *compared) if sketches is not None and before else None,
+        reach_days=reach_days(sketches, start, end) if sketches and series else [],
         series=series,
         series_before=series_before,
         hours=hours_get(advertiser_id=pk, start=start, end=end, currency=currency, **filters)
@@ -226,6 +231,8 @@ def _withheld(advertiser: Advertiser, query: ReportQuery, why: str) -> Report:
         totals=Totals(currency=advertiser.currency),
         before=None,
         reach=None,
+        reach_before=None,
+        reach_days=[],
         series=[],
         series_before=[],
         hours=[],

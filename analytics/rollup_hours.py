@@ -20,6 +20,7 @@ from analytics.models import Event
 from analytics.orders import MONEY_KINDS, Order, OrderValue, chunks, order_values, refund_problems
 
 KEY = ("campaign_id", "variant_id", "creative_id", "placement_id", "segment_id", "device", "is_simulated")
+CREATIVE_KEY = tuple(name for name in KEY if name not in ("placement_id", "device"))
 _SHOWN_IN = tuple(name for name in KEY if name not in ("variant_id", "creative_id"))
 INVALID_KEY = ("kind", "invalid_reason", *_SHOWN_IN)  # of the events
 REASON_KEY = ("kind", "reason", *_SHOWN_IN)  # of the roll-ups

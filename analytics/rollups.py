@@ -7,7 +7,7 @@ swapped in by one short transaction, so that on SQLite the writers wait for mill
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,7 @@ from analytics.dirty_hours import hours_mark
 from analytics.experiment_sums import experiment_hours_mark
 from analytics.models import (
     DailyCreativeReach,
+    DailyCreativeRollup,
     DailyInvalid,
     DailyReach,
     DailyRollup,
@@ -35,7 +36,7 @@ from analytics.models import (
     HourlyReach,
     HourlyRollup,
 )
-from analytics.rollup_hours import CREATIVE_REACH_KEY, KEY, REASON_KEY, Hour, hour_compute
+from analytics.rollup_hours import CREATIVE_KEY, CREATIVE_REACH_KEY, KEY, REASON_KEY, Hour, hour_compute
 
 log = structlog.get_logger(__name__)
 
@@ -161,13 +162,14 @@ def _swap_hour(advertiser_id: UUID, hour: Hour, computed_at: datetime) -> None:
 def _swap_day(advertiser_id: UUID, day: date, computed_at: datetime) -> None:
     common = {"advertiser_id": advertiser_id, "day": day}
     hours = {"advertiser_id": advertiser_id, "hour__gte": _start(day), "hour__lt": _end(day)}
-    for model in (DailyRollup, DailyInvalid, DailyReach, DailyCreativeReach):
+    for model in (DailyRollup, DailyCreativeRollup, DailyInvalid, DailyReach, DailyCreativeReach):
         model._default_manager.filter(**common).delete()
     groups = (*KEY, "currency")
     rows: Any = HourlyRollup.objects.filter(**hours).order_by(*groups).values(*groups)
-    DailyRollup.objects.bulk_create(
-        DailyRollup(**common, computed_at=computed_at, **row)
-        for row in rows.annotate(**{name: Sum(name) for name in SUMS})
+    found = list(rows.annotate(**{name: Sum(name) for name in SUMS}))
+    DailyRollup.objects.bulk_create(DailyRollup(**common, computed_at=computed_at, **row) for row in found)
+    DailyCreativeRollup.objects.bulk_create(
+        DailyCreativeRollup(**common, computed_at=computed_at, **row) for row in by_creative_sum(found)
     )
     left_out: Any = HourlyInvalid.objects.filter(**hours).order_by(*REASON_KEY).values(*REASON_KEY)
     DailyInvalid.objects.bulk_create(
@@ -193,6 +195,19 @@ def _swap_day(advertiser_id: UUID, day: date, computed_at: datetime) -> None:
         )
         for key, found in by_creative.items()
     )
+
+
+def by_creative_sum(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of a day, added up over placements and devices."""
+    groups = (*CREATIVE_KEY, "currency")
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        sums = found.setdefault(
+            tuple(row[name] for name in groups), {name: row[name] for name in groups} | dict.fromkeys(SUMS, 0)
+        )
+        for name in SUMS:
+            sums[name] += row[name]
+    return list(found.values())
 
 
 def _start(day: date) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Unpack
@@ -13,9 +14,9 @@ from django.utils import timezone
 from accounts.models import Advertiser
 from analytics import report_filters
 from analytics.freshness import waiting_since
-from analytics.models import DailyInvalid, DailyReach, DailyRollup, DirtyHour
-from analytics.reach import NOBODY, Reach, estimate, merge
-from analytics.report_query import BY_CREATIVE, Filters
+from analytics.models import DailyCreativeRollup, DailyInvalid, DailyReach, DailyRollup, DirtyHour
+from analytics.reach import merge
+from analytics.report_query import BY_CREATIVE, BY_PLACE, Filters
 from analytics.stats.intervals import Rate, wilson
 
 STALE_AFTER = timedelta(minutes=2)
@@ -110,17 +111,24 @@ class Freshness:
 NO_COUNTS = Counts()
 
 
-def reach_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]) -> Reach | None:
-    """Different shoppers of the period, of campaigns or all; None for filters that no sketch is kept of."""
+def day_sketches_get(
+    *, advertiser_id: UUID, spans: Sequence[tuple[date, date]], **filters: Unpack[Filters]
+) -> dict[date, bytes] | None:
+    """Each day's shoppers, of campaigns or all; None for filters that no sketch is kept of."""
     if filters.keys() - {"campaigns"}:
         return None
-    sketches = DailyReach.objects.filter(advertiser_id=advertiser_id, day__gte=start, day__lte=end)
+    days = Q()
+    for start, end in spans:
+        days |= Q(day__gte=start, day__lte=end)
+    sketches = DailyReach.objects.filter(days, advertiser_id=advertiser_id)
     if campaigns := filters.get("campaigns"):
         sketches = sketches.filter(campaign_id__in=campaigns)
     else:
         sketches = sketches.filter(campaign_id=None)
-    found = list(sketches.values_list("sketch", flat=True))
-    return estimate(merge(found)) if found else NOBODY
+    found: dict[date, list[bytes]] = {}
+    for day, sketch in sketches.values_list("day", "sketch"):
+        found.setdefault(day, []).append(bytes(sketch))
+    return {day: mine[0] if len(mine) == 1 else merge(mine) for day, mine in found.items()}
 
 
 def counts_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]) -> Counts:
@@ -147,7 +155,7 @@ def _counts_by(
     name: str, advertiser_id: UUID, start: date, end: date, filters: Filters
 ) -> dict[UUID, Counts]:
     rows = (
-        rollups_of(advertiser_id, start, end, filters)
+        rollups_of(advertiser_id, start, end, filters, whole=name == "placement_id")
         .filter(**{f"{name}__isnull": False})
         .values(name)
         .annotate(**sums_in(currency_of(advertiser_id)))
@@ -199,7 +207,12 @@ def sums_in(currency: str) -> dict[str, Any]:
     }
 
 
-def rollups_of(advertiser_id: UUID, start: date, end: date, filters: Filters) -> Any:
-    """A query set, typed loosely: the stubs cannot follow sums made from names."""
-    rows = DailyRollup.objects.filter(advertiser_id=advertiser_id, day__gte=start, day__lte=end)
+def rollups_of(advertiser_id: UUID, start: date, end: date, filters: Filters, *, whole: bool = False) -> Any:
+    """A query set, typed loosely: the stubs cannot follow sums made from names.
+
+    Of the rows that are added up over placements and devices, unless a filter asks for some of those or
+    ``whole`` for all of their columns.
+    """
+    model: Any = DailyRollup if whole or filters.keys() & BY_PLACE else DailyCreativeRollup
+    rows = model.objects.filter(advertiser_id=advertiser_id, day__gte=start, day__lte=end)
     return rows.filter(report_filters.condition(filters, advertiser_id)).order_by()

@@ -26,13 +26,13 @@ from django.db.models import Max, Sum
 from analytics import reach
 from analytics.creative_lines import creative_lines_get
 from analytics.models import DailyCreativeReach
-from analytics.report_query import GENERIC, Filters, ReportQuery
+from analytics.report_query import BY_PLACE, GENERIC, Filters, ReportQuery
 from analytics.stats.suppression import suppress
 from campaigns.models import Variant
 from generation.models import Creative
 
 Atom = tuple[UUID, UUID]  # a creative in a variant
-UNCOUNTED = frozenset({"placements", "devices"})  # filters that shoppers are not counted by
+UNCOUNTED = BY_PLACE  # filters that shoppers are not counted by
 NARROWING = frozenset({"segments", "creatives", "products", "styles", "templates"})
 ROUNDS = 50
 

@@ -15,6 +15,7 @@ class Spend:
 
     cost_cents: int
     day_cents: list[int]  # of each day of the period
+    day_revenue_cents: list[int]  # the same, of the priced campaigns' orders
     revenue_cents: int  # of the priced campaigns' orders
     clicks: int
     conversions: int

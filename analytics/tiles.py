@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analytics.selectors import RATES, Counts
-from analytics.stats.changes import Change, sum_change
+from analytics.stats.changes import Change, ratio_change, ratio_interval, sum_change
+from analytics.stats.intervals import relative_change
 
 if TYPE_CHECKING:  # templates know figures without pandas
+    from analytics.reach import Reach
     from analytics.reports import Report
+    from analytics.spend import Spend
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,7 @@ def figures_make(report: Report) -> list[Figure]:
     """In the order of the way from impression to money; what nothing is known of is left out."""
     figures = [_count(report, "impressions", "Impressions")]
     if report.reach and report.reach.shoppers:
-        seen = report.reach
-        figures.append(Figure("shoppers", "Shoppers", "count", seen.shoppers, low=seen.low, high=seen.high))
+        figures.append(_shoppers(report.reach, report))
     figures += [
         _rate(report, "viewable_rate", "Viewable rate"),
         _rate(report, "click_rate", "Click rate"),
@@ -41,14 +43,37 @@ def figures_make(report: Report) -> list[Figure]:
         _rate(report, "conversion_rate", "Orders per click"),
         _count(report, "revenue_cents", "Revenue", "money"),
     ]
-    if spend := report.spend:
-        before = report.spend_before.day_cents if report.spend_before else []
-        change = sum_change(spend.day_cents, before) if before else None
-        figures += [
-            Figure("cost_cents", "Cost", "money", spend.cost_cents, change, sparkline(spend.day_cents)),
-            Figure("return_rate", "Return on spend", "ratio", spend.return_rate),
-        ]
+    if report.spend:
+        figures += _money(report.spend, report.spend_before)
     return figures
+
+
+def _shoppers(seen: Reach, report: Report) -> Figure:
+    """Different shoppers. Their change has no interval: who comes back is in no count of days."""
+    before = report.reach_before.shoppers if report.reach_before else None
+    value = relative_change(seen.shoppers, before)
+    return Figure(
+        "shoppers", "Shoppers", "count", seen.shoppers, None if value is None else Change(value),
+        sparkline(report.reach_days), seen.low, seen.high,
+    )  # fmt: skip
+
+
+def _money(spend: Spend, before: Spend | None) -> list[Figure]:
+    """What the priced traffic cost and what each unit of it brought; days are the sampling units."""
+    now = list(zip(spend.day_revenue_cents, spend.day_cents, strict=True))
+    then = list(zip(before.day_revenue_cents, before.day_cents, strict=True)) if before else []
+    low, high = ratio_interval(now) or (None, None)
+    courses = sparkline([revenue / cost if cost else 0.0 for revenue, cost in now])
+    return [
+        Figure(
+            "cost_cents", "Cost", "money", spend.cost_cents,
+            sum_change(spend.day_cents, before.day_cents) if before else None, sparkline(spend.day_cents),
+        ),
+        Figure(
+            "return_rate", "Return on spend", "ratio", spend.return_rate,
+            ratio_change(now, then), courses, low, high,
+        ),
+    ]  # fmt: skip
 
 
 def _count(report: Report, name: str, label: str, kind: str = "count") -> Figure:

@@ -50,6 +50,7 @@ from analytics.leaders import leaders_rank
 from analytics.matrix import matrix_make
 from analytics.models import DailyInvalid, DailyRollup, Event, HourlyInvalid, HourlyRollup
 from analytics.periods import days_get
+from analytics.reach import reach_of
 from analytics.report_query import ReportQuery
 from analytics.small_groups import small_groups_get
 from benchmarks.bulk_events import events_load, period, shop_make
@@ -169,7 +170,11 @@ def panels(advertiser: Advertiser) -> dict[str, Callable[[], Any]]:
             groups=groups,
         ),
         "panel: left out": lambda: selectors.invalid_get(**when),
-        "panel: shoppers": lambda: selectors.reach_get(**when),
+        "panel: shoppers": lambda: reach_of(
+            selectors.day_sketches_get(advertiser_id=advertiser.pk, spans=[(when["start"], when["end"])]),
+            when["start"],
+            when["end"],
+        ),
         "panel: from decision to order": lambda: funnel_get(**when),
     }
 

@@ -76,6 +76,46 @@ def rate_change(now: Sequence[tuple[int, int]], before: Sequence[tuple[int, int]
     return _interval(value, parts, _freedom(now, before) if max(noises) > 1 else 0, ratio)
 
 
+def ratio_interval(pairs: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
+    """The interval of a ratio of two sums, such as revenue for each unit spent, from its days.
+
+    Of its logarithm, so it is never below 0: the relative variance of sum(x)/sum(y) is that of the days'
+    residuals x - r·y (the ratio estimator; W. G. Cochran, "Sampling Techniques", 3rd ed. 1977, section 2.11).
+    None where fewer than two days, or nothing in either sum, tell of no noise.
+    """
+    noise = _ratio_noise(pairs)
+    if noise is None:
+        return None
+    ratio = sum(x for x, _ in pairs) / sum(y for _, y in pairs)
+    half = t_quantile(0.975, len(pairs) - 1) * math.sqrt(noise)
+    return None if half > 50 else (ratio * math.exp(-half), ratio * math.exp(half))
+
+
+def ratio_change(now: Sequence[tuple[float, float]], before: Sequence[tuple[float, float]]) -> Change | None:
+    """Of a ratio of two sums, from the pairs of its days; None without anything in either sum before."""
+    ratios = [
+        sum(x for x, _ in days) / total if (total := sum(y for _, y in days)) else None
+        for days in (now, before)
+    ]
+    value = relative_change(*ratios)
+    if value is None:
+        return None
+    noises = [_ratio_noise(days) for days in (now, before)]
+    if None in noises:
+        return Change(value)
+    parts = [(1.0, noise) for noise in noises if noise is not None]
+    return _interval(value, parts, _freedom(now, before), 1 + value)
+
+
+def _ratio_noise(pairs: Sequence[tuple[float, float]]) -> float | None:
+    """The relative variance of sum(x)/sum(y) over days."""
+    over, under = sum(x for x, _ in pairs), sum(y for _, y in pairs)
+    if len(pairs) < 2 or over <= 0 or under <= 0:
+        return None
+    residuals = sum((x - over / under * y) ** 2 for x, y in pairs)
+    return len(pairs) / (len(pairs) - 1) * residuals / (over * over)
+
+
 def _spread(days: Sequence[int]) -> float:
     """The variance of the sum of these days; 0 for a single one."""
     return len(days) * variance(days) if len(days) > 1 else 0.0

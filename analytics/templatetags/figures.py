@@ -97,6 +97,8 @@ def figure_interval(found: Figure) -> SafeString | str:
         return ""
     if found.kind == "rate":
         return format_html("<div>{}–{} %</div>", f"{found.low * 100:.2f}", f"{found.high * 100:.2f}")
+    if found.kind == "ratio":
+        return format_html("<div>{}–{}</div>", f"{found.low:.2f}", f"{found.high:.2f}")
     return format_html("<div>{}–{}</div>", figure(found.low), figure(found.high))
 
 
@@ -106,7 +108,7 @@ def figure_change(found: Figure, query: ReportQuery) -> SafeString | str:
     change = found.change
     if change is None:
         return ""
-    is_toned = change.is_certain and found.kind != "ratio" and found.name != "cost_cents"
+    is_toned = change.is_certain and found.name != "cost_cents"
     return format_html(
         '<div><span class="{}">{}</span>{} vs {}</div>',
         "" if not is_toned else "up" if change.value > 0 else "down",
@@ -121,8 +123,8 @@ def figure_note(found: Figure, query: ReportQuery) -> str:
     """Interval and change in plain words, for e-mails."""
     parts = []
     if found.low is not None and found.high is not None and found.low != found.high:
-        is_rate = found.kind == "rate"
-        low, high = (f"{end * 100:.2f}" if is_rate else figure(end) for end in (found.low, found.high))
+        is_rate, digits = found.kind == "rate", 0 if found.kind == "count" else 2
+        low, high = (f"{end * (100 if is_rate else 1):,.{digits}f}" for end in (found.low, found.high))
         parts.append(f"{low} to {high}{' %' if is_rate else ''}")
     if found.change is not None:
         parts.append(f"{lift_words(found.change.value)} vs {query.comparison_words}")

@@ -8,7 +8,15 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.stats.changes import Change, count_change, rate_change, sum_change, t_quantile
+from analytics.stats.changes import (
+    Change,
+    count_change,
+    rate_change,
+    ratio_change,
+    ratio_interval,
+    sum_change,
+    t_quantile,
+)
 
 DAYS = st.lists(st.integers(0, 10**9), min_size=1, max_size=40)
 PAIRS = st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 5000)), min_size=1, max_size=40)
@@ -52,6 +60,43 @@ def test_money_of_one_day_has_no_interval_and_nothing_before_has_no_change():
     assert sum_change([500, 300], [0, 0]) is None
     assert count_change([5], [0]) is None
     assert rate_change([(1, 2)], [(0, 0)]) is None
+
+
+def test_a_ratio_of_sums_has_the_interval_of_its_days():
+    # Cochran's ratio estimator by hand: r = 60/30; residuals 0, 2, -2 -> relative variance 3/2 * 8 / 60^2.
+    days = [(20, 10), (22, 10), (18, 10)]
+    half = t_quantile(0.975, 2) * math.sqrt(1.5 * 8 / 3600)
+    assert ratio_interval(days) == pytest.approx((2 * math.exp(-half), 2 * math.exp(half)))
+    for nothing in ([], [(5, 1)], [(0, 1), (0, 2)], [(3, 0), (4, 0)]):
+        assert ratio_interval(nothing) is None
+    assert ratio_change([(5, 1)], [(4, 1)]) == Change(0.25)
+    assert ratio_change(days, [(0, 1), (0, 1)]) is None
+    assert ratio_change([(0, 1), (0, 2)], days) == Change(-1)
+    found = ratio_change([(30, 10), (33, 10), (27, 10)], days)
+    assert found.value == pytest.approx(0.5)
+    assert found.low < 0.5 < found.high
+
+
+def test_a_return_on_spend_is_covered_as_often_as_it_says():
+    rng, covered = random.Random(7), 0
+    for _ in range(400):
+        days = [(rng.gammavariate(4, 30), rng.gammavariate(9, 10)) for _ in range(28)]
+        low, high = ratio_interval(days)
+        covered += low < 120 / 90 < high
+    assert 0.92 <= covered / 400 <= 0.98
+
+
+PAIRS_OF_MONEY = st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 10**9)), max_size=40)
+
+
+@given(PAIRS_OF_MONEY, PAIRS_OF_MONEY)
+def test_a_change_of_a_ratio_is_a_number_inside_its_interval(now, before):
+    found = ratio_change(now, before)
+    if found is not None and found.low is not None:
+        assert -1 <= found.low <= found.value <= found.high
+        assert math.isfinite(found.high)
+    bounds = ratio_interval(now)
+    assert bounds is None or 0 <= bounds[0] <= bounds[1] < math.inf
 
 
 @given(DAYS, DAYS)

@@ -17,6 +17,7 @@ from analytics.currencies import MAX_VALUE_CENTS, Rates, convert
 from analytics.exchange_rates import Line, exchange_rates_set, rates_parse
 from analytics.models import DailyRollup, DirtyHour, Event, ExchangeRate, HourlyInvalid, HourlyRollup
 from analytics.orders import Order, order_value
+from analytics.reach import reach_days, reach_of
 from analytics.services import events_record
 from tests import factories
 from tests.analytics.test_rollups import DAY, IDS, NOON, incoming, record, rows_of, totals
@@ -186,15 +187,19 @@ def test_different_shoppers_of_several_days_are_counted_once(shop):
     record(incoming(shop, shopper_pseudonym="elsewhere", campaign_id=IDS[1]))
     rollups.rollups_refresh()
     end = DAY + timedelta(days=2)
-    assert selectors.reach_get(advertiser_id=shop.pk, start=DAY, end=end).shoppers == 8
-    assert selectors.reach_get(advertiser_id=shop.pk, start=DAY, end=end, campaigns=(IDS[0],)).shoppers == 7
-    assert selectors.reach_get(advertiser_id=shop.pk, start=DAY, end=end, devices=("mobile",)) is None
-    assert (
-        selectors.reach_get(
-            advertiser_id=shop.pk, start=DAY + timedelta(days=9), end=date(2026, 12, 1)
-        ).shoppers
-        == 0
-    )
+
+    def reach(first=DAY, last=end, **filters):
+        found = selectors.day_sketches_get(advertiser_id=shop.pk, spans=[(first, last)], **filters)
+        return (
+            None if found is None else (reach_of(found, first, last).shoppers, reach_days(found, first, last))
+        )
+
+    assert reach() == (8, [6, 5, 5])
+    assert reach(campaigns=(IDS[0],)) == (7, [5, 5, 5])
+    assert reach(campaigns=(IDS[0], IDS[1])) == (8, [6, 5, 5])
+    assert reach(devices=("mobile",)) is None
+    later = DAY + timedelta(days=9)
+    assert reach(later, later) == (0, [0])
 
 
 # --- the door

@@ -17,7 +17,15 @@ from analytics import rollups, selectors
 from analytics.creative_lines import creative_lines_get
 from analytics.leaders import leaders_rank
 from analytics.metrics import counting_metrics_get
-from analytics.models import DailyInvalid, DailyRollup, DirtyHour, Event, HourlyInvalid, HourlyRollup
+from analytics.models import (
+    DailyCreativeRollup,
+    DailyInvalid,
+    DailyRollup,
+    DirtyHour,
+    Event,
+    HourlyInvalid,
+    HourlyRollup,
+)
 from analytics.periods import days_get
 from analytics.services import events_record
 from analytics.tracking import IncomingEvent
@@ -69,7 +77,8 @@ def rows_of(shop):
         names = [field.attname for field in model._meta.fields if field.attname not in left_out]
         return sorted(map(str, model.objects.filter(advertiser=shop).values_list(*names)))
 
-    return plain(DailyRollup), plain(HourlyRollup), plain(HourlyInvalid), plain(DailyInvalid)
+    models = DailyRollup, DailyCreativeRollup, HourlyRollup, HourlyInvalid, DailyInvalid
+    return tuple(plain(model) for model in models)
 
 
 def test_an_order_counts_on_its_day_for_the_creative_that_led_to_it(shop):
@@ -227,6 +236,22 @@ def test_a_day_without_valid_events_any_more_has_no_rows(shop):
     Event.objects.all().delete()
     rollups.rollups_rebuild(advertiser_id=shop.pk)
     assert not DailyRollup.objects.exists()
+
+
+def test_a_report_without_places_reads_rows_that_are_added_up_over_them(shop):
+    devices = ("mobile", "desktop", "tablet")
+    record(*(incoming(shop, kind, device=device) for device in devices for kind in ("impression", "click")))
+    rollups.rollups_refresh()
+    by_device = {device: totals(shop, devices=(device,)) for device in devices}
+    assert [found.impressions for found in by_device.values()] == [1, 1, 1]
+    assert (totals(shop).impressions, totals(shop).clicks) == (3, 3)
+    assert (DailyRollup.objects.count(), DailyCreativeRollup.objects.count()) == (3, 1)
+    record(incoming(shop, device="mobile"))
+    rollups.rollups_refresh()
+    assert totals(shop).impressions == 4 == totals(shop, devices=devices).impressions
+    Event.objects.all().delete()
+    rollups.rollups_rebuild(advertiser_id=shop.pk)
+    assert not DailyCreativeRollup.objects.exists()
 
 
 def test_money_of_another_currency_is_not_added_up(shop):
