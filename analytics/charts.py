@@ -214,7 +214,8 @@ def leaders_figure(leaders: list[Leader]) -> Figure:
     shown = [(leader, s) for leader in leaders if (s := leader.line.shrunk)][::-1]
     # Two creatives may share a headline and a size; the position keeps their bars apart.
     rows = list(range(len(shown)))
-    texts = [f"{_clip(leader.creative.headline, 28)} · {leader.creative.size}" for leader, _ in shown]
+    names = [(leader.creative.headline, leader.product or leader.creative.size) for leader, _ in shown]
+    texts = [f"{_clip(headline, 24)} · {_clip(product, 18)}" for headline, product in names]
     figure = figure_make(
         height=90 + 30 * len(shown),
         hovermode="closest",
@@ -284,8 +285,11 @@ def matrix_figure(matrix: Matrix) -> Figure:
             ]
             for row, cells, _ in matrix.lines
         ],
+        # From nothing to the best: from the worst on, chance alone would look like a contrast.
+        zmin=0,
+        zmax=max((c.shrunk.mean for row in matrix.cells for c in row if c.shrunk), default=1),
         colorscale=[[0, "var(--sunken)"], [1, "var(--chart-1)"]],
-        texttemplate="%{z:.1%}",
+        texttemplate="%{z:.2%}",
         hovertemplate="%{customdata[3]} × %{x}<br>%{z:.2%} "
         "(%{customdata[1]:,} clicks of %{customdata[2]:,} impressions)<extra></extra>",
     )

@@ -101,7 +101,7 @@ def xlsx_bytes(table: Table) -> bytes:
         frame.to_excel(book, sheet_name=table.name[:31], index=False, freeze_panes=(1, 0))
         sheet = book.sheets[table.name[:31]]
         for column, name in enumerate(frame.columns):
-            width = max([len(name), *frame[name].head(200).astype("str").str.len()])
+            width = max([len(name), *(len(str(value)) for value in frame[name].head(200).tolist())])
             sheet.set_column(column, column, min(max(width + 1, COLUMN_WIDTHS[0]), COLUMN_WIDTHS[1]))
         sheet.autofilter(0, 0, max(1, len(frame)), len(frame.columns) - 1)
     return buffer.getvalue()

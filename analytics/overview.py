@@ -13,9 +13,9 @@ from django.utils import timezone
 from accounts.models import Advertiser
 from analytics import selectors
 from analytics.periods import Period, days_get
-from analytics.selectors import Counts, Totals
-from analytics.stats.intervals import relative_change
-from analytics.tiles import sparkline
+from analytics.selectors import Counts, DayPoint, Totals
+from analytics.stats.changes import Change
+from analytics.tiles import Figure, change_of, week_figures_make
 from campaigns.models import Campaign, Placement, Product, Variant
 from generation.models import Creative, RenderJob
 from profiles.models import Segment
@@ -44,15 +44,22 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Tile:
-    """A figure of the week with its change and its course."""
+class Week:
+    """Seven days beside the seven before."""
 
-    label: str
-    kind: str  # count, rate or money: how the page writes it
-    value: float | None
-    change: float | None
-    points: str  # of an SVG polyline, 100 wide and 30 high
-    note: str = ""
+    now: Period
+    before: Period
+
+    @property
+    def totals(self) -> Totals:
+        return self.now.totals
+
+    @property
+    def series(self) -> list[DayPoint]:
+        return self.now.series
+
+    def change(self, name: str) -> Change | None:
+        return change_of(name, self.now.series, self.before.series)
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ class Overview:
 
     tasks: list[Task]
     steps: list[Step]
-    tiles: list[Tile]
+    figures: list[Figure]
     totals: Totals
     campaigns: list[RunningCampaign]
     creatives: list[Creative]
@@ -90,12 +97,12 @@ def overview_get(*, advertiser: Advertiser, today: date) -> Overview:
     start = today - timedelta(days=WEEK - 1)
     before = start - timedelta(days=WEEK)
     days = days_get(advertiser_id=advertiser.pk, spans=[(before, today)], currency=advertiser.currency)
-    week = days.period(start, today)
+    week = Week(days.period(start, today), days.period(before, start - timedelta(days=1)))
     freshness = selectors.freshness_get(advertiser_id=advertiser.pk)
     return Overview(
         tasks=_tasks(advertiser.pk, freshness),
         steps=_steps(advertiser.pk),
-        tiles=_tiles(days.period(before, start - timedelta(days=1)), week),
+        figures=week_figures_make(week),
         totals=week.totals,
         campaigns=_running(advertiser.pk, days.campaigns(start, today)),
         creatives=list(
@@ -194,33 +201,6 @@ def _steps(advertiser_id: UUID) -> list[Step]:
             _link("api-key-list"),
             selectors.has_data(advertiser_id=advertiser_id),
         ),
-    ]
-
-
-def _tiles(before: Period, now: Period) -> list[Tile]:
-    old, new = before.totals, now.totals
-
-    def count_tile(label: str, name: str, kind: str = "count") -> Tile:
-        change = relative_change(getattr(new, name), getattr(old, name))
-        return Tile(
-            label, kind, getattr(new, name), change, sparkline([getattr(p, name) for p in now.series])
-        )
-
-    rate = new.click_rate
-    rate_tile = Tile(
-        "Click rate",
-        "rate",
-        rate.value,
-        relative_change(rate.value, old.click_rate.value),
-        sparkline([point.click_rate.value or 0.0 for point in now.series]),
-        "" if rate.value is None else f"{rate.low * 100:.2f}–{rate.high * 100:.2f} %",
-    )
-    return [
-        count_tile("Impressions", "impressions"),
-        rate_tile,
-        count_tile("Clicks", "clicks"),
-        count_tile("Conversions", "conversions"),
-        count_tile("Revenue", "revenue_cents", "money"),
     ]
 
 

@@ -33,6 +33,7 @@ def context_make(request: MemberRequest) -> dict[str, Any]:
         or bool(report.withheld)
         or selectors.has_data(advertiser_id=advertiser.pk),
         "figures": figures_make(report),
+        "includes_today": query.start <= today() <= query.end,
         "charts": charts_make(report) if not report.totals.is_empty else {},
         "click_days": settings.ATTRIBUTION_CLICK_DAYS,
         "view_days": settings.ATTRIBUTION_VIEW_DAYS,

@@ -23,7 +23,6 @@ from analytics.report_query import ReportQuery
 from analytics.selectors import (
     COUNTS,
     RATES,
-    Counts,
     DayPoint,
     Freshness,
     HourPoint,
@@ -40,7 +39,8 @@ from analytics.small_groups import (
     withheld_why,
 )
 from analytics.spend import Spend
-from analytics.stats.changes import Change, count_change, rate_change, sum_change
+from analytics.stats.changes import Change
+from analytics.tiles import change_of
 from campaigns.selectors import campaign_rates_get
 
 LEADERBOARD_LINES = 12
@@ -94,12 +94,7 @@ class Report:
 
     def change(self, name: str) -> Change | None:
         """A figure's change against the comparison period; None where that says nothing."""
-        if self.before is None:
-            return None
-        if name in RATES:
-            return rate_change(*([_pair(point, name) for point in days] for days in self._periods))
-        method = sum_change if name == "revenue_cents" else count_change
-        return method(*([getattr(point, name) for point in days] for days in self._periods))
+        return None if self.before is None else change_of(name, self.series, self.series_before)
 
     @property
     def changes(self) -> dict[str, Change | None]:
@@ -116,15 +111,6 @@ class Report:
         """Each day beside the day it is compared with and what it cost."""
         costs = self.spend.day_cents if self.spend else []
         return list(zip_longest(self.series, self.series_before, costs))
-
-    @property
-    def _periods(self) -> tuple[list[DayPoint], list[DayPoint]]:
-        return self.series, self.series_before
-
-
-def _pair(point: Counts, name: str) -> tuple[int, int]:
-    successes, trials = RATES[name]
-    return getattr(point, successes), getattr(point, trials)
 
 
 def report_get(
@@ -161,7 +147,7 @@ def report_get(
         totals=totals,
         before=before,
         reach=None if sketches is None else reach_of(sketches, start, end),
-        reach_before=reach_of(sketches, *compared) if sketches is not None and before else None,
+        reach_before=reach_of(sketches, *compared) if sketches is not None and before and compared else None,
         reach_days=reach_days(sketches, start, end) if sketches and series else [],
         series=series,
         series_before=series_before,

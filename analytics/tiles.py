@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from analytics.selectors import RATES, Counts
-from analytics.stats.changes import Change, ratio_change, ratio_interval, sum_change
+from analytics.selectors import RATES, Counts, DayPoint, Totals
+from analytics.stats.changes import (
+    Change,
+    count_change,
+    rate_change,
+    ratio_change,
+    ratio_interval,
+    sum_change,
+)
 from analytics.stats.intervals import relative_change
 
 if TYPE_CHECKING:  # templates know figures without pandas
@@ -28,6 +35,27 @@ class Figure:
     points: str = ""  # of an SVG polyline, 100 wide and 30 high
     low: float | None = None
     high: float | None = None
+
+
+class Shown(Protocol):
+    """What figures are made of: a report, or a week of the overview."""
+
+    @property
+    def totals(self) -> Totals: ...
+    @property
+    def series(self) -> list[DayPoint]: ...
+    def change(self, name: str) -> Change | None: ...
+
+
+def week_figures_make(week: Shown) -> list[Figure]:
+    """The few that the first page shows."""
+    return [
+        _count(week, "impressions", "Impressions"),
+        _rate(week, "click_rate", "Click rate"),
+        _count(week, "clicks", "Clicks"),
+        _count(week, "conversions", "Conversions"),
+        _count(week, "revenue_cents", "Revenue", "money"),
+    ]
 
 
 def figures_make(report: Report) -> list[Figure]:
@@ -76,12 +104,12 @@ def _money(spend: Spend, before: Spend | None) -> list[Figure]:
     ]  # fmt: skip
 
 
-def _count(report: Report, name: str, label: str, kind: str = "count") -> Figure:
+def _count(report: Shown, name: str, label: str, kind: str = "count") -> Figure:
     course = [getattr(point, name) for point in report.series]
     return Figure(name, label, kind, getattr(report.totals, name), report.change(name), sparkline(course))
 
 
-def _rate(report: Report, name: str, label: str) -> Figure:
+def _rate(report: Shown, name: str, label: str) -> Figure:
     rate = getattr(report.totals, name)
     is_known = rate.value is not None
     return Figure(
@@ -91,9 +119,22 @@ def _rate(report: Report, name: str, label: str) -> Figure:
     )  # fmt: skip
 
 
+def change_of(name: str, now: Sequence[Counts], before: Sequence[Counts]) -> Change | None:
+    """A figure's change, from the days of two periods; None where that says nothing."""
+    if name in RATES:
+        return rate_change(*([_pair(day, name) for day in days] for days in (now, before)))
+    method = sum_change if name == "revenue_cents" else count_change
+    return method(*([getattr(day, name) for day in days] for days in (now, before)))
+
+
+def _pair(day: Counts, name: str) -> tuple[int, int]:
+    successes, trials = RATES[name]
+    return getattr(day, successes), getattr(day, trials)
+
+
 def _ratio(point: Counts, name: str) -> float:
     """The day's rate without its interval, which a sparkline has no room for."""
-    successes, trials = (getattr(point, part) for part in RATES[name])
+    successes, trials = _pair(point, name)
     return min(1.0, successes / trials) if trials else 0.0
 
 

@@ -49,12 +49,13 @@ def creative_serves(request: MemberRequest, creative_id: UUID) -> HttpResponse:
     except NotFound:
         raise Http404 from None
     last = today()
-    period = {"advertiser_id": advertiser.pk, "start": last - timedelta(days=SERVES_DAYS - 1), "end": last}
+    pk, start = advertiser.pk, last - timedelta(days=SERVES_DAYS - 1)
     only = Filters(creatives=(creative_id,))
-    lines = creative_lines_get(**period, **only)
+    lines = creative_lines_get(advertiser_id=pk, start=start, end=last, **only)
+    groups = small_groups_get(advertiser_id=pk, start=start, end=last)
     context = {
-        "counts": selectors.counts_get(**period, **only),
-        "withheld": withheld_why(small_groups_get(**period), only, lines),
+        "counts": selectors.counts_get(advertiser_id=pk, start=start, end=last, **only),
+        "withheld": withheld_why(groups, only, lines),
         "days": SERVES_DAYS,
         "currency": advertiser.currency,
         "freshness": selectors.freshness_get(advertiser_id=advertiser.pk),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from analytics.stats.changes import Change
+
 
 def chance_words(chance: float | None) -> str:
     """``97.5 %``, ``> 99.9 %``, ``< 0.1 %``; an en dash for nothing."""
@@ -39,3 +41,14 @@ def lift_words(lift: float | None) -> str:
     if lift < -0.999:
         return "< −99.9 %"
     return f"{lift * 100:+.1f} %".replace("-", "−")
+
+
+def change_words(change: Change) -> str:
+    """``+4.2 % (−1.0 % to +9.8 %)``; where the range says nothing, or nothing is left, in words."""
+    if change.value <= -1:
+        return "down to nothing"
+    if change.low is None or change.high is None:
+        return lift_words(change.value)
+    if change.low < -0.999 or change.high >= 10:
+        return f"{lift_words(change.value)} (too few to tell)"
+    return f"{lift_words(change.value)} ({lift_words(change.low)} to {lift_words(change.high)})"

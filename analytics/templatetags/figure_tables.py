@@ -28,7 +28,7 @@ DAY_COLUMNS = {
     "volume": (("impressions", "impressions"), ("viewables", "viewables")),
     "rate": (("click_rate", "clicks"), ("interval", "")),
     "orders": (("conversions", "conversions"),),
-    "money": (("revenue_cents", ""),),
+    "money": (("revenue_cents", "conversions"),),
 }
 
 
@@ -40,17 +40,15 @@ def day_rows(report: Report, query: ReportQuery, kind: str) -> SafeString:
     for point, before, cost in report.series_rows:
         if point is None:
             continue
-        day = point.day.isoformat()
         cells = [f"<td>{point.day.day} {point.day:%b %Y}</td>"]
         for name, of in columns:
-            url = query.rows_url(of, period="custom", start=day, end=day) if of else ""
-            cells.append(_cell(_text(point, name, currency), url))
+            cells.append(_cell(_text(point, name, currency), _day_url(query, of, point)))
         if kind == "money" and report.spend:
             cells.append(_cell("–" if cost is None else money_text(cost, currency)))
         if before:
-            cells.append(_cell(_text(before, columns[0][0], currency)))
+            name, of = columns[0]
+            cells.append(_cell(_text(before, name, currency), _day_url(query, of, before)))
         rows.append(f"<tr>{''.join(cells)}</tr>")
-    # Texts are figures and dates; links are escaped.
     return mark_safe("".join(rows))  # noqa: S308 # nosec B308 B703
 
 
@@ -73,6 +71,11 @@ def matrix_cell(cell: Cell, name: str) -> SafeString:
     return mark_safe(text)  # noqa: S308 # nosec B308 B703
 
 
+def _day_url(query: ReportQuery, of: str, point: DayPoint) -> str:
+    day = point.day.isoformat()
+    return query.rows_url(of, period="custom", start=day, end=day) if of else ""
+
+
 def _text(point: DayPoint, name: str, currency: str) -> str:
     if name == "interval":
         return interval(point.click_rate, 2)
@@ -89,4 +92,5 @@ def _cell(text: str, url: str = "") -> str:
 
 
 def _linked(text: str, url: str) -> str:
-    return f'<a class="figure-link" href="{escape(url)}">{text}</a>' if url else text
+    shown = escape(text)
+    return f'<a class="figure-link" href="{escape(url)}">{shown}</a>' if url else shown

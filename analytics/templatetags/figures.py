@@ -15,7 +15,7 @@ from analytics.stats.intervals import Rate
 from analytics.stats.shrinkage import Posterior
 from analytics.tiles import Figure
 from analytics.tracking import NotCounted
-from analytics.words import lift_words
+from analytics.words import change_words
 
 register = template.Library()
 
@@ -45,6 +45,7 @@ _COUNTED_BY = {
     "conversions": "conversions",
     "conversion_rate": "conversions",
     "revenue_cents": "conversions",
+    "return_rate": "conversions",
 }
 
 
@@ -66,16 +67,6 @@ def interval(rate: Rate | Posterior | None, digits: int = 2) -> str:
 def reason_words(code: str) -> str:
     """A reason in words; a new one under its code."""
     return _REASONS.get(code, code.replace("_", " "))  # type: ignore[call-overload]
-
-
-@register.filter
-def signed_percent(change: float | None) -> SafeString | str:
-    """A relative change with its sign, green up and red down; nothing when there is none."""
-    if change is None:
-        return ""
-    tone = "up" if change > 0 else "down" if change < 0 else ""
-    shown = f"{change * 100:+,.1f} %" if abs(change) < 100 else ">+9,999 %"
-    return format_html('<span class="{}">{}</span>', tone, shown)
 
 
 @register.simple_tag
@@ -103,19 +94,14 @@ def figure_interval(found: Figure) -> SafeString | str:
 
 
 @register.simple_tag
-def figure_change(found: Figure, query: ReportQuery) -> SafeString | str:
+def figure_change(found: Figure) -> SafeString | str:
     """Against the comparison period; in colour only where it is certain, and never for a cost."""
     change = found.change
     if change is None:
         return ""
     is_toned = change.is_certain and found.name != "cost_cents"
-    return format_html(
-        '<div><span class="{}">{}</span>{} vs {}</div>',
-        "" if not is_toned else "up" if change.value > 0 else "down",
-        lift_words(change.value),
-        "" if change.low is None else f" ({lift_words(change.low)} to {lift_words(change.high)})",
-        query.comparison_words,
-    )
+    tone = "" if not is_toned else "up" if change.value > 0 else "down"
+    return format_html('<div><span class="{}">{}</span></div>', tone, change_words(change))
 
 
 @register.simple_tag
@@ -127,7 +113,7 @@ def figure_note(found: Figure, query: ReportQuery) -> str:
         low, high = (f"{end * (100 if is_rate else 1):,.{digits}f}" for end in (found.low, found.high))
         parts.append(f"{low} to {high}{' %' if is_rate else ''}")
     if found.change is not None:
-        parts.append(f"{lift_words(found.change.value)} vs {query.comparison_words}")
+        parts.append(f"{change_words(found.change)} vs {query.comparison_words}")
     return f" ({'; '.join(parts)})" if parts else ""
 
 

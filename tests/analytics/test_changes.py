@@ -17,6 +17,7 @@ from analytics.stats.changes import (
     sum_change,
     t_quantile,
 )
+from analytics.words import change_words
 
 DAYS = st.lists(st.integers(0, 10**9), min_size=1, max_size=40)
 PAIRS = st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 5000)), min_size=1, max_size=40)
@@ -84,6 +85,20 @@ def test_a_return_on_spend_is_covered_as_often_as_it_says():
         low, high = ratio_interval(days)
         covered += low < 120 / 90 < high
     assert 0.92 <= covered / 400 <= 0.98
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (Change(0.05, -0.01, 0.12), "+5.0 % (−1.0 % to +12.0 %)"),
+        (Change(0.05), "+5.0 %"),
+        (Change(-1, -1, 20), "down to nothing"),
+        (Change(-0.5, -0.9999, 2), "−50.0 % (too few to tell)"),
+        (Change(1, -0.2, 12), "+100.0 % (too few to tell)"),
+    ],
+)
+def test_a_change_is_told_in_words_that_a_range_of_anything_does_not_hide(change, words):
+    assert change_words(change) == words
 
 
 PAIRS_OF_MONEY = st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 10**9)), max_size=40)
