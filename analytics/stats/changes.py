@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist, variance
 
 from analytics.stats.intervals import relative_change
@@ -148,6 +149,7 @@ def _interval(
     return Change(value, min(low, value), max(high, value))
 
 
+@lru_cache(maxsize=256)  # the figures of a page ask for the same few
 def t_quantile(probability: float, freedom: int) -> float:
     """Student's t above one half, through the beta distribution (Abramowitz and Stegun 26.5.27)."""
     x = beta_quantile(2 * (1 - probability), freedom / 2, 0.5)
