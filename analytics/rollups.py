@@ -197,6 +197,35 @@ def _swap_day(advertiser_id: UUID, day: date, computed_at: datetime) -> None:
     )
 
 
+def days_catch_up() -> int:
+    """Write what DailyCreativeRollup lacks beside DailyRollup; the number of days.
+
+    Both are swapped in together, so they differ only where a release without the first one has counted.
+    """
+    late = 0
+    keys = ("advertiser_id", "day")
+
+    def computed(model: Any) -> dict[tuple[UUID, date], datetime]:
+        rows = model.objects.order_by().values_list(*keys).annotate(Max("computed_at"))
+        return {(pk, day): at for pk, day, at in rows}
+
+    known = computed(DailyCreativeRollup)
+    for (advertiser_id, day), at in computed(DailyRollup).items():
+        if known.get((advertiser_id, day)) == at:
+            continue
+        with transaction.atomic():
+            list(Advertiser.objects.select_for_update(no_key=True).filter(pk=advertiser_id))
+            of_day = {"advertiser_id": advertiser_id, "day": day}
+            found = DailyRollup.objects.filter(**of_day).values(*KEY, "currency", *SUMS)
+            at = max(DailyRollup.objects.filter(**of_day).values_list("computed_at", flat=True), default=at)
+            DailyCreativeRollup.objects.filter(**of_day).delete()
+            DailyCreativeRollup.objects.bulk_create(
+                DailyCreativeRollup(**of_day, computed_at=at, **row) for row in by_creative_sum(found)
+            )
+        late += 1
+    return late
+
+
 def by_creative_sum(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The rows of a day, added up over placements and devices."""
     groups = (*CREATIVE_KEY, "currency")

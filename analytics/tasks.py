@@ -16,6 +16,12 @@ def rollups_refresh() -> None:
 
 
 @shared_task(ignore_result=True)
+def rollups_catch_up() -> None:
+    """Every hour: days that a release without some roll-up has counted beside this one."""
+    rollups.days_catch_up()
+
+
+@shared_task(ignore_result=True)
 def reports_send() -> None:
     """Every few minutes: the e-mails that are due. Running twice at once sends nothing twice."""
     from analytics.report_mail import reports_send as send

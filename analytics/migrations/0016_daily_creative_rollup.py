@@ -3,23 +3,6 @@
 import adplatform.lib.ids
 import django.db.models.deletion
 from django.db import migrations, models
-from django.db.models import Max, Sum
-
-KEY = ("campaign_id", "variant_id", "creative_id", "segment_id", "is_simulated", "currency")
-SUMS = (
-    "impressions", "viewables", "clicks", "conversions", "revenue_cents", "refunds", "refunded_cents",
-    "invalid_events",
-)
-
-
-def fill(apps, schema_editor):
-    """The days that are counted already, added up over placements and devices, one day at a time."""
-    rows = apps.get_model("analytics", "DailyRollup").objects
-    whole = apps.get_model("analytics", "DailyCreativeRollup").objects
-    for advertiser_id, day in list(rows.order_by("day").values_list("advertiser_id", "day").distinct()):
-        of_day = rows.filter(advertiser_id=advertiser_id, day=day).order_by(*KEY).values(*KEY)
-        found = of_day.annotate(computed_at=Max("computed_at"), **{name: Sum(name) for name in SUMS})
-        whole.bulk_create(whole.model(advertiser_id=advertiser_id, day=day, **row) for row in found)
 
 
 class Migration(migrations.Migration):
@@ -57,5 +40,4 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['advertiser', 'day', 'campaign_id', 'currency'], name='daily_creative_by_day')],
             },
         ),
-        migrations.RunPython(fill, migrations.RunPython.noop),
     ]

@@ -254,6 +254,23 @@ def test_a_report_without_places_reads_rows_that_are_added_up_over_them(shop):
     assert not DailyCreativeRollup.objects.exists()
 
 
+def test_what_a_release_without_the_rows_by_creative_has_counted_is_caught_up(shop, other_shop):
+    for advertiser in (shop, other_shop):
+        record(incoming(advertiser), incoming(advertiser, "click", device="mobile"))
+    rollups.rollups_refresh()
+    assert rollups.days_catch_up() == 0
+    good = rows_of(shop)
+    DailyCreativeRollup.objects.filter(advertiser=shop).delete()
+    assert rollups.days_catch_up() == 1
+    assert rows_of(shop) == good
+    later = DailyRollup.objects.values_list("computed_at", flat=True)[0] + timedelta(seconds=9)
+    DailyRollup.objects.filter(advertiser=other_shop).update(impressions=7, computed_at=later)
+    assert rollups.days_catch_up() == 1
+    assert totals(other_shop).impressions == 7 * DailyRollup.objects.filter(advertiser=other_shop).count()
+    assert rollups.days_catch_up() == 0
+    assert rows_of(shop) == good
+
+
 def test_money_of_another_currency_is_not_added_up(shop):
     record(incoming(shop, "click", NOON - timedelta(hours=1)))
     record(*(incoming(shop, "conversion", currency=currency) for currency in ("EUR", "EUR", "USD")))
