@@ -158,21 +158,15 @@ class DailyRollup(RollupSums):
 
 
 class DailyCreativeRollup(RollupSums):
-    """Sums of one UTC day by creative, over all placements and devices: a fraction of DailyRollup's rows.
-
-    What a report reads unless it is filtered by one of those two.
-    """
+    """Sums of one UTC day over all places and devices: what reports read that are not filtered by these."""
 
     placement_id = None
     device = None  # type: ignore[assignment]
     day = models.DateField()
 
-    class Meta:
-        # As far as a report's days are grouped, so that the database need not sort them first.
+    class Meta:  # indexed as far as days are grouped, so that the database need not sort them
         indexes = [
-            models.Index(
-                fields=["advertiser", "day", "campaign_id", "currency"], name="daily_creative_by_day"
-            )
+            models.Index(fields=["advertiser", "day", "campaign_id", "currency"], name="daily_creative")
         ]
 
 

@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
                 ('advertiser', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.advertiser')),
             ],
             options={
-                'indexes': [models.Index(fields=['advertiser', 'day', 'campaign_id', 'currency'], name='daily_creative_by_day')],
+                'indexes': [models.Index(fields=['advertiser', 'day', 'campaign_id', 'currency'], name='daily_creative')],
             },
         ),
     ]

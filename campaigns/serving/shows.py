@@ -2,9 +2,9 @@
 
 Counts of limited campaigns come from the events seconds late (``campaigns.serving.limits``). Whom this
 process has just shown a capped campaign, it remembers for itself: by shopper and campaign, each decision
-once, and whether its impression has come. A decision counts while its impression may be on its way and afterwards
-only if it came, so that what stayed below the fold uses up no cap. Every process remembers its own and nobody
-else's.
+once, and whether its impression has come. A decision counts while its impression may be on its way and
+afterwards only if it came, so that what stayed below the fold uses up no cap. Every process remembers its own
+and nobody else's.
 """
 
 from __future__ import annotations
