@@ -12,6 +12,7 @@
   var LARGE = 242500; // MRC: from this many pixels on 30 % are enough
   var SEEN_MS = 1000;
   var MAX_BATCH = 50;
+  var MAX_BYTES = 60000; // a browser lets 64 kB of what outlives a page wait at once
   var slots = []; // {element, state, width, height, answer, token}
 
   function say(type, detail) {
@@ -20,7 +21,8 @@
 
   /* --- events: kept until the server has answered; the same ids make a resend harmless */
   var waiting = [];
-  var sending = false;
+  var sending = []; // what a request has just taken along
+  var handed = []; // to the browser, as the page went
   var tries = 0;
   var timer = 0;
 
@@ -47,9 +49,10 @@
   function send() {
     clearTimeout(timer);
     timer = 0;
-    if (sending || !waiting.length) return;
+    if (sending.length || !waiting.length) return;
     var batch = waiting.slice(0, MAX_BATCH);
-    sending = true;
+    while (batch.length > 1 && body(batch).length > MAX_BYTES) batch.length = batch.length >> 1;
+    sending = batch;
     // text/plain is a "simple" request: no preflight, and it may outlive the page.
     fetch(base + "/api/v1/events", {
       method: "POST",
@@ -61,14 +64,14 @@
       if (response.status === 429 || response.status >= 500) throw new Error(response.status);
       done(batch, response.status);
     }).catch(function () {
-      sending = false;
+      sending = [];
       tries += 1;
       later(Math.min(60000, 1000 * Math.pow(2, tries)) * (0.5 + Math.random()));
     });
   }
 
   function done(batch, status) {
-    sending = false;
+    sending = [];
     tries = 0;
     waiting = waiting.filter(function (event) { return batch.indexOf(event) < 0; });
     say("sent", { count: batch.length, status: status });
@@ -76,9 +79,17 @@
   }
 
   function sendLast() {
-    // The page may be going: hand over everything unanswered. It stays queued in case we come back.
-    if (waiting.length && navigator.sendBeacon) {
-      navigator.sendBeacon(base + "/api/v1/events", body(waiting.slice(0, MAX_BATCH)));
+    // The page may be going: hand over everything unanswered, first what no request has taken along. It stays
+    // queued in case we come back; what the browser no longer takes has only that.
+    if (!navigator.sendBeacon) return;
+    var left = waiting.filter(function (event) { return sending.indexOf(event) < 0; }).concat(sending)
+      .filter(function (event) { return handed.indexOf(event) < 0; });
+    for (var count = MAX_BATCH; count && left.length;) {
+      var batch = left.slice(0, count);
+      if (navigator.sendBeacon(base + "/api/v1/events", body(batch))) {
+        handed = handed.concat(batch);
+        left = left.slice(count);
+      } else count = Math.min(count, left.length) >> 1;
     }
   }
 
@@ -265,15 +276,20 @@
   d.addEventListener("visibilitychange", function () {
     watched.forEach(function (slot) { slot.watcher.check(); });
     if (d.visibilityState === "hidden") sendLast();
+    else back();
   });
   w.addEventListener("pagehide", sendLast);
   w.addEventListener("pageshow", function (event) {
     // Back from the cache: a second has to be a continuous one, and a request may have died meanwhile.
     if (!event.persisted) return;
-    sending = false;
+    sending = [];
     watched.forEach(function (slot) { slot.watcher.check(); });
-    later(0);
+    back();
   });
+  function back() {
+    handed = []; // nobody says what became of it: sent again until it is answered
+    later(0);
+  }
   w.addEventListener("online", function () { later(0); });
 
   /* --- for the page */
