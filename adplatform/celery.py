@@ -1,6 +1,7 @@
 """The Celery app and the whole beat schedule. Messages are wake-ups only: rows carry the truth."""
 
 import os
+from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
@@ -15,7 +16,7 @@ app.autodiscover_tasks()
 # copies that all do the same. Not under half a minute, because a beat's clock and a worker's may differ.
 LEAST_EXPIRY = 30.0
 
-app.conf.beat_schedule = {
+_schedule: dict[str, dict[str, Any]] = {
     "render_sweep": {"task": "generation.tasks.render_sweep", "schedule": 5.0},
     "media_sweep": {"task": "generation.tasks.media_sweep", "schedule": 3600.0},
     "segments_refresh": {"task": "profiles.tasks.segments_refresh", "schedule": 60.0},
@@ -34,6 +35,9 @@ app.conf.beat_schedule = {
         "schedule": 300.0,
     },
 }
-for _entry in app.conf.beat_schedule.values():
+for _entry in _schedule.values():
     _period = _entry["schedule"] if isinstance(_entry["schedule"], float) else 86_400.0  # the nightly ones
     _entry["options"] = {"expires": max(_period, LEAST_EXPIRY)}
+# Set, never read, while this module is imported: reading loads the settings, and the hot group has not yet
+# said which are its own (adplatform.hot_wsgi).
+app.conf.beat_schedule = _schedule

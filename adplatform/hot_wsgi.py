@@ -9,12 +9,16 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
 # The parent process set the other one.
 os.environ["DJANGO_SETTINGS_MODULE"] = "adplatform.hot_settings"
 
 _django = get_wsgi_application()
+if settings.ROOT_URLCONF != "adplatform.hot_urls":  # something read the settings before the line above
+    raise ImproperlyConfigured("The hot group has the settings of the pages.")
 
 from adplatform.hot_urls import PREFIXES  # noqa: E402 - after the apps are ready
 from adplatform.lib.garbage import loaded_is_kept  # noqa: E402

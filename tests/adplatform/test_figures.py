@@ -1,10 +1,12 @@
-"""Which worker group loads pandas and Plotly: the pages' one at its start, the hot one never."""
+"""What a worker group starts with: settings of its own; pandas and Plotly in the pages' one alone."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+
+import pytest
 
 SCRIPT = """
 import io, sys, threading
@@ -24,19 +26,32 @@ print(sorted({{"pandas", "plotly", "pyarrow", "torch"}} & set(sys.modules)))
 """
 
 
-def loaded_by(module, tmp_path):
+def said_by(script, tmp_path, **more):
     environment = {
         **{name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"},
         "VAR_DIR": str(tmp_path),
         "DATABASE_URL": f"sqlite:///{tmp_path / 'light.sqlite3'}",
         "ALLOWED_HOSTS": "testserver",
+        **more,
     }
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", SCRIPT.format(module=module)],
-        env=environment, capture_output=True, text=True, timeout=170,
-    )  # fmt: skip
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=170
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout.strip().splitlines()[-1]
+
+
+def loaded_by(module, tmp_path):
+    return said_by(SCRIPT.format(module=module), tmp_path)
+
+
+@pytest.mark.parametrize("given", [{}, {"DJANGO_SETTINGS_MODULE": "adplatform.settings"}])
+def test_the_hot_group_has_its_own_settings_whatever_its_parent_had(tmp_path, given):
+    script = (
+        "import adplatform.hot_wsgi; from django.conf import settings;"
+        "print(settings.ROOT_URLCONF, any('ession' in name for name in settings.MIDDLEWARE))"
+    )
+    assert said_by(script, tmp_path, **given) == "adplatform.hot_urls False"
 
 
 def test_what_decides_loads_neither_pandas_nor_plotly(tmp_path):
