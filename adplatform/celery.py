@@ -27,6 +27,7 @@ _schedule: dict[str, dict[str, Any]] = {
     "sensitive_scan": {"task": "rights.tasks.sensitive_scan", "schedule": crontab(hour=3, minute=20)},
     "accounts_purge": {"task": "accounts.tasks.accounts_purge", "schedule": 3600.0},
     "rollups_catch_up": {"task": "analytics.tasks.rollups_catch_up", "schedule": 3600.0},
+    "event_partitions_ensure": {"task": "analytics.tasks.event_partitions_ensure", "schedule": 3600.0},
     "learning_refresh": {"task": "analytics.tasks.learning_refresh", "schedule": 1800.0},
     "stored_reports_refresh": {"task": "analytics.tasks.stored_reports_refresh", "schedule": 60.0},
     "reports_send": {"task": "analytics.tasks.reports_send", "schedule": 300.0},

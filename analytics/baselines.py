@@ -54,9 +54,11 @@ def baseline_get(*, advertiser_id: UUID, campaign_id: UUID, metric: str) -> tupl
 
 def _compute(advertiser: Advertiser, campaign_id: UUID, start: datetime, end: datetime) -> dict[str, Sums]:
     """By metric; exposures are impressions of segment creatives, because the others would not take part."""
-    events = Event.objects.filter(
-        advertiser=advertiser, occurred_at__gte=start, occurred_at__lt=end, validity=Event.Validity.VALID
-    ).exclude(shopper_pseudonym="")
+    events = (
+        Event.objects.within(start, end)
+        .filter(advertiser=advertiser, validity=Event.Validity.VALID)
+        .exclude(shopper_pseudonym="")
+    )
     shown = (
         events.filter(
             campaign_id=campaign_id,

@@ -142,7 +142,8 @@ def _event_make(
         occurred_at=now,
         invalid_reason=reason,
         device=device_of(agent),
-        decision_id=decision.decision_id,
+        # An old link's decision is past: its day may be gone from the database, and nothing refers to it.
+        decision_id=None if reason == NotCounted.TOKEN_EXPIRED else decision.decision_id,
         advertiser_id=decision.advertiser_id,
         campaign_id=decision.campaign_id,
         variant_id=decision.variant_id,

@@ -179,12 +179,11 @@ class CountedEvents(Sequence[EventRow]):
         """How many events of the hour there are, and those from ``first`` to before ``last``."""
         if hour is None:
             return 0, []
-        events = Event.objects.filter(
-            advertiser_id=self.advertiser_id,
-            occurred_at__gte=hour,
-            occurred_at__lt=hour + timedelta(hours=1),
-            kind=self.measure.kind,
-        ).order_by("-occurred_at", "-pk")
+        events = (
+            Event.objects.within(hour, hour + timedelta(hours=1))
+            .filter(advertiser_id=self.advertiser_id, kind=self.measure.kind)
+            .order_by("-occurred_at", "-pk")
+        )
         if not self.measure.reason and self.measure.column == "conversions":
             orders = list(self._orders(hour, list(events.filter(validity=Event.Validity.VALID))))
             return len(orders), orders[first:last]

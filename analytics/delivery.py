@@ -105,8 +105,15 @@ def _capped(advertiser_id: UUID, campaigns: list[CountedCampaign], now: datetime
     week_start = _midnight(local - timedelta(days=local.weekday()))
     week_end = _midnight(local + timedelta(days=7 - local.weekday()))
     since = min((c.counted_at or week_start for c in capping.values()), default=week_start)
-    shown = _valid(advertiser_id).filter(
-        kind=Event.Kind.IMPRESSION, campaign_id__in=list(capping), occurred_at__gte=week_start
+    shown = (
+        Event.objects.within(week_start)
+        .filter(
+            advertiser_id=advertiser_id,
+            validity=Event.Validity.VALID,
+            kind=Event.Kind.IMPRESSION,
+            campaign_id__in=list(capping),
+        )
+        .order_by()
     )
     recent = (
         shown.filter(pk__gte=uuid7(since - OVERLAP))
@@ -126,10 +133,6 @@ def _capped(advertiser_id: UUID, campaigns: list[CountedCampaign], now: datetime
                 yield Capped(campaign_id, pseudonym, CappedShopper.Period.DAY, day_end)
             if campaign.cap_weekly and seen_this_week >= campaign.cap_weekly:
                 yield Capped(campaign_id, pseudonym, CappedShopper.Period.WEEK, week_end)
-
-
-def _valid(advertiser_id: UUID) -> QuerySet[Event]:
-    return Event.objects.filter(advertiser_id=advertiser_id, validity=Event.Validity.VALID).order_by()
 
 
 def _midnight(local: datetime) -> datetime:

@@ -196,11 +196,10 @@ def _monthly_by_segment(campaign: Campaign, now: datetime) -> dict[str, int]:
 
 def _shown(campaign: Campaign, now: datetime) -> QuerySet[Event]:
     return (
-        Event.objects.filter(
+        Event.objects.within(now - MONTH, now)
+        .filter(
             advertiser_id=campaign.advertiser_id,
             campaign_id=campaign.pk,
-            occurred_at__gte=now - MONTH,
-            occurred_at__lt=now,
             kind=Event.Kind.IMPRESSION,
             validity=Event.Validity.VALID,
             segment_id__isnull=False,

@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 
 from analytics.experiment_sums import shoppers_renamed
 from analytics.models import Event
+from analytics.orders import events_of_orders
 from profiles.pseudonyms import DIGEST
 
 STAND_IN = "erased"
@@ -54,9 +55,9 @@ def _ids_replace(advertiser_id: UUID, rows: QuerySet[Event], shopper_key: str) -
         named |= Q(event_id__contains=shopper_key) | Q(order_id__contains=shopper_key)
     for event in rows.filter(named):
         fresh = f"{STAND_IN}:{event.pk}"  # still unique, no longer the sender's
-        Event.objects.filter(pk=event.pk).update(event_id=fresh)
+        Event.objects.filter(pk=event.pk, decision_id=event.decision_id).update(event_id=fresh)
         if event.order_id:
-            Event.objects.filter(advertiser_id=advertiser_id, order_id=event.order_id).update(order_id=fresh)
+            events_of_orders(advertiser_id, [event.order_id]).update(order_id=fresh)
 
 
 def events_rename(*, advertiser_id: UUID, old: str, new: str) -> int:

@@ -20,6 +20,15 @@ _ENUM_COLUMNS = tuple(_COLUMNS.index(name) for name in ("kind", "clock_flag", "i
 _incoming = attrgetter(*_INCOMING)
 
 
+# Numbers: a UUID is hashed and compared in Python.
+EventKey = tuple[int, str]
+
+
+def event_key(event: IncomingEvent) -> EventKey:
+    """What is stored once for ever: an id among a decision's events, or among an advertiser's orders."""
+    return ((event.decision_id or event.advertiser_id).int, event.event_id)
+
+
 @dataclass(slots=True)
 class NewEvent:
     """A row to be. ``event`` is replaced when the database knows better: a repeat is not counted."""
@@ -31,8 +40,8 @@ class NewEvent:
     batch: int = 0  # which of the batches stored together it came in
 
     @property
-    def key(self) -> tuple[UUID, str]:
-        return (self.event.advertiser_id, self.event.event_id)
+    def key(self) -> EventKey:
+        return event_key(self.event)
 
     @property
     def is_counted(self) -> bool:

@@ -17,7 +17,7 @@ import msgspec
 from django.db import connection, transaction
 
 from analytics.dirty_hours import hour_of, hours_mark
-from analytics.event_rows import NewEvent, rows_insert
+from analytics.event_rows import EventKey, NewEvent, rows_insert
 from analytics.models import Event
 from analytics.orders import MONEY_KINDS, events_of_orders
 from analytics.tracking import IncomingEvent, NotCounted
@@ -101,9 +101,10 @@ def _repeats_settle(repeats: list[NewEvent]) -> set[tuple[UUID, datetime]]:
         ):
             row.event = msgspec.structs.replace(row.event, invalid_reason=reason)
             continue
-        changed = Event.objects.filter(pk=holder.pk, validity=Event.Validity.VALID).update(
-            validity=Event.Validity.INVALID, invalid_reason=reason
+        holding = Event.objects.filter(
+            pk=holder.pk, decision_id=holder.decision_id, validity=Event.Validity.VALID
         )
+        changed = holding.update(validity=Event.Validity.INVALID, invalid_reason=reason)
         if not changed:
             raise HolderMoved
         hours.add((holder.advertiser_id, hour_of(holder.occurred_at)))
@@ -126,13 +127,28 @@ def _holders_get(repeats: list[NewEvent]) -> dict[tuple[Any, ...], Event]:
     )
     found = list(valid.filter(decision_id__in=decisions)) if decisions else []
     for advertiser_id, order_ids in _by_advertiser(orders):
-        found += valid.filter(advertiser_id=advertiser_id, order_id__in=order_ids, kind=Event.Kind.CONVERSION)
+        found += valid.undated().filter(
+            advertiser_id=advertiser_id, order_id__in=order_ids, kind=Event.Kind.CONVERSION
+        )
     return {_slot(event): event for event in found}
 
 
-def _present_keys(rows: list[NewEvent]) -> set[tuple[UUID, str]]:
-    found = Event.objects.filter(
-        advertiser_id__in={row.event.advertiser_id for row in rows},
-        event_id__any_of=[row.event.event_id for row in rows],
-    )
-    return set(found.values_list("advertiser_id", "event_id"))
+def _present_keys(rows: list[NewEvent]) -> set[EventKey]:
+    decided = [row.event for row in rows if row.event.decision_id]
+    undated = [row.event for row in rows if not row.event.decision_id]
+    present: set[EventKey] = set()
+    if decided:
+        found = Event.objects.filter(
+            decision_id__in={event.decision_id for event in decided},
+            event_id__any_of=[event.event_id for event in decided],
+        )
+        keys = found.values_list("decision_id", "event_id")
+        present |= {(pk.int, event_id) for pk, event_id in keys if pk}
+    if undated:
+        found = Event.objects.filter(
+            decision_id__isnull=True,
+            advertiser_id__in={event.advertiser_id for event in undated},
+            event_id__any_of=[event.event_id for event in undated],
+        )
+        present |= {(pk.int, event_id) for pk, event_id in found.values_list("advertiser_id", "event_id")}
+    return present

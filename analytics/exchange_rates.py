@@ -121,7 +121,8 @@ def _orders_recount(advertiser_id: UUID, changed: Iterable[tuple[str, date]]) ->
         days.setdefault(currency, []).append(day)
     for currency, of_currency in days.items():
         hours = (
-            Event.objects.filter(
+            Event.objects.undated()
+            .filter(
                 advertiser_id=advertiser_id,
                 kind=Event.Kind.CONVERSION,
                 validity=Event.Validity.VALID,

@@ -51,11 +51,10 @@ def shoppers_read(split: Split, *, start: datetime, end: datetime) -> Iterator[S
 def names_read(split: Split, *, start: datetime, end: datetime) -> set[str]:
     """Who has an event of the split in the time."""
     rows = (
-        Event.objects.filter(
+        Event.objects.within(start, end)
+        .filter(
             advertiser=split.advertiser,
             experiment_id=split.pk,
-            occurred_at__gte=start,
-            occurred_at__lt=end,
             validity=Event.Validity.VALID,
         )
         .exclude(shopper_pseudonym="")
@@ -111,11 +110,10 @@ def _rows(
     split: Split, names: Sequence[str], start: datetime, end: datetime
 ) -> QuerySet[Event, tuple[Any, ...]]:
     return (
-        Event.objects.filter(
+        Event.objects.within(start - PRE_PERIOD, end)
+        .filter(
             advertiser=split.advertiser,
             shopper_pseudonym__in=[name for name in names if name],
-            occurred_at__gte=start - PRE_PERIOD,
-            occurred_at__lt=end,
             validity=Event.Validity.VALID,
             kind__in=(*KINDS, Event.Kind.CONVERSION),
         )

@@ -88,9 +88,11 @@ def sums_refresh(experiment: Experiment) -> None:
         hours |= set(mine.filter(hour__gt=end - HOUR).values_list("hour", flat=True))
     else:
         names = names_read(split, start=start, end=end)
-        events = Event.objects.filter(
-            experiment_id=split.pk, occurred_at__gte=start, occurred_at__lt=end
-        ).annotate(hour=TruncHour("occurred_at", tzinfo=UTC))
+        events = (
+            Event.objects.within(start, end)
+            .filter(experiment_id=split.pk)
+            .annotate(hour=TruncHour("occurred_at", tzinfo=UTC))
+        )
         hours |= {hour_of(start), *events.order_by().values_list("hour", flat=True).distinct()}
     for chunk in name_chunks(names):
         shoppers_rebuild(experiment, split, chunk)
@@ -103,9 +105,8 @@ def _names_of(experiment: Experiment, hours: Iterable[datetime]) -> set[str]:
     """Whoever has an event in one of the hours, of this experiment or not, counted or not."""
     names: set[str] = set()
     for hour in hours:
-        rows = Event.objects.filter(
-            advertiser_id=experiment.advertiser_id, occurred_at__gte=hour, occurred_at__lt=hour + HOUR
-        ).exclude(shopper_pseudonym="")
+        of_hour = Event.objects.within(hour, hour + HOUR).filter(advertiser_id=experiment.advertiser_id)
+        rows = of_hour.exclude(shopper_pseudonym="")
         names |= set(rows.order_by().values_list("shopper_pseudonym", flat=True).distinct())
     return names
 
@@ -130,11 +131,8 @@ def _hour_rebuild(experiment: Experiment, hour: datetime, mark: UUID | None) -> 
     start, end = window_of(experiment)
     with transaction.atomic():
         list(Experiment.objects.select_for_update(no_key=True).filter(pk=experiment.pk))
-        events = Event.objects.filter(
-            experiment_id=experiment.pk,
-            occurred_at__gte=max(hour, start),
-            occurred_at__lt=min(hour + HOUR, end),
-        ).order_by()
+        of_hour = Event.objects.within(max(hour, start), min(hour + HOUR, end))
+        events = of_hour.filter(experiment_id=experiment.pk).order_by()
         is_bad, is_robot = Q(validity=Event.Validity.INVALID), Q(invalid_reason__in=ROBOTS)
         counts = events.values_list("arm").annotate(
             robots=Count("pk", filter=is_bad & is_robot),

@@ -55,14 +55,16 @@ def fatigue_compute(campaign: Campaign, parameters: Mapping[str, Any], now: date
     """One line a creative, the worst first. Shoppers without a pseudonym are left out: nobody can
     count their looks.
     """
-    events = Event.objects.filter(
-        advertiser_id=campaign.advertiser_id,
-        campaign_id=campaign.pk,
-        occurred_at__gte=now - WINDOW,
-        occurred_at__lt=now,
-        validity=Event.Validity.VALID,
-        creative_id__isnull=False,
-    ).exclude(shopper_pseudonym="")
+    events = (
+        Event.objects.within(now - WINDOW, now)
+        .filter(
+            advertiser_id=campaign.advertiser_id,
+            campaign_id=campaign.pk,
+            validity=Event.Validity.VALID,
+            creative_id__isnull=False,
+        )
+        .exclude(shopper_pseudonym="")
+    )
     clicked = set(events.filter(kind=Event.Kind.CLICK).order_by().values_list("decision_id", flat=True))
     rows: Any = (
         events.filter(kind=Event.Kind.IMPRESSION)

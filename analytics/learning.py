@@ -186,7 +186,8 @@ def _experiment_counts(campaign: Campaign, since: datetime) -> list[Any]:
     ids = [campaign.pk, *Experiment.objects.filter(campaign=campaign).values_list("pk", flat=True)]
     start = since.replace(hour=0, minute=0, second=0, microsecond=0)
     return list(
-        Event.objects.filter(experiment_id__in=ids, occurred_at__gte=start, validity=Event.Validity.VALID)
+        Event.objects.within(start)
+        .filter(experiment_id__in=ids, validity=Event.Validity.VALID)
         .exclude(arm=OWN)
         .order_by()
         .values_list("placement_id", "variant_id", "creative_id")

@@ -85,14 +85,16 @@ def _spans(periods: list[AllocationPeriod], start: datetime, now: datetime) -> S
 
 def _cells(campaign: Campaign, spans: Spans, start: datetime, now: datetime) -> dict[Cell, list[int]]:
     """Impressions and clicks by stratum (context and span), side (0 the holdout) and shopper."""
-    events = Event.objects.filter(
-        advertiser_id=campaign.advertiser_id,
-        campaign_id=campaign.pk,
-        occurred_at__gte=start,
-        occurred_at__lt=now,
-        validity=Event.Validity.VALID,
-        experiment_id__isnull=True,
-    ).order_by()
+    events = (
+        Event.objects.within(start, now)
+        .filter(
+            advertiser_id=campaign.advertiser_id,
+            campaign_id=campaign.pk,
+            validity=Event.Validity.VALID,
+            experiment_id__isnull=True,
+        )
+        .order_by()
+    )
     clicked = set(events.filter(kind=Event.Kind.CLICK).values_list("decision_id", flat=True))
     rows: Any = events.filter(kind=Event.Kind.IMPRESSION).values_list(
         "placement_id", "segment_id", "drawn_segment_id", "shopper_pseudonym", "decision_id", "occurred_at",

@@ -7,21 +7,23 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import models
 
-from accounts.models import TenantModel
-from adplatform.lib.ids import uuid7
+from accounts.models import Advertiser, TenantModel
 from analytics.attribution import Windows
+from analytics.event_query import EventQuerySet
 from analytics.experiment_models import ExperimentHour as ExperimentHour
 from analytics.experiment_models import ExperimentShopper as ExperimentShopper
 from analytics.report_models import ReportSchedule as ReportSchedule
 from analytics.report_models import ReportSending as ReportSending
 from analytics.report_models import SavedView as SavedView
+from analytics.selfcheck_models import SelfCheckRun as SelfCheckRun
 
 
 class Event(TenantModel):
     """One thing that happened to a served creative, or an order. Append-only, counted exactly once.
 
     The ids of the decision are plain columns: they come out of the signed token, and an event outlives
-    the rows it speaks of.
+    the rows it speaks of. On PostgreSQL in a partition for each day of decisions (``event_partitions``): what
+    is unique there holds the decision, or is an order's and in the one partition without decisions.
     """
 
     class Kind(models.TextChoices):
@@ -35,6 +37,9 @@ class Event(TenantModel):
         VALID = "valid", "Counted"
         INVALID = "invalid", "Kept, not counted"
 
+    advertiser = models.ForeignKey(
+        Advertiser, on_delete=models.CASCADE, related_name="+", db_index=False
+    )  # event_by_time begins with it
     event_id = models.CharField(max_length=64)  # the sender's own id: sending twice stores once
     kind = models.CharField(max_length=10, choices=Kind)
     validity = models.CharField(max_length=8, choices=Validity, default=Validity.VALID)
@@ -60,9 +65,21 @@ class Event(TenantModel):
     # Whom the shopper was decided for, whichever arm was shown; with an experiment only.
     drawn_segment_id = models.UUIDField(null=True, blank=True)
 
+    objects = EventQuerySet.as_manager()
+
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["advertiser", "event_id"], name="event_once"),
+            # A decision has one advertiser, so an id is unique among its events; an order's among the orders.
+            models.UniqueConstraint(
+                fields=["decision_id", "event_id"],
+                condition=models.Q(decision_id__isnull=False),
+                name="event_once_per_decision",
+            ),
+            models.UniqueConstraint(
+                fields=["advertiser", "event_id"],
+                condition=models.Q(decision_id__isnull=True),
+                name="event_once_undated",
+            ),
             # A decision is shown, seen and clicked at most once in the counts, however it is replayed.
             models.UniqueConstraint(
                 fields=["decision_id", "kind"],
@@ -323,34 +340,6 @@ class StoredReport(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["campaign", "kind"], name="stored_report_once_a_campaign")
         ]
-
-
-class SelfCheckRun(models.Model):
-    """One run of ``manage.py statistics_selfcheck``: the installation's own, of no advertiser."""
-
-    class Status(models.TextChoices):
-        WAITING = "waiting", "Waiting for a worker"
-        RUNNING = "running", "Running"
-        DONE = "done", "Done"
-        FAILED = "failed", "Failed"
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)  # in the order they were asked for
-    status = models.CharField(
-        max_length=7, choices=Status, default=Status.RUNNING, db_default=Status.DONE.value
-    )
-    beat_at = models.DateTimeField(null=True, blank=True)  # the last sign of life
-    ran_at = models.DateTimeField(null=True, blank=True)  # its end
-    seconds = models.FloatField(default=0.0)
-    version = models.CharField(max_length=20, blank=True, db_default="")  # of the product
-    seed = models.BigIntegerField()
-    simulations = models.PositiveIntegerField(default=0, db_default=0)  # on arrays, of each kind
-    experiments = models.PositiveIntegerField(default=0, db_default=0)  # through the pipeline, of each kind
-    played = models.PositiveIntegerField(default=0, db_default=0)  # of these, so far
-    outcomes = models.JSONField(default=list)  # ``stats.outcomes.Outcome.as_dict``
-    is_passed = models.BooleanField(default=False)
-
-    class Meta:
-        ordering = ["-id"]
 
 
 class PastTestImport(TenantModel):

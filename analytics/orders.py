@@ -94,7 +94,11 @@ def events_of_orders(advertiser_id: UUID, order_ids: Iterable[str]) -> QuerySet[
     Says that an id is not empty, though it follows: only then does SQLite take the index ``event_by_order``,
     which leaves the many events out that are no order.
     """
-    return Event.objects.filter(advertiser_id=advertiser_id, order_id__in=order_ids).exclude(order_id="")
+    return (
+        Event.objects.undated()
+        .filter(advertiser_id=advertiser_id, order_id__in=order_ids)
+        .exclude(order_id="")
+    )
 
 
 def chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:

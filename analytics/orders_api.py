@@ -68,7 +68,9 @@ def _record(request: Request, kind: str, fields: dict[str, Any]) -> Response:
     for _, code in intake.rejected:
         raise DomainError(str(code), "The event cannot be stored; the code says what is wrong with it.")
     result = services.events_record(events=intake.events, received_at=sender.received_at)
-    stored = Event.objects.get(advertiser=advertiser, event_id=intake.events[0].event_id)
+    stored = Event.objects.get(
+        advertiser=advertiser, decision_id__isnull=True, event_id=intake.events[0].event_id
+    )
     body = {
         "event_id": stored.event_id,
         "order_id": stored.order_id,

@@ -61,9 +61,7 @@ class Hour:
 def hour_compute(*, advertiser_id: UUID, start: datetime) -> Hour:
     """The hour from ``start`` on."""
     end = start + timedelta(hours=1)
-    everything = Event.objects.filter(
-        advertiser_id=advertiser_id, occurred_at__gte=start, occurred_at__lt=end
-    ).order_by()
+    everything = Event.objects.within(start, end).filter(advertiser_id=advertiser_id).order_by()
     valid = everything.filter(validity=Event.Validity.VALID)
     hour = Hour(start)
     _add_counts(hour, valid.exclude(kind__in=MONEY_KINDS))
@@ -168,15 +166,17 @@ def _touches_get(advertiser_id: UUID, orders: Iterable[Event], longest: timedelt
     last = max(order.occurred_at for order in by_shopper)
     found: dict[str, list[Touch]] = defaultdict(list)
     for chunk in chunks(sorted({order.shopper_pseudonym for order in by_shopper})):
-        rows = Event.objects.filter(
-            advertiser_id=advertiser_id,
-            shopper_pseudonym__in=chunk,
-            occurred_at__gte=first,
-            occurred_at__lte=last,
-            kind__in=TOUCH_KINDS,
-            validity=Event.Validity.VALID,
-            decision_id__isnull=False,
-        ).values_list("shopper_pseudonym", "occurred_at", "kind", "decision_id", *KEY)
+        rows = (
+            Event.objects.within(first, last + timedelta(microseconds=1))
+            .filter(
+                advertiser_id=advertiser_id,
+                shopper_pseudonym__in=chunk,
+                kind__in=TOUCH_KINDS,
+                validity=Event.Validity.VALID,
+                decision_id__isnull=False,
+            )
+            .values_list("shopper_pseudonym", "occurred_at", "kind", "decision_id", *KEY)
+        )
         for shopper, occurred_at, kind, *rest in rows:
             found[shopper].append(Touch(occurred_at, kind == Event.Kind.CLICK, *rest))
     return found
@@ -193,7 +193,7 @@ def _later_hours(advertiser_id: UUID, valid: QuerySet[Event], end: datetime) -> 
     shoppers = late.exclude(shopper_pseudonym="").values_list("shopper_pseudonym", flat=True).distinct()
     hours: set[datetime] = set()
     for chunk in chunks(list(shoppers)):
-        orders = Event.objects.filter(
+        orders = Event.objects.undated().filter(
             advertiser_id=advertiser_id,
             shopper_pseudonym__in=chunk,
             occurred_at__gte=end,

@@ -18,7 +18,7 @@ from django.utils import timezone
 from accounts.models import Advertiser
 from accounts.refusals import refused_count
 from adplatform.lib.ids import uuid7
-from analytics.event_rows import NewEvent
+from analytics.event_rows import EventKey, NewEvent, event_key
 from analytics.event_store import HolderMoved, events_insert
 from analytics.group_commit import GroupCommit
 from analytics.models import Event
@@ -78,13 +78,12 @@ def batches_record(batches: Sequence[EventBatch]) -> list[RecordResult]:
     advertisers = {event.advertiser_id for event in everything}
     known = set(Advertiser.objects.filter(pk__in=advertisers).values_list("pk", flat=True))
     people, now = _people(everything), timezone.now()
-    # By the number of the advertiser's id: a UUID is hashed and compared in Python.
-    rows: dict[tuple[int, str], NewEvent] = {}
+    rows: dict[EventKey, NewEvent] = {}
     here: Counter[Key] = Counter()
     left_out = 0
     for number, batch in enumerate(batches):
         for event in batch.events:
-            key = (event.advertiser_id.int, event.event_id)
+            key = event_key(event)
             if key in rows or event.advertiser_id not in known:
                 continue
             if not surplus.takes(event, here):

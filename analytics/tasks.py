@@ -1,9 +1,14 @@
 """Background work of analytics."""
 
+import structlog
 from celery import shared_task
+from django.db import OperationalError
 from django.utils import timezone
 
 from analytics import delivery, rollups
+from analytics.event_partitions import partitions_ensure
+
+log = structlog.get_logger(__name__)
 
 
 @shared_task(ignore_result=True)
@@ -101,3 +106,15 @@ def past_import_read(past_import_id: str) -> None:
     from analytics import past_test_services
 
     past_test_services.past_import_read(past_import_id=UUID(past_import_id))
+
+
+@shared_task(ignore_result=True)
+def event_partitions_ensure() -> None:
+    """Every hour: a partition for each day to come, where the database has partitions. Twice is harmless."""
+    try:
+        made = partitions_ensure(today=timezone.now().date())
+    except OperationalError as error:  # somebody reads the events, a backup for one; there is a week to spare
+        log.warning("event_partitions_wait", error=str(error))
+    else:
+        if made:
+            log.info("event_partitions_made", days=[str(day) for day in made])

@@ -128,13 +128,10 @@ def _log_of(rows: list[tuple[int, int, float, float, int]]) -> Log:
 
 
 def _events(campaign: Campaign, start: datetime, end: datetime) -> Any:
-    return Event.objects.filter(
-        advertiser_id=campaign.advertiser_id,
-        campaign_id=campaign.pk,
-        occurred_at__gte=start,
-        occurred_at__lt=end,
-        validity=Event.Validity.VALID,
-    ).order_by()
+    mine = Event.objects.within(start, end).filter(
+        advertiser_id=campaign.advertiser_id, campaign_id=campaign.pk, validity=Event.Validity.VALID
+    )
+    return mine.order_by()
 
 
 def _clicked(campaign: Campaign, start: datetime, end: datetime) -> set[UUID]:

@@ -21,6 +21,7 @@ from django.utils import timezone
 from accounts.models import Advertiser, Membership, User
 from adplatform.lib.ids import uuid7
 from analytics.dirty_hours import hours_mark
+from analytics.event_partitions import partitions_ensure
 from analytics.models import Event
 from campaigns.models import Campaign, Variant
 from generation.briefs import BriefSegment
@@ -88,6 +89,7 @@ def shop_make() -> Shop:
 def events_load(shop: Shop, count: int) -> int:
     """About ``count`` events, evenly over the period's hours, which are dirty then; the number loaded."""
     start, end = period()
+    partitions_ensure(today=end.date(), first=start.date())  # as they were made day by day
     hours = [start + timedelta(hours=n) for n in range(int((end - start) / timedelta(hours=1)))]
     decisions = count / EVENTS_A_DECISION / len(hours)
     rng, loaded, rows = random.Random(1), 0, []

@@ -22,3 +22,8 @@ def uuid7(at: datetime | None = None) -> uuid.UUID:
     object.__setattr__(found, "int", value & ~_FIXED | _VERSION_7)
     object.__setattr__(found, "is_safe", uuid.SafeUUID.unknown)
     return found
+
+
+def uuid7_first(at: datetime) -> uuid.UUID:
+    """Not larger than any UUIDv7 of that moment and later, and larger than all of earlier milliseconds."""
+    return uuid.UUID(int=int(at.timestamp() * 1000) << 80)

@@ -107,7 +107,7 @@ class Shop:
             yield IncomingEvent(
                 event_id=str(uuid7()),
                 occurred_at=at,
-                decision_id=uuid7(),
+                decision_id=uuid7(at),
                 shopper_pseudonym=shopper,
                 arm=arm,
                 **common,

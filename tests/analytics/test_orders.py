@@ -141,7 +141,7 @@ happenings = st.lists(
 def test_no_permutation_of_arrivals_changes_a_roll_up(db, found, seed):
     """Repeats of decisions and orders, refunds before their orders and rates in between included."""
     shop = factories.make_advertiser()
-    decisions = [uuid7() for _ in range(6)]
+    decisions = [uuid7(NOON) for _ in range(6)]
     story, nobody = [], {"shopper_pseudonym": "", "decision_id": None}
     for kind, number, hour, currency, cents in found:
         at = NOON + timedelta(hours=hour)

@@ -44,7 +44,7 @@ def incoming(advertiser, kind="impression", at=NOON, **fields) -> IncomingEvent:
         defaults |= {"order_id": str(uuid7()), "value_cents": 1000, "currency": "EUR", "device": ""}
     else:
         defaults |= {
-            "decision_id": uuid7(), "campaign_id": IDS[0], "variant_id": IDS[0], "creative_id": IDS[0],
+            "decision_id": uuid7(at), "campaign_id": IDS[0], "variant_id": IDS[0], "creative_id": IDS[0],
             "placement_id": IDS[0],
         }  # fmt: skip
     return IncomingEvent(advertiser_id=advertiser.pk, kind=kind, occurred_at=at, **{**defaults, **fields})
@@ -98,7 +98,7 @@ def test_any_order_of_arrival_days_late_gives_the_same_report(shop, seed):
     for n in range(12):
         at = NOON + timedelta(days=n % 6, hours=n % 5)
         creative = {"shopper_pseudonym": f"s{n % 4}", "creative_id": IDS[n % 3]}
-        decision = {"decision_id": uuid7(), **creative}
+        decision = {"decision_id": uuid7(at), **creative}
         story += [
             incoming(shop, "impression", at, **decision),
             incoming(shop, "viewable", at + timedelta(seconds=1), **decision),
