@@ -9,7 +9,7 @@ help:
 	@echo "make demo    set up, load the demo shop, start everything (PORT=8000, TORCH_INDEX=URL)"
 	@echo "make serve   set up and start without the demo shop"
 	@echo "make test    set up and run the tests"
-	@echo "make test-services    the same tests on PostgreSQL, the render drill over SERVICES_BROKERS (Redis, RabbitMQ)"
+	@echo "make test-services    the tests that ask a database on PostgreSQL, the render drill over SERVICES_BROKERS (Redis, RabbitMQ)"
 	@echo "make test-faults    what happens when processes, brokers, databases and disks fail"
 	@echo "make lint types imports schema    what CI checks besides the tests"
 	@echo "make clean   delete .venv and var/"
@@ -50,7 +50,8 @@ serve: setup
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
 
-# The same tests on PostgreSQL (a database test_NAME is made and dropped): make test-services TESTS=tests/analytics
+# Every test that asks a database, on PostgreSQL (a database test_NAME is made and dropped): make test-services
+# TESTS=tests/analytics
 SERVICES_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/adplatform
 # The render drill kills real workers once for each transport of SERVICES_BROKERS.
 SERVICES_BROKERS ?= redis://127.0.0.1:6379/15,amqp://guest:guest@127.0.0.1:5672//

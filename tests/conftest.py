@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.test import Client
 from rest_framework.test import APIClient
@@ -10,6 +11,24 @@ from rest_framework.test import APIClient
 from accounts import failed_keys
 from accounts.models import Advertiser, Membership, User
 from tests import factories
+
+
+DATABASE_FIXTURES = {"db", "transactional_db", "django_db_serialized_rollback", "live_server"}
+
+
+def pytest_collection_modifyitems(config, items):
+    """On PostgreSQL run what asks a database; the rest ran on SQLite and would only do the same again."""
+    if connection.vendor == "sqlite":
+        return
+    asking = [item for item in items if asks_a_store(item)]
+    config.hook.pytest_deselected(items=[item for item in items if not asks_a_store(item)])
+    items[:] = asking
+
+
+def asks_a_store(item: pytest.Item) -> bool:
+    """Whether a test uses Django's database, or PostgreSQL, Redis or RabbitMQ by itself (``stores``)."""
+    is_marked = any(item.get_closest_marker(name) for name in ("django_db", "stores"))
+    return is_marked or not DATABASE_FIXTURES.isdisjoint(item.fixturenames)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -50,6 +50,7 @@ def test_a_full_disk_is_said(tmp_path, monkeypatch):
         check_disk(tmp_path)
 
 
+@pytest.mark.stores
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no pool")
 def test_no_thread_of_a_web_process_waits_for_another_s_connection():
     pool = settings.DATABASES["default"]["OPTIONS"]["pool"]

@@ -52,6 +52,7 @@ job = RenderJob.objects.get(pk="%s")
 print(json.dumps([job.status, Creative.objects.filter(job=job).count(), Event.objects.count()]))
 """
 pytestmark = [
+    pytest.mark.stores,
     pytest.mark.timeout(900),  # a minute on two quiet cores, most of it starting Python eight times over
     pytest.mark.skipif(connection.vendor != "postgresql", reason="needs the stores: make test-services"),
 ]
