@@ -19,8 +19,9 @@ Key = tuple[int, str, str]
 
 
 def key_of(event: IncomingEvent) -> Key | None:
-    """What an event shares with its like; None for an order, whose sender has a key. Repeats are found out in
-    the database, so they are the like of what came without a reason."""
+    """What an event shares with its like; None for an order, whose sender has a key, and for an old link's
+    click, whose id is always the same. Repeats are found out in the database, so they are the like of what
+    came without a reason."""
     if event.decision_id is None:
         return None
     reason = "" if event.invalid_reason == NotCounted.REPEAT else event.invalid_reason

@@ -12,7 +12,6 @@ from accounts import failed_keys
 from accounts.models import Advertiser, Membership, User
 from tests import factories
 
-
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_serialized_rollback", "live_server"}
 
 
