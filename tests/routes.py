@@ -39,6 +39,7 @@ PUBLIC = {
     "logout": "signing out",
     "invitation": "the link's secret token is the authority; it says whose invitation it is",
     "click": "the signed token is the authority",
+    "pixel": "the signed token is the authority",
     "report-unsubscribe": "the signed token of the e-mail is the authority; it stops that e-mail alone",
     "why-shown": "the signed token is the authority; it says what entered that one decision",
     "creative-media": "pictures that a person approved for showing to everybody",
