@@ -147,7 +147,9 @@ def signed_in(advertiser: Any, role: str) -> Client:
 def test_every_route_of_the_schema_is_in_the_url_table_and_the_other_way_round() -> None:
     schema = SchemaGenerator().get_schema(request=None, public=True)
     documented = {path.lstrip("/").replace("{", "<").replace("}", ">") for path in schema["paths"]}
-    table = {re.sub(r"<\w+:", "<", route.pattern) for route in ROUTES if route.is_api}
+    documented_too = {"pixel"}  # outside api/v1, because its address has to be short
+    routes = [route for route in ROUTES if route.is_api or route.name in documented_too]
+    table = {re.sub(r"<\w+:", "<", route.pattern) for route in routes}
     assert documented == table - {"api/v1/schema", "api/v1/docs"}
 
 
