@@ -37,6 +37,8 @@ class Advertiser(models.Model):
     allows_self_approval = models.BooleanField(default=False)
     # Managers and admins without a second step of signing in reach no page but the one that turns it on.
     managers_use_two_steps = models.BooleanField(default=False, db_default=False)
+    # A demo shop, none of whose shoppers is real: made-up visits count for budgets, learning and experiments.
+    counts_simulated = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

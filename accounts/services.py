@@ -27,6 +27,7 @@ def advertiser_create(
     shop_url: str = "",
     owner: User | None = None,
     allows_self_approval: bool = False,
+    counts_simulated: bool = False,
 ) -> Advertiser:
     """A new tenant; ``owner`` becomes its admin. Raises DomainError ``slug_taken``."""
     slug = slug or slugify(name)
@@ -40,6 +41,7 @@ def advertiser_create(
         shop_url=shop_url,
         time_zone="Asia/Shanghai" if market == Advertiser.Market.CHINA else "UTC",
         allows_self_approval=allows_self_approval,
+        counts_simulated=counts_simulated,
     )
     if owner is not None:
         membership_set(advertiser=advertiser, user=owner, role=Membership.Role.ADMIN)

@@ -16,6 +16,7 @@ from django.db.models import Count, Q, QuerySet
 from accounts.models import Advertiser
 from analytics.models import CampaignBaseline, DailyRollup, Event
 from analytics.orders import Order, order_values
+from analytics.simulated import deciding
 from analytics.stats.statistics import Sums
 from campaigns.models import Campaign, Experiment
 
@@ -59,6 +60,7 @@ def _compute(advertiser: Advertiser, campaign_id: UUID, start: datetime, end: da
         .filter(advertiser=advertiser, validity=Event.Validity.VALID)
         .exclude(shopper_pseudonym="")
     )
+    events = deciding(events, advertiser)
     shown = (
         events.filter(
             campaign_id=campaign_id,

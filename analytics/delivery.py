@@ -1,7 +1,8 @@
 """Counts for budgets, pace and frequency caps, from the events, every few seconds, off every request.
 
 Budgets: everything from the daily roll-ups, today from the hourly ones, because a day of the advertiser's
-time zone is not a UTC day; so the roll-ups have to be rebuilt first. Caps: only shoppers with a new
+time zone is not a UTC day; so the roll-ups have to be rebuilt first; made-up visits
+spend nothing (``simulated``). Caps: only shoppers with a new
 impression can newly reach one, so only those are counted, by the index of a shopper's events.
 """
 
@@ -18,9 +19,11 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
+from accounts.models import Advertiser
 from adplatform.lib.ids import uuid7
 from analytics.freshness import waiting_since
 from analytics.models import DailyRollup, Event, HourlyRollup
+from analytics.simulated import deciding
 from campaigns.delivery_services import (
     Capped,
     CountedCampaign,
@@ -69,13 +72,12 @@ def _refresh(advertiser_id: UUID, campaigns: list[CountedCampaign], now: datetim
 def _counts(advertiser_id: UUID, campaigns: list[CountedCampaign], now: datetime) -> Iterator[Counts]:
     ids = [campaign.campaign_id for campaign in campaigns]
     local = now.astimezone(campaigns[0].zone)
-    whole = _sums(DailyRollup.objects.filter(advertiser_id=advertiser_id, campaign_id__in=ids))
+    advertiser = Advertiser.objects.get(pk=advertiser_id)
+    mine = {"advertiser_id": advertiser_id, "campaign_id__in": ids}
+    whole = _sums(deciding(DailyRollup.objects.filter(**mine), advertiser))
     # By the hour: where a zone is half an hour off, its first half hour counts as yesterday's.
-    today = _sums(
-        HourlyRollup.objects.filter(
-            advertiser_id=advertiser_id, campaign_id__in=ids, hour__gte=_midnight(local)
-        )
-    )
+    since = HourlyRollup.objects.filter(**mine, hour__gte=_midnight(local))
+    today = _sums(deciding(since, advertiser))
     for campaign_id in ids:
         impressions, clicks = whole.get(campaign_id, (0, 0))
         day_impressions, day_clicks = today.get(campaign_id, (0, 0))

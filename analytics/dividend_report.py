@@ -25,6 +25,7 @@ from analytics.experiment_names import names_get, segment_names
 from analytics.experiment_reading import Split, shoppers_read
 from analytics.experiment_table import UNKNOWN, Table, table_make
 from analytics.models import Event
+from analytics.simulated import deciding
 from analytics.stats.frequentist import Comparison
 from analytics.stats.multiplicity import benjamini_hochberg, holm
 from analytics.stats.samplecheck import split_check
@@ -195,18 +196,14 @@ def _monthly_by_segment(campaign: Campaign, now: datetime) -> dict[str, int]:
 
 
 def _shown(campaign: Campaign, now: datetime) -> QuerySet[Event]:
-    return (
-        Event.objects.within(now - MONTH, now)
-        .filter(
-            advertiser_id=campaign.advertiser_id,
-            campaign_id=campaign.pk,
-            kind=Event.Kind.IMPRESSION,
-            validity=Event.Validity.VALID,
-            segment_id__isnull=False,
-        )
-        .exclude(shopper_pseudonym="")
-        .order_by()
+    events = Event.objects.within(now - MONTH, now).filter(
+        advertiser_id=campaign.advertiser_id,
+        campaign_id=campaign.pk,
+        kind=Event.Kind.IMPRESSION,
+        validity=Event.Validity.VALID,
+        segment_id__isnull=False,
     )
+    return deciding(events, campaign.advertiser).exclude(shopper_pseudonym="").order_by()
 
 
 WORDS = {

@@ -17,6 +17,7 @@ from analytics import orders
 from analytics.experiment_metrics import Column
 from analytics.experiment_shoppers import Order, ShopperSums, Touch, before_sum, shopper_fold
 from analytics.models import Event
+from analytics.simulated import deciding
 from campaigns.models import Experiment
 
 PRE_PERIOD = timedelta(days=14)
@@ -50,13 +51,11 @@ def shoppers_read(split: Split, *, start: datetime, end: datetime) -> Iterator[S
 
 def names_read(split: Split, *, start: datetime, end: datetime) -> set[str]:
     """Who has an event of the split in the time."""
+    events = Event.objects.within(start, end).filter(
+        advertiser=split.advertiser, experiment_id=split.pk, validity=Event.Validity.VALID
+    )
     rows = (
-        Event.objects.within(start, end)
-        .filter(
-            advertiser=split.advertiser,
-            experiment_id=split.pk,
-            validity=Event.Validity.VALID,
-        )
+        deciding(events, split.advertiser)
         .exclude(shopper_pseudonym="")
         .order_by()
         .values_list("shopper_pseudonym", flat=True)
@@ -109,14 +108,14 @@ def shoppers_fold(
 def _rows(
     split: Split, names: Sequence[str], start: datetime, end: datetime
 ) -> QuerySet[Event, tuple[Any, ...]]:
+    events = Event.objects.within(start - PRE_PERIOD, end).filter(
+        advertiser=split.advertiser,
+        shopper_pseudonym__in=[name for name in names if name],
+        validity=Event.Validity.VALID,
+        kind__in=(*KINDS, Event.Kind.CONVERSION),
+    )
     return (
-        Event.objects.within(start - PRE_PERIOD, end)
-        .filter(
-            advertiser=split.advertiser,
-            shopper_pseudonym__in=[name for name in names if name],
-            validity=Event.Validity.VALID,
-            kind__in=(*KINDS, Event.Kind.CONVERSION),
-        )
+        deciding(events, split.advertiser)
         .order_by()  # asked for in order of time, SQLite takes the index on time
         .values_list(
             "occurred_at",

@@ -23,6 +23,7 @@ from analytics.experiment_models import ExperimentHour, ExperimentShopper
 from analytics.experiment_reading import PRE_PERIOD, Split, name_chunks, names_read, shoppers_fold
 from analytics.experiment_shoppers import ShopperSums
 from analytics.models import DirtyHour, Event
+from analytics.simulated import deciding
 from analytics.tracking import ROBOTS
 from campaigns.models import Experiment
 
@@ -88,11 +89,9 @@ def sums_refresh(experiment: Experiment) -> None:
         hours |= set(mine.filter(hour__gt=end - HOUR).values_list("hour", flat=True))
     else:
         names = names_read(split, start=start, end=end)
-        events = (
-            Event.objects.within(start, end)
-            .filter(experiment_id=split.pk)
-            .annotate(hour=TruncHour("occurred_at", tzinfo=UTC))
-        )
+        events = deciding(
+            Event.objects.within(start, end).filter(experiment_id=split.pk), split.advertiser
+        ).annotate(hour=TruncHour("occurred_at", tzinfo=UTC))
         hours |= {hour_of(start), *events.order_by().values_list("hour", flat=True).distinct()}
     for chunk in name_chunks(names):
         shoppers_rebuild(experiment, split, chunk)
@@ -132,7 +131,7 @@ def _hour_rebuild(experiment: Experiment, hour: datetime, mark: UUID | None) -> 
     with transaction.atomic():
         list(Experiment.objects.select_for_update(no_key=True).filter(pk=experiment.pk))
         of_hour = Event.objects.within(max(hour, start), min(hour + HOUR, end))
-        events = of_hour.filter(experiment_id=experiment.pk).order_by()
+        events = deciding(of_hour.filter(experiment_id=experiment.pk), experiment.advertiser).order_by()
         is_bad, is_robot = Q(validity=Event.Validity.INVALID), Q(invalid_reason__in=ROBOTS)
         counts = events.values_list("arm").annotate(
             robots=Count("pk", filter=is_bad & is_robot),

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from analytics.models import Event
+from analytics.simulated import deciding
 from analytics.small_groups import small_groups_get
 from analytics.stats.fatigue import Life, State, fatigue_judge, stratum_of
 from analytics.stats.stratified import Cell
@@ -65,6 +66,7 @@ def fatigue_compute(campaign: Campaign, parameters: Mapping[str, Any], now: date
         )
         .exclude(shopper_pseudonym="")
     )
+    events = deciding(events, campaign.advertiser)
     clicked = set(events.filter(kind=Event.Kind.CLICK).order_by().values_list("decision_id", flat=True))
     rows: Any = (
         events.filter(kind=Event.Kind.IMPRESSION)

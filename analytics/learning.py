@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from accounts.models import Advertiser
 from analytics.models import DailyRollup, Event
+from analytics.simulated import deciding
 from analytics.stats.thompson import ArmFacts, shares_make
 from analytics.stats.visual_prior import STRENGTH, Seen, VisualPrior, visual_prior_fit
 from campaigns.learning_models import AllocationPeriod
@@ -160,9 +161,10 @@ def counts_get(*, campaign: Campaign, now: datetime) -> Counts:
     since = (now - WINDOW).astimezone(UTC)
     sums: dict[tuple[UUID, UUID], list[int]] = defaultdict(lambda: [0, 0])
     current = _current(Variant.objects.filter(campaign=campaign))
-    rows = DailyRollup.objects.filter(
+    everything = DailyRollup.objects.filter(
         campaign_id=campaign.pk, day__gte=since.date(), variant_id__isnull=False, placement_id__isnull=False
     )
+    rows = deciding(everything, campaign.advertiser)
     totals = rows.order_by().values_list("placement_id", "variant_id", "creative_id")
     for placement, variant, creative, shown, clicked in totals.annotate(Sum("impressions"), Sum("clicks")):
         if (variant, creative) in current:
@@ -185,9 +187,9 @@ def _experiment_counts(campaign: Campaign, since: datetime) -> list[Any]:
     """Of the arms that show what the ordinary draw would not have shown to these shoppers."""
     ids = [campaign.pk, *Experiment.objects.filter(campaign=campaign).values_list("pk", flat=True)]
     start = since.replace(hour=0, minute=0, second=0, microsecond=0)
+    events = Event.objects.within(start).filter(experiment_id__in=ids, validity=Event.Validity.VALID)
     return list(
-        Event.objects.within(start)
-        .filter(experiment_id__in=ids, validity=Event.Validity.VALID)
+        deciding(events, campaign.advertiser)
         .exclude(arm=OWN)
         .order_by()
         .values_list("placement_id", "variant_id", "creative_id")
@@ -203,8 +205,9 @@ def prior_get(*, advertiser: Advertiser, now: datetime) -> VisualPrior:
     since = (now - WINDOW).astimezone(UTC).date()
     current = _current(Variant.objects.filter(advertiser=advertiser))
     sums: dict[UUID, list[int]] = defaultdict(lambda: [0, 0])
+    everything = DailyRollup.objects.filter(advertiser=advertiser, day__gte=since, variant_id__isnull=False)
     rows = (
-        DailyRollup.objects.filter(advertiser=advertiser, day__gte=since, variant_id__isnull=False)
+        deciding(everything, advertiser)
         .order_by()
         .values_list("variant_id", "creative_id")
         .annotate(Sum("impressions"), Sum("clicks"))

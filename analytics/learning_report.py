@@ -16,6 +16,7 @@ from django.db.models import Q
 
 from analytics.anchors import year_start
 from analytics.models import Event
+from analytics.simulated import deciding
 from analytics.stats.stratified import Cell, stratified_compare
 from campaigns.learning_models import AllocationPeriod
 from campaigns.models import Campaign
@@ -95,6 +96,7 @@ def _cells(campaign: Campaign, spans: Spans, start: datetime, now: datetime) -> 
         )
         .order_by()
     )
+    events = deciding(events, campaign.advertiser)
     clicked = set(events.filter(kind=Event.Kind.CLICK).values_list("decision_id", flat=True))
     rows: Any = events.filter(kind=Event.Kind.IMPRESSION).values_list(
         "placement_id", "segment_id", "drawn_segment_id", "shopper_pseudonym", "decision_id", "occurred_at",

@@ -85,7 +85,9 @@ class Stage:
         self.rng = Random(str(seed))
         self.numbers = np.random.default_rng(list(seed))
         self.started_at, self.ended_at = now - timedelta(days=DAYS), now
-        self.advertiser = advertiser_create(slug=name, name=name, shop_url="https://shop.example")
+        self.advertiser = advertiser_create(
+            slug=name, name=name, shop_url="https://shop.example", counts_simulated=True
+        )
         self.orders = self.revenue_cents = self.decisions = self.events = 0
         self.played = [
             Played(self._experiment(f"{name} {number}", truth, shoppers), truth)

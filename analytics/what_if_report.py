@@ -22,6 +22,7 @@ from uuid import UUID
 import numpy as np
 
 from analytics.models import Event
+from analytics.simulated import deciding
 from analytics.small_groups import small_groups_get
 from analytics.stats.off_policy import Evaluation, Log, Value, evaluate, on_policy
 from analytics.what_if_words import refusal_words
@@ -131,7 +132,7 @@ def _events(campaign: Campaign, start: datetime, end: datetime) -> Any:
     mine = Event.objects.within(start, end).filter(
         advertiser_id=campaign.advertiser_id, campaign_id=campaign.pk, validity=Event.Validity.VALID
     )
-    return mine.order_by()
+    return deciding(mine, campaign.advertiser).order_by()
 
 
 def _clicked(campaign: Campaign, start: datetime, end: datetime) -> set[UUID]:

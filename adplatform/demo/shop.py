@@ -105,6 +105,7 @@ def _advertiser_ensure() -> Advertiser:
         market=Advertiser.Market.CHINA,
         currency="CNY",
         shop_url="https://shop.example",
+        counts_simulated=True,
     )
     roles = {
         LOGIN: Membership.Role.ADMIN,

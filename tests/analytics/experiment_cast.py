@@ -143,7 +143,9 @@ def make_storefront(advertiser: Any, code: str = "hero") -> tuple[Any, Segment]:
 
 
 def make_shoppers(advertiser: Any, segment: Segment, count: int) -> list[str]:
-    """Simulated shoppers of the segment, with consent; their keys."""
+    """Simulated shoppers of the segment, with consent; their keys. The shop is a demo shop from now on."""
+    advertiser.counts_simulated = True
+    advertiser.save(update_fields=["counts_simulated"])
     keys = [f"visitor-{number}" for number in range(count)]
     people = [
         Shopper(
