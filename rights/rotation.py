@@ -1,4 +1,8 @@
-"""New pseudonyms for everybody, after a new version of their key was put in front of the old one."""
+"""New pseudonyms for everybody, after a new version of their key was put in front of the old one.
+
+Arms and holdouts are hashes of the pseudonym, so a rotation draws every shopper anew. In what is running at
+that moment shoppers are then seen in two arms, and reports leave them out.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from django.db import transaction
 
 from analytics.erasure import events_rename
 from campaigns.delivery_services import capped_forget
+from campaigns.models import Campaign, Experiment
 from profiles.models import Shopper, ShopperKey
 from profiles.pseudonyms import key_version, pseudonym_of, shopper_key_open, shopper_key_seal
 
@@ -20,6 +25,30 @@ class Rotated:
 
     moved: int
     without_key: int
+
+
+@dataclass(frozen=True)
+class Running:
+    """What goes by the pseudonyms that a rotation would take away; empty where it has nobody to move."""
+
+    experiments: int = 0
+    splits: int = 0
+    learning: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.experiments or self.splits or self.learning)
+
+
+def running_get() -> Running:
+    """Running experiments, standing splits and learning campaigns of advertisers with shoppers to move."""
+    behind = ShopperKey.objects.exclude(key_version=key_version()).values("advertiser_id")
+    campaigns = Campaign.objects.filter(advertiser_id__in=behind, status=Campaign.Status.LIVE)
+    experiments = Experiment.objects.filter(advertiser_id__in=behind, status=Experiment.Status.RUNNING)
+    return Running(
+        experiments=experiments.count(),
+        splits=campaigns.filter(dividend_rate__gt=0).count(),
+        learning=campaigns.filter(learns=True).count(),
+    )
 
 
 def pseudonyms_rotate() -> Rotated:

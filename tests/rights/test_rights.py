@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from analytics.models import Event, ExperimentShopper
-from campaigns.models import CappedShopper, DecisionCount, FilledDecisionCount
+from campaigns.models import CappedShopper, DecisionCount, Experiment, FilledDecisionCount
 from profiles.models import Behaviour, ConsentRecord, InterestProfile, Shopper, ShopperKey
 from profiles.pseudonyms import pseudonym_of, shopper_key_open
 from profiles.selectors import audience_get
@@ -190,6 +190,7 @@ def test_a_class_that_is_kept_for_ever_is_left_alone(shop, settings):
 # --- pseudonyms
 def test_a_rotation_moves_everything_and_then_the_old_key_may_go(shop, campaign, settings):
     old = everywhere(shop, campaign)
+    Experiment.objects.update(status="decided")
     settings.PROFILES_PSEUDONYM_KEYS = {"2": "new", "1": settings.PROFILES_PSEUDONYM_KEY}
     assert audience_get(advertiser_id=shop.pk, shopper_key=KEY).pseudonym == old  # still found meanwhile
     out = io.StringIO()
@@ -206,6 +207,20 @@ def test_a_rotation_moves_everything_and_then_the_old_key_may_go(shop, campaign,
     assert shopper_key_open(shop.pk, ShopperKey.objects.get().sealed) == KEY
     call_command("pseudonyms_rotate", stdout=out)
     assert out.getvalue().endswith("0 shopper(s) moved.\n")
+
+
+def test_a_rotation_that_would_draw_a_running_experiment_anew_is_refused(shop, campaign, settings):
+    everywhere(shop, campaign)
+    type(campaign).objects.filter(pk=campaign.pk).update(learns=True, dividend_rate=0.1, status="live")
+    Experiment.objects.update(status="running")
+    old = Shopper.objects.get().pseudonym
+    settings.PROFILES_PSEUDONYM_KEYS = {"2": "new", "1": settings.PROFILES_PSEUDONYM_KEY}
+    with pytest.raises(CommandError, match=r"1 experiment\(s\), 1 standing split\(s\), 1 learning"):
+        call_command("pseudonyms_rotate")
+    assert Shopper.objects.get().pseudonym == old
+    call_command("pseudonyms_rotate", "--redraw", stdout=io.StringIO())
+    assert Shopper.objects.get().pseudonym != old
+    call_command("pseudonyms_rotate", stdout=io.StringIO())  # nobody is left to move
 
 
 def test_an_order_of_a_shopper_whom_a_rotation_has_not_moved_yet_is_theirs(shop, api, settings):
