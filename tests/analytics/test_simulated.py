@@ -30,7 +30,7 @@ ARMS = ("generic", "own_segment", "other_segment")
 def world(shop):
     """A campaign with a budget that learns and has a split; every visit is made up."""
     campaign, placement, segment, variants = cast.make_campaign(
-        shop, 2, budget_cents=1_000_000, rate_cents=500, rate_unit="mille"
+        shop, 2, budget_cents=1_000_000, rate_cents=500, rate_unit=Campaign.RateUnit.THOUSAND_IMPRESSIONS
     )
     now = timezone.now()
     learning_configure(advertiser=shop, campaign_id=campaign.pk, now=now, learns=True, holdout_rate=0.3)
