@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,11 +14,11 @@ import structlog
 from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
-from requests_hardened import Config, Manager
 from requests_hardened.ip_filter import InvalidIPAddress
 
 from accounts.models import WebhookDelivery, WebhookEndpoint
 from accounts.webhook_signing import headers_make
+from adplatform.lib.outgoing import TooLong, session_make, time_limit
 
 log = structlog.get_logger(__name__)
 
@@ -51,10 +47,6 @@ class Answer:
     @property
     def is_good(self) -> bool:
         return self.status is not None and 200 <= self.status < 300
-
-
-class _TooLong(Exception):
-    """An attempt's time is over. No OSError: requests would take it for the network's and explain it."""
 
 
 def webhooks_send(*, now: datetime | None = None) -> int:
@@ -117,17 +109,14 @@ def post(delivery: WebhookDelivery, now: datetime) -> Answer:
     headers = headers_make(
         keys, message_id=f"msg_{delivery.pk.hex}", timestamp=int(now.timestamp()), body=delivery.body
     )
-    config = Config(
-        ip_filter_enable=True,
-        ip_filter_allow_loopback_ips=settings.WEBHOOKS_ALLOW_LOOPBACK,
-        never_redirect=True,
-        default_timeout=TIMEOUT_SECONDS,
-        user_agent_override="adplatform-webhooks/1",
+    session = session_make(
+        user_agent="adplatform-webhooks/1",
+        timeout_seconds=TIMEOUT_SECONDS,
+        allow_loopback=settings.WEBHOOKS_ALLOW_LOOPBACK,
     )
     start = time.monotonic()
     try:
-        with _time_limit(ATTEMPT_SECONDS), Manager(config).get_session() as session:
-            session.trust_env = False  # no proxy, no .netrc: they would go around the filter
+        with time_limit(ATTEMPT_SECONDS), session:
             response = session.post(
                 endpoint.url,
                 data=delivery.body.encode(),
@@ -137,35 +126,13 @@ def post(delivery: WebhookDelivery, now: datetime) -> Answer:
             response.close()
     except InvalidIPAddress:
         return Answer(None, "address_forbidden")
-    except (requests.Timeout, _TooLong):
+    except (requests.Timeout, TooLong):
         return Answer(None, "timed_out", _ms_since(start))
     except requests.exceptions.SSLError:
         return Answer(None, "tls_failed", _ms_since(start))
     except (requests.RequestException, ValueError, OSError):
         return Answer(None, "connection_failed", _ms_since(start))
     return Answer(response.status_code, "", _ms_since(start))
-
-
-@contextmanager
-def _time_limit(seconds: float) -> Iterator[None]:
-    """Raises _TooLong in the block when they have passed, whatever it waits for but the name's resolution.
-
-    A worker's task runs in the main thread of its process; elsewhere there is no such limit.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def ring(*_: object) -> None:
-        raise _TooLong
-
-    before = signal.signal(signal.SIGALRM, ring)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def _ms_since(start: float) -> int:

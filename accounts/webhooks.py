@@ -21,10 +21,10 @@ from django.utils import timezone
 
 from accounts.models import Advertiser, WebhookDelivery, WebhookEndpoint
 from accounts.tasks import webhooks_send
-from accounts.webhook_addresses import address_problem
 from accounts.webhook_signing import secret_mint
 from adplatform.lib.commit import queue_on_commit
 from adplatform.lib.errors import DomainError, NotFound
+from adplatform.lib.inside_names import is_inside_name, is_loopback_name
 
 ENDPOINT_LIMIT = 20
 URL_LENGTH = WebhookEndpoint._meta.get_field("url").max_length or 0
@@ -154,5 +154,7 @@ def _url_check(url: str) -> None:
     is_text = url.isascii() and url.isprintable() and " " not in url and len(url) <= URL_LENGTH
     if not host or not is_text or parts.username is not None or not (parts.scheme == "https" or plain):
         raise DomainError("url_invalid", "The address must look like https://shop.example/webhooks.")
-    if problem := address_problem(host):
-        raise DomainError("address_forbidden", problem)
+    if is_inside_name(host) and not (settings.WEBHOOKS_ALLOW_LOOPBACK and is_loopback_name(host)):
+        raise DomainError(
+            "address_forbidden", "The address lies inside a private network; webhooks go to public ones only."
+        )

@@ -22,6 +22,7 @@ _schedule: dict[str, dict[str, Any]] = {
     "segments_refresh": {"task": "profiles.tasks.segments_refresh", "schedule": 60.0},
     "rollups_refresh": {"task": "analytics.tasks.rollups_refresh", "schedule": 10.0},
     "webhooks_send": {"task": "accounts.tasks.webhooks_send", "schedule": 10.0},
+    "pictures_fetch": {"task": "campaigns.tasks.pictures_fetch", "schedule": 10.0},
     "erasures_settle": {"task": "rights.tasks.erasures_settle", "schedule": 10.0},
     "retention_run": {"task": "rights.tasks.retention_run", "schedule": 3600.0},
     "sensitive_scan": {"task": "rights.tasks.sensitive_scan", "schedule": crontab(hour=3, minute=20)},

@@ -104,6 +104,21 @@ ATTRIBUTION_VIEW_DAYS = env.int("ATTRIBUTION_VIEW_DAYS", default=1)
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000")  # what the links of e-mails begin with
 REPORTS_MIN_SHOPPERS = env.int("REPORTS_MIN_SHOPPERS", default=50)  # tables by segment hide smaller groups
 
+# --- products' pictures that the feed names by web address
+REMOTE_PICTURES = env.bool("REMOTE_PICTURES", default=True)
+# Hosts that they may come from, also as *.shop.example; empty: any public one.
+REMOTE_PICTURES_HOSTS = env.list("REMOTE_PICTURES_HOSTS", default=[])
+# All that one picture may take, redirects included.
+REMOTE_PICTURES_SECONDS = env.float("REMOTE_PICTURES_SECONDS", default=15.0)
+# A host is asked for one picture at a time, and rests so long in between.
+REMOTE_PICTURES_HOST_PAUSE_SECONDS = env.float("REMOTE_PICTURES_HOST_PAUSE_SECONDS", default=0.2)
+# A picture that we have is asked about again after so many days; 0: never.
+REMOTE_PICTURES_RECHECK_DAYS = env.int("REMOTE_PICTURES_RECHECK_DAYS", default=7)
+REMOTE_PICTURES_PORTS = (443,)
+# For tests, which have a host of their own on this machine: no environment variable sets these.
+REMOTE_PICTURES_CA = ""
+REMOTE_PICTURES_LOOPBACK_HOSTS: tuple[str, ...] = ()
+
 # --- operations
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # what Prometheus shows at /metrics; empty: no such page
 

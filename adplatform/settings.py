@@ -315,6 +315,7 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "generation.tasks.render_wake": {"queue": "gpu"},
     "generation.tasks.draft_wake": {"queue": "gpu"},
+    "campaigns.tasks.pictures_fetch": {"queue": "pictures"},  # of hosts that may be slow
 }
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"

@@ -223,7 +223,7 @@ def worker_child() -> Child:
     """Celery prefork with one child: only prefork enforces time limits, and torch stays in the child."""
     command = [
         sys.executable, "-m", "celery", "-A", "adplatform", "--quiet", "worker", "--pool", "prefork",
-        "--concurrency", "1", "--queues", "default,gpu", "--beat", "--loglevel", "WARNING",
+        "--concurrency", "1", "--queues", "default,gpu,pictures", "--beat", "--loglevel", "WARNING",
         "--without-gossip", "--without-mingle",
     ]  # fmt: skip
     return Child("worker", command, stop_seconds=45)

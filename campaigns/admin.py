@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from campaigns.models import Campaign, CatalogImport, Placement, Product, Variant
+from campaigns.remote_pictures import remote_pictures_follow
 from campaigns.serving_version import serving_version_bump
 
 
@@ -57,6 +58,11 @@ class ProductAdmin(ServedAdmin):
     ]
     list_filter = ["advertiser", "availability", "is_active", "cutout_kind"]
     search_fields = ["external_id", "title", "brand"]
+
+    @transaction.atomic
+    def save_model(self, request: HttpRequest, obj: Any, form: ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        remote_pictures_follow(advertiser_id=obj.advertiser_id, links={obj.external_id: obj.image_link})
 
 
 @admin.register(CatalogImport)

@@ -24,11 +24,15 @@ from campaigns.catalog_serializers import (
     CatalogImportDetailOutput,
     CatalogImportInput,
     CatalogImportOutput,
+    PicturesRetriedOutput,
     ProductFilterInput,
+    ProductInput,
     ProductOutput,
 )
 from campaigns.catalog_services import catalog_apply, catalog_preview_upload
 from campaigns.models import CatalogImport
+from campaigns.product_services import product_save
+from campaigns.remote_pictures import remote_pictures_retry
 
 
 class ProductListApi(TenantApi):
@@ -51,6 +55,23 @@ class ProductListApi(TenantApi):
         )
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
+    @extend_schema(
+        operation_id="save_product",
+        summary="Create or replace one product",
+        description="By its `id` of the shop. The product is there at once; its picture is fetched from "
+        "`image_link` afterwards, see `remote_picture`. Writing the same again changes nothing.",
+        request=ProductInput,
+        responses={200: ProductOutput, 201: ProductOutput},
+        tags=["catalogue"],
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        product, is_new = product_save(
+            advertiser=self.advertiser, values=self.checked(ProductInput), user=self.person
+        )
+        code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        return Response(self.get_serializer(product).data, status=code)
+
 
 class ProductApi(TenantApi):
     """One product."""
@@ -63,6 +84,45 @@ class ProductApi(TenantApi):
     def get(self, request: Request, product_id: UUID) -> Response:
         product = product_get(advertiser_id=self.advertiser.pk, product_id=product_id)
         return Response(self.get_serializer(product).data)
+
+
+class ProductPictureRetryApi(TenantApi):
+    """One picture again."""
+
+    serializer_class = ProductOutput
+
+    @extend_schema(
+        operation_id="retry_product_picture",
+        summary="Fetch a product's picture again",
+        description="Whatever became of it last time, and even if the host says that it is the same.",
+        request=None,
+        responses={202: ProductOutput},
+        tags=["catalogue"],
+    )
+    @idempotent
+    def post(self, request: Request, product_id: UUID) -> Response:
+        product_get(advertiser_id=self.advertiser.pk, product_id=product_id)
+        remote_pictures_retry(advertiser=self.advertiser, product_id=product_id)
+        product = product_get(advertiser_id=self.advertiser.pk, product_id=product_id)
+        return Response(self.get_serializer(product).data, status=status.HTTP_202_ACCEPTED)
+
+
+class PicturesRetryApi(TenantApi):
+    """All refused pictures again."""
+
+    serializer_class = PicturesRetriedOutput
+
+    @extend_schema(
+        operation_id="retry_refused_pictures",
+        summary="Fetch all refused pictures again",
+        request=None,
+        responses={202: PicturesRetriedOutput},
+        tags=["catalogue"],
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        asked = remote_pictures_retry(advertiser=self.advertiser)
+        return Response({"asked": asked}, status=status.HTTP_202_ACCEPTED)
 
 
 class CatalogImportListApi(TenantApi):

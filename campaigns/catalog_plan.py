@@ -99,7 +99,10 @@ def parse_feed(content: bytes, name: str, *, default_currency: str) -> ParsedFee
 
 
 def plan_import(advertiser_id: UUID, rows: tuple[ProductRow, ...], images: ImageSource | None) -> Plan:
-    """Compare the rows, and the pictures they name, with the advertiser's products."""
+    """Compare the rows, and the pictures they name, with the advertiser's products.
+
+    Pictures with a web address are no part of it: ``remote_pictures`` fetches them afterwards.
+    """
     plan = Plan()
     for start in range(0, len(rows), CHUNK):
         chunk = rows[start : start + CHUNK]
@@ -125,15 +128,10 @@ def _plan_row(plan: Plan, row: ProductRow, product: Product | None, images: Imag
 
 def _picture(plan: Plan, row: ProductRow, product: Product | None, images: ImageSource | None) -> str | None:
     """The fingerprint of the row's picture when it is another than the product has."""
+    if is_remote(row.image_link):  # comes later, from its address; until then the product keeps what it has
+        return None
     keeps = product is not None and product.image != "" and product.image_link == row.image_link
     gone = None if product is None or keeps or not product.image_fingerprint else ""
-    if is_remote(row.image_link):
-        if not keeps:
-            _note(
-                plan, row, RowCode.IMAGE_REMOTE_NOT_FETCHED,
-                "The picture's web address is not fetched; bring the picture as a file.",
-            )  # fmt: skip
-        return gone
     if images is None:
         if not keeps:
             _note(plan, row, RowCode.IMAGE_NOT_FOUND, "No pictures came with the feed.")

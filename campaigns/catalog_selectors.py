@@ -17,8 +17,12 @@ def product_list(
     product_type: str = "",
     availability: str = "",
     has_picture: bool | None = None,
+    picture_status: str = "",
 ) -> QuerySet[Product]:
-    """The advertiser's products by external id; ``product_type`` also finds what lies below it."""
+    """The advertiser's products by external id; ``product_type`` also finds what lies below it.
+
+    ``picture_status`` is what became of a picture with a web address.
+    """
     products = Product.objects.filter(advertiser_id=advertiser_id)
     for word in search.replace("\0", "").split()[:8]:
         products = products.filter(
@@ -31,12 +35,18 @@ def product_list(
         products = products.filter(availability=availability)
     if has_picture is not None:
         products = products.exclude(image="") if has_picture else products.filter(image="")
-    return products.order_by("external_id")
+    if picture_status:
+        products = products.filter(remote_picture__status=picture_status)
+    return products.select_related("remote_picture").order_by("external_id")
 
 
 def product_get(*, advertiser_id: UUID, product_id: UUID) -> Product:
     """One product. Raises NotFound for another advertiser's as for none."""
-    product = Product.objects.filter(advertiser_id=advertiser_id, pk=product_id).first()
+    product = (
+        Product.objects.select_related("remote_picture")
+        .filter(advertiser_id=advertiser_id, pk=product_id)
+        .first()
+    )
     if product is None:
         raise NotFound("product")
     return product

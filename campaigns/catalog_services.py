@@ -6,18 +6,15 @@ picture's fingerprint, so an import that was interrupted does no picture twice.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.core.files.base import ContentFile, File
-from django.core.files.storage import default_storage
+from django.core.files.base import File
 from django.db import transaction
 from django.utils import timezone
 
@@ -25,40 +22,25 @@ from accounts.models import Advertiser, User
 from adplatform.lib.errors import DomainError
 from adplatform.lib.files import content_read, content_store
 from campaigns.catalog_images import MAX_ZIP_BYTES, FolderImages, ImageSource, ZipImages
-from campaigns.catalog_pictures import PictureError, PreparedPicture, fingerprint, prepare_picture
+from campaigns.catalog_pictures import PictureError, fingerprint, prepare_picture
 from campaigns.catalog_plan import ROW_FIELDS, Change, Plan, chunks, parse_feed, plan_import
 from campaigns.feeds.base import MAX_BYTES, FeedError
-from campaigns.feeds.rows import Problem, RowCode, Severity
+from campaigns.feeds.rows import Problem, ProductRow, RowCode, Severity
 from campaigns.models import CatalogImport, Product
+from campaigns.prepared_pictures import (
+    PICTURE_FIELDS,
+    StoredPicture,
+    picture_note,
+    picture_noted,
+    picture_store,
+)
 from campaigns.price_services import prices_refresh
+from campaigns.remote_pictures import remote_pictures_follow
 from campaigns.services import serving_version_bump
 
 MAX_PROBLEMS = 1_000  # kept of each import
 PICTURE_THREADS = 2
-PICTURE_FIELDS = (
-    "image",
-    "image_sha256",
-    "image_fingerprint",
-    "cutout",
-    "cutout_sha256",
-    "cutout_kind",
-    "palette",
-)
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class StoredPicture:
-    """The columns of a product that one picture fills; all empty when it cannot be used."""
-
-    image: str = ""
-    image_sha256: str = ""
-    cutout: str = ""
-    cutout_sha256: str = ""
-    cutout_kind: str = ""
-    palette: tuple[str, ...] = ()
-    problem_code: str = ""
-    problem: str = ""
 
 
 def catalog_preview(
@@ -152,7 +134,7 @@ def catalog_apply(
         if (stored := pictures[str(c.fingerprint)]).problem_code
     ]
     _record_plan(record, plan, (*parsed.problems, *plan.problems, *broken))
-    _write(record, plan, pictures)
+    _write(record, plan, pictures, parsed.rows)
     # Also when no row changed: an import that was killed right here is healed by the next one.
     prices_refresh(advertiser=advertiser, requested_by=record.created_by)
     record.refresh_from_db()
@@ -201,7 +183,7 @@ def _prepare_pictures(
 ) -> dict[str, StoredPicture]:
     """What each wanted fingerprint became; fewer of them when the time ran out."""
     wanted = {str(change.fingerprint): change for change in plan.pictures}
-    ready = {key: stored for key in wanted if (stored := _noted(advertiser_id, key)) is not None}
+    ready = {key: stored for key in wanted if (stored := picture_noted(advertiser_id, key)) is not None}
     missing = [change for key, change in wanted.items() if key not in ready]
     if images is None:
         return ready
@@ -210,8 +192,7 @@ def _prepare_pictures(
             for change, stored in zip(chunk, pool.map(partial(_prepared, images), chunk), strict=True):
                 key = str(change.fingerprint)
                 if stored.problem_code != RowCode.IMAGE_NOT_FOUND:
-                    note = ContentFile(json.dumps(asdict(stored)).encode())
-                    default_storage.save(_note(advertiser_id, key), note)
+                    picture_note(advertiser_id, key, stored)
                 ready[key] = stored
             if progress is not None:
                 progress(len(ready), len(wanted))
@@ -220,40 +201,24 @@ def _prepare_pictures(
     return ready
 
 
-def _note(advertiser_id: UUID, key: str) -> str:
-    """Where the result of a picture is kept; raise the picture code's VERSION when StoredPicture changes."""
-    return f"products/prepared/{advertiser_id}/{key[:2]}/{key}.json"
-
-
-def _noted(advertiser_id: UUID, key: str) -> StoredPicture | None:
-    try:
-        return StoredPicture(**json.loads(content_read(_note(advertiser_id, key))))
-    except FileNotFoundError:
-        return None
-
-
 def _prepared(images: ImageSource, change: Change) -> StoredPicture:
     try:
         content = images.read(change.row.image_link)
         if fingerprint(content) != change.fingerprint:
             raise PictureError(RowCode.IMAGE_NOT_FOUND, "The picture changed while it was imported.")
-        return _stored(prepare_picture(content))
+        return picture_store(prepare_picture(content))
     except PictureError as error:
         return StoredPicture(problem_code=error.code, problem=error.message)
-
-
-def _stored(picture: PreparedPicture) -> StoredPicture:
-    image, image_sha256 = content_store(picture.image, folder="products", extension="webp")
-    cutout, cutout_sha256 = content_store(picture.cutout, folder="products", extension="png")
-    return StoredPicture(image, image_sha256, cutout, cutout_sha256, picture.cutout_kind, picture.palette)
 
 
 # --- rows
 
 
 @transaction.atomic
-def _write(record: CatalogImport, plan: Plan, pictures: dict[str, StoredPicture]) -> None:
-    """All rows, the import's new state and the serving version, or nothing."""
+def _write(
+    record: CatalogImport, plan: Plan, pictures: dict[str, StoredPicture], rows: tuple[ProductRow, ...]
+) -> None:
+    """All rows, the pictures to be fetched, the import's new state and the serving version, or nothing."""
     # Two imports of one shop go one after the other; on SQLite the transaction itself is the lock.
     Advertiser.objects.select_for_update().get(pk=record.advertiser_id)
     claimed = CatalogImport.objects.filter(pk=record.pk, status=CatalogImport.Status.PREVIEW).update(
@@ -266,14 +231,26 @@ def _write(record: CatalogImport, plan: Plan, pictures: dict[str, StoredPicture]
         pictures_total=len(plan.pictures),
         pictures_done=len(plan.pictures),
     )
-    if not claimed or not plan.changes:
+    if not claimed:
         return
+    if plan.changes:
+        changes_write(record.advertiser_id, plan.changes, pictures)
+    # Also of rows that change nothing: their picture may be one that was refused until now.
+    remote_pictures_follow(
+        advertiser_id=record.advertiser_id,
+        links={row.external_id: row.image_link for row in rows},
+        catalog_import=record,
+    )
+
+
+def changes_write(advertiser_id: UUID, changes: list[Change], pictures: dict[str, StoredPicture]) -> None:
+    """Write planned rows, with what the pictures among them became; the caller holds the transaction."""
     with_picture: list[Product] = []
     without: list[Product] = []
     only_noted: list[Product] = []
-    for change in plan.changes:
+    for change in changes:
         product = Product(
-            advertiser_id=record.advertiser_id,
+            advertiser_id=advertiser_id,
             external_id=change.row.external_id,
             **{name: getattr(change.row, name) for name in ROW_FIELDS},
         )
@@ -293,7 +270,7 @@ def _write(record: CatalogImport, plan: Plan, pictures: dict[str, StoredPicture]
     _upsert(without, ROW_FIELDS)
     _upsert(only_noted, (*ROW_FIELDS, "image_fingerprint"))
     _upsert(with_picture, (*ROW_FIELDS, *PICTURE_FIELDS))
-    serving_version_bump(record.advertiser_id)
+    serving_version_bump(advertiser_id)
 
 
 def _upsert(products: list[Product], fields: tuple[str, ...]) -> None:

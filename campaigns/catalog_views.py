@@ -24,12 +24,19 @@ from campaigns.catalog_selectors import (
     product_type_list,
 )
 from campaigns.catalog_services import catalog_apply, catalog_preview_upload
-from campaigns.models import CatalogImport, Product
+from campaigns.models import CatalogImport, Product, RemotePicture
+from campaigns.remote_pictures import remote_picture_counts
+from campaigns.remote_words import reason_words
 
 PAGE_SIZE = 36
 HISTORY_SIZE = 20
 APPLY_SECONDS = 4.0  # of work on pictures in one request; the page then shows how far it is and goes on
 PICTURES = {"yes": True, "no": False}
+PICTURE_STATES = (
+    ("waiting", "Waiting to be fetched"),
+    ("fetched", "Fetched from the web"),
+    ("refused", "Refused"),
+)
 
 
 class CatalogImportForm(forms.Form):
@@ -67,6 +74,7 @@ def product_list_view(request: MemberRequest) -> HttpResponse:
         if filters["availability"] in Product.Availability.values
         else "",
         has_picture=PICTURES.get(filters["picture"]),
+        picture_status=filters["picture"] if filters["picture"] in RemotePicture.Status.values else "",
     )
     kinds = [
         (kind, kind.count(" > "), kind.rpartition(" > ")[2])
@@ -78,6 +86,8 @@ def product_list_view(request: MemberRequest) -> HttpResponse:
         "is_filtered": any(filters.values()),
         "kinds": [(kind, "\u2003" * depth + label) for kind, depth, label in kinds],
         "availabilities": Product.Availability.choices,
+        "picture_states": PICTURE_STATES,
+        "remote_counts": remote_picture_counts(advertiser_id=advertiser_id),
     }
     return render(request, "catalog/product_list.html", context)
 
@@ -89,7 +99,15 @@ def product_detail(request: MemberRequest, product_id: UUID) -> HttpResponse:
         product = product_get(advertiser_id=request.advertiser.pk, product_id=product_id)
     except NotFound:
         raise Http404 from None
-    context = {"product": product, "campaigns": product_campaign_list(product=product)}
+    remote = getattr(product, "remote_picture", None)
+    reason, what_to_do = reason_words(remote.code if remote else "")
+    context = {
+        "product": product,
+        "campaigns": product_campaign_list(product=product),
+        "remote": remote,
+        "reason": reason,
+        "what_to_do": what_to_do,
+    }
     return render(request, "catalog/product_detail.html", context)
 
 
@@ -122,6 +140,7 @@ def import_detail(request: MemberRequest, import_id: UUID) -> HttpResponse:
         "record": record,
         "page_obj": problems,
         "changes": record.created + record.updated,
+        "remote_counts": remote_picture_counts(advertiser_id=request.advertiser.pk, catalog_import=record),
         "notices": sum(problem.get("severity") == "notice" for problem in record.problems),
     }
     return render(request, "catalog/import_detail.html", context)

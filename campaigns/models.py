@@ -9,8 +9,16 @@ from django.db import models
 from accounts.models import TenantModel
 from campaigns.count_models import DecisionCount, FilledDecisionCount
 from campaigns.learning_models import AllocationPeriod, WeightRecord
+from campaigns.remote_models import PictureHost, RemotePicture
 
-__all__ = ["AllocationPeriod", "DecisionCount", "FilledDecisionCount", "WeightRecord"]
+__all__ = [
+    "AllocationPeriod",
+    "DecisionCount",
+    "FilledDecisionCount",
+    "PictureHost",
+    "RemotePicture",
+    "WeightRecord",
+]
 
 DEVICES = ("desktop", "mobile", "tablet", "other")  # what a storefront may say of the page's device
 

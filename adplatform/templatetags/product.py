@@ -23,7 +23,7 @@ _TONES = {
     "preview": "info",
     "applied": "good", "failed": "bad", "in_stock": "good", "out_of_stock": "warn", "preorder": "info",
     "backorder": "info", "valid": "good", "invalid": "bad",
-    "pending": "info", "delivered": "good",
+    "pending": "info", "delivered": "good", "waiting": "info", "fetched": "good", "refused": "bad",
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 MAX_BYTES = 64 * 1024 * 1024
 MAX_ROWS = 100_000
 MAX_FIELD = 100_000  # characters of one value
+ALIASES = {"image_url": "image_link"}  # as shops' software calls it
 
 
 class FeedError(Exception):
@@ -38,6 +39,6 @@ class Feed:
 
 
 def column_name(text: str) -> str:
-    """The name as Google writes it: "Image Link", "g:image_link" and "image link" are one column."""
-    name = text.strip().lower().removeprefix("g:")
-    return "_".join(name.replace("-", " ").replace("_", " ").split())
+    """The name as Google writes it: "Image Link", "g:image_link" and "image url" are one column."""
+    name = "_".join(text.strip().lower().removeprefix("g:").replace("-", " ").replace("_", " ").split())
+    return ALIASES.get(name, name)

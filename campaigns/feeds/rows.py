@@ -48,7 +48,6 @@ class RowCode(StrEnum):
     SALE_PRICE_NOT_LOWER = "sale_price_not_lower"
     SALE_PRICE_CURRENCY = "sale_price_currency"
     DUPLICATE_ID = "duplicate_id"
-    IMAGE_REMOTE_NOT_FETCHED = "image_remote_not_fetched"
     IMAGE_NOT_FOUND = "image_not_found"
     IMAGE_UNSAFE_PATH = "image_unsafe_path"
     IMAGE_TOO_LARGE = "image_too_large"

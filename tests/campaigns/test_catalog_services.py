@@ -192,13 +192,6 @@ def test_too_many_rows_are_refused(shop, monkeypatch):
     assert record.error_code == "too_many_rows"
 
 
-def test_a_remote_picture_is_not_fetched_and_the_row_comes_in_without_one(shop):
-    record = run(shop, feed(line(image_link="http://127.0.0.1:1/a.png")), PICTURES)
-    assert counts(record) == (1, 0, 0, 0)
-    assert codes(record) == ["image_remote_not_fetched"]
-    assert Product.objects.get().image == ""
-
-
 # --- pictures
 
 

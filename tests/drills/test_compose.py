@@ -24,7 +24,7 @@ from tests.drills.trees import ROOT, wait_for
 from tests.faults.servers import free_port, postgres
 
 STORES = ("redis", "buffer")  # postgres is a cluster that has to be made first
-OURS = ("hot", "web", "worker", "render", "drain")
+OURS = ("hot", "web", "worker", "fetch", "render", "drain")
 GIVEN = {
     "SECRET_KEY": "compose-drill-" + "k" * 50,
     "PROFILES_PSEUDONYM_KEY": "compose-drill-" + "p" * 50,

@@ -29,7 +29,7 @@ class Tree:
         self.log = folder / f"{name}.log"
         self._command = [
             sys.executable, "-m", "celery", "-A", "tests.drills.worker", "--quiet", "worker",
-            "--pool", "prefork", "--concurrency", str(children), "--queues", "default,gpu",
+            "--pool", "prefork", "--concurrency", str(children), "--queues", "default,gpu,pictures",
             "--beat", "--schedule", str(folder / name), "--hostname", f"{name}@drill",
             "--loglevel", "WARNING", "--without-gossip", "--without-mingle",
         ]  # fmt: skip
