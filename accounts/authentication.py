@@ -15,7 +15,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from accounts import failed_keys
-from accounts.addresses import client_address, network_of
+from accounts.addresses import client_address
 from accounts.models import ApiKey
 from adplatform.lib.errors import DomainError
 
@@ -37,7 +37,7 @@ def api_key_of(request: HttpRequest | Request) -> ApiKey | None:
     key = bearer_key_of(request.headers.get("Authorization", ""))
     if not key:
         return None
-    digest, address = ApiKey.digest_of(key), network_of(client_address(request))
+    digest, address = ApiKey.digest_of(key), client_address(request)
     if not failed_keys.may_ask(address=address, digest=digest):
         raise DomainError(
             "throttled", "Too many wrong API keys from this address.", status=429, retry_after=1

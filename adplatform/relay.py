@@ -60,7 +60,8 @@ class Relay:
         try:
             response = _ask(connection, environ)
         except (OSError, http.client.HTTPException) as error:
-            log.warning("pages_unreachable", path=environ["PATH_INFO"], error=repr(error))
+            # Not the address: it may hold a shopper's key or a signed token.
+            log.warning("pages_unreachable", method=environ["REQUEST_METHOD"], error=repr(error))
             self._end(connection)
             return _refusal(start_response, HTTPStatus.BAD_GATEWAY, "The pages do not answer right now.")
         except BaseException:

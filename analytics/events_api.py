@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from accounts.addresses import client_address, network_of
+from accounts.addresses import client_address
 from accounts.models import ApiKey
 from accounts.refusals import refused_count
 from adplatform.lib.api import problem_response
@@ -67,7 +67,7 @@ def events(request: HttpRequest) -> HttpResponse:
     if len(batch.items) > ITEM_LIMIT:
         return _refused("too_many_items", f"At most {ITEM_LIMIT} events in a batch.", 413)
     if caller is None and not watch.may_send(
-        address=network_of(client_address(request)), number=len(batch.items)
+        address=client_address(request), number=len(batch.items)
     ):
         answer = _refused("throttled", "Too many events from this address; send again in a minute.", 429)
         answer["Retry-After"] = "60"

@@ -155,6 +155,7 @@ def _context_make(caller: Caller, asked: DecisionRequest, is_opted_out: bool) ->
     advertiser_id = caller.advertiser_id
     pseudonym, is_simulated = "", False
     segment_ids: tuple[UUID, ...] = ()
+    segment_interests: tuple[tuple[str, ...], ...] = ()
     if asked.shopper:
         try:
             audience = audience_get(
@@ -167,6 +168,7 @@ def _context_make(caller: Caller, asked: DecisionRequest, is_opted_out: bool) ->
             # Without consent not even the pseudonym goes into a token.
             is_simulated = audience.is_simulated
             pseudonym, segment_ids = audience.pseudonym, audience.segment_ids
+            segment_interests = audience.interests
     now = _clock(asked.context.simulated_at, allowed=caller.is_secret and is_simulated)
     return ServeContext(
         advertiser_id=advertiser_id,
@@ -174,6 +176,7 @@ def _context_make(caller: Caller, asked: DecisionRequest, is_opted_out: bool) ->
         now=now,
         pseudonym=pseudonym,
         segment_ids=segment_ids,
+        segment_interests=segment_interests,
         device=asked.context.device or "",
         creatives_on_page=frozenset(asked.context.shown),
         products_on_page=frozenset(asked.context.products),
@@ -218,7 +221,8 @@ def _slot_answer(
         recent_shows.decided(
             pseudonym=context.pseudonym, campaign_id=campaign_id, decision_id=decision_id, at=context.now
         )
-    impression_token, click_token = tokens_make(token_make(decision_id, context, answer))
+    token = token_make(decision_id, context, answer)
+    impression_token, click_token = tokens_make(token)
     creative, why_url = answer.creative, f"{host}/why/{impression_token}"
     return SlotAnswer(
         placement=answer.code,
@@ -241,7 +245,7 @@ def _slot_answer(
             is_advertisement=True,
             on_behalf_of=snapshot.advertiser_name,
             paid_by=snapshot.payer_name,
-            parameters=[f"interest:{interest}" for interest in answer.candidate.interests] or ["none"],
+            parameters=[f"interest:{interest}" for interest in token.entered] or ["none"],
             change_url=why_url,
             is_ai_generated=True,
         ),

@@ -110,9 +110,9 @@ def _exchange(url: str, headers: dict[str, str], seconds: float, now: datetime) 
         "Accept-Encoding": "identity",
     }
     try:
-        with time_limit(seconds), session:
-            with session.get(url, headers={**asked, **headers}, stream=True) as response:
-                return _answer(response, now)
+        given = {**asked, **headers}
+        with time_limit(seconds), session, session.get(url, headers=given, stream=True) as response:
+            return _answer(response, now)
     except (TooLong, requests.Timeout, TimeoutError, UrllibTimeout):
         raise FetchError(FetchCode.TIMED_OUT) from None
     except InvalidIPAddress:

@@ -94,9 +94,11 @@ def _language(request: HttpRequest, campaign: Campaign | None) -> str:
 
 
 def _segment(advertiser: Advertiser, said: DecisionToken, language: str) -> dict[str, Any]:
-    """The interests as the token has them (of an old token: as the segment has them today), each with whether
-    its shopper has taken it away since."""
-    keys = said.interests
+    """The shopper's interests that entered the decision, each with whether they have taken it away since.
+
+    Tokens of before those were noted name all interests of the segment, and the page says so.
+    """
+    keys = said.entered or said.interests
     segment = (
         Segment.objects.filter(advertiser=advertiser, pk=said.segment_id).first() if said.segment_id else None
     )
@@ -111,6 +113,7 @@ def _segment(advertiser: Advertiser, said: DecisionToken, language: str) -> dict
     return {
         "segment_name": segment.name if segment is not None else "",
         "interests": interests,
+        "is_own": bool(said.entered),
         "has_objected": has_objected,
         "is_takeable": bool(said.shopper_pseudonym) and not all(is_taken for *_, is_taken in interests),
     }

@@ -12,6 +12,7 @@ WORDS: dict[str, dict[str, str]] = {
         "payer_text": "It was paid for by",
         "product": "It is for",
         "why": "Why you",
+        "entered": "These interests of yours entered the decision:",
         "personal": "It was made for a group of people with these interests:",
         "from": "The shop puts people into such groups by what they looked at, searched or bought there, "
         "and only where they agreed to it. The ad was made for the group, not for you alone.",
@@ -45,6 +46,7 @@ WORDS: dict[str, dict[str, str]] = {
         "payer_text": "付费方是",
         "product": "广告商品",
         "why": "为什么是您",
+        "entered": "您的以下兴趣参与了这次选择：",
         "personal": "它是为有以下兴趣的一群人制作的：",
         "from": "商店根据人们在店内浏览、搜索或购买的内容进行分组，并且只在本人同意的情况下才这样做。"
         "广告是为这个群体制作的，而不是只为您一个人。",

@@ -20,6 +20,7 @@ from adplatform.lib.files import content_read
 from generation.briefs import Brief
 from generation.job_selectors import render_job_get
 from generation.models import Creative, CreativeVersion, RenderJob
+from generation.personal_words import personal_words
 from generation.renderers.base import RenderError
 from generation.review import MOVES, changed, move_check, record_make
 
@@ -39,12 +40,16 @@ def copy_edit(
     """New words on all sizes of a brief; each becomes its next version and goes back into review.
 
     ``seen`` maps ids to the SHA-256 that the editor looked at. Takes about 0.1 s a size. Raises DomainError
-    ``copy_missing``, ``copy_too_long``, ``copy_unchanged``, ``picture_missing``, ``creative_changed``,
-    ``transition_refused`` or what composition refuses (``missing_glyph``, ...), or NotFound.
+    ``copy_missing``, ``copy_too_long``, ``copy_sensitive``, ``copy_unchanged``, ``picture_missing``,
+    ``creative_changed``, ``transition_refused`` or what composition refuses (``missing_glyph``, ...), or
+    NotFound.
     """
     headline, call_to_action = " ".join(headline.split()), " ".join(call_to_action.split())
     _words_check(headline, call_to_action)
     job = render_job_get(advertiser_id=advertiser.pk, job_id=job_id)
+    if personal := personal_words(job.brief, headline, call_to_action):
+        named = ", ".join(f"{term} ({category})" for term, category in personal.items())
+        raise DomainError("copy_sensitive", f"No group of shoppers is addressed by this: {named}.")
     creatives = list(job.creatives.order_by("width", "height"))
     open_ones = [creative for creative in creatives if creative.status in MOVES["edit"][0]]
     if not open_ones:

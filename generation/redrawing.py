@@ -14,7 +14,6 @@ from typing import Any, Protocol
 from django.conf import settings
 from PIL import Image
 
-from adplatform.lib.sensitive import sensitive_found
 from adplatform.lib.tracing import span
 from generation.brand_safety import has_prompt_syntax, unsafe_found
 from generation.briefs import Brief
@@ -24,6 +23,7 @@ from generation.drawing import Drawn, picture_draw
 from generation.kept_copy import kept_copy
 from generation.models import RenderJob
 from generation.perceptual_hash import NEAR_BITS, difference_hash, nearest_bits
+from generation.personal_words import personal_words
 from generation.prompts import seed_of
 from generation.renderers import renderer_get
 from generation.renderers.base import RenderError
@@ -89,8 +89,7 @@ def prompt_refuse_unsafe(job: RenderJob) -> None:
     if found:
         named = ", ".join(f"{term} ({category})" for term, category in found.items())
         raise RenderError("prompt_unsafe", f"The prompt is not brand-safe: {named}.", permanent=True)
-    segment = (job.brief or {}).get("segment")
-    personal = sensitive_found(f"{job.prompt} | {job.motif} | {segment.get('name', '')}") if segment else {}
+    personal = personal_words(job.brief, job.prompt, job.motif)
     if personal:
         named = ", ".join(f"{term} ({category})" for term, category in personal.items())
         raise RenderError("prompt_sensitive", f"No group is addressed by this: {named}.", permanent=True)

@@ -12,6 +12,7 @@ from django.db.models import Avg, Count, Q
 from django.db.models.functions import TruncDate
 
 from profiles import consent, segments
+from profiles.group_sizes import is_few, parts_told
 from profiles.models import Behaviour, InterestProfile, Segment, SegmentMembership, Shopper
 from profiles.selectors import PREVIEW_LIMIT, interest_weights, profiles_allowed
 from profiles.snapshots import InterestWeight
@@ -22,7 +23,8 @@ EXAMPLES = 4
 
 @dataclass(frozen=True)
 class InterestCount:
-    """An interest and how many shoppers have it first, or hold it at all."""
+    """An interest and how many shoppers have it first, or hold it at all; ``is_told`` False: only that it is
+    fewer than may be told."""
 
     id: str
     label_en: str
@@ -30,6 +32,7 @@ class InterestCount:
     shoppers: int
     share_rate: float
     mean_weight: float = 0.0
+    is_told: bool = True
 
 
 @dataclass(frozen=True)
@@ -76,9 +79,10 @@ def top_interest_counts(*, advertiser_id: UUID | str) -> list[InterestCount]:
         .order_by("-shoppers", "top_interest")
     )
     total = sum(row["shoppers"] for row in rows)
+    told = parts_told([row["shoppers"] for row in rows])
     return [
-        InterestCount(i.id, i.label_en, i.label_zh, row["shoppers"], row["shoppers"] / total)
-        for row in rows
+        InterestCount(i.id, i.label_en, i.label_zh, row["shoppers"], row["shoppers"] / total, is_told=is_told)
+        for row, is_told in zip(rows, told, strict=True)
         if (i := INTERESTS.get(row["top_interest"])) is not None
     ]
 
@@ -163,7 +167,7 @@ def _segment_interests(segment: Segment, limit: int = 12) -> list[InterestCount]
     return [
         InterestCount(i.id, i.label_en, i.label_zh, number, number / total, sums[interest] / number)
         for interest, number in holders.most_common(limit)
-        if (i := INTERESTS.get(interest)) is not None
+        if not is_few(number) and (i := INTERESTS.get(interest)) is not None
     ]
 
 

@@ -6,6 +6,7 @@ from django.db import models
 
 from accounts.models import TenantModel
 from adplatform.lib.append_only import AppendOnlyModel, AppendOnlyQuerySet
+from profiles.group_sizes import size_words
 
 
 class Shopper(TenantModel):
@@ -157,6 +158,11 @@ class Segment(TenantModel):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def size_words(self) -> str:
+        """The size as pages may tell it."""
+        return size_words(self.size)
+
 
 class SegmentMembership(TenantModel):
     """Which shopper is in which segment, rewritten whenever either changes."""
@@ -164,6 +170,8 @@ class SegmentMembership(TenantModel):
     segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="memberships")
     shopper = models.ForeignKey(Shopper, on_delete=models.CASCADE, related_name="segment_memberships")
     strength = models.FloatField()  # how well the shopper fits, 0..1: the best segment is served
+    # The shopper's own interests that put them there, separated by spaces: what "why this ad" names.
+    interests = models.TextField(blank=True, default="", db_default="")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["segment", "shopper"], name="member_once")]

@@ -96,33 +96,40 @@ def memberships_write(
 ) -> set[UUID]:
     """Write who of these shoppers is in which of these segments; return the segments that changed size."""
     wanted = {
-        (segment.pk, shopper_id): strength
+        (segment.pk, shopper_id): (strength, " ".join(member_interests(segment, held)))
         for segment in segments_of
         for shopper_id, held in weights.items()
         if (strength := member_strength(segment, held)) is not None
     }
     existing = {
-        (segment_id, shopper_id): (pk, strength)
-        for pk, segment_id, shopper_id, strength in SegmentMembership.objects.filter(
+        (segment_id, shopper_id): (pk, (strength, matched))
+        for pk, segment_id, shopper_id, strength, matched in SegmentMembership.objects.filter(
             shopper__in=list(weights), segment__in=[segment.pk for segment in segments_of]
-        ).values_list("pk", "segment_id", "shopper_id", "strength")
+        ).values_list("pk", "segment_id", "shopper_id", "strength", "interests")
     }
     gone = [pk for key, (pk, _) in existing.items() if key not in wanted]
     if gone:
         SegmentMembership.objects.filter(pk__in=gone).delete()
     fresh = [
         SegmentMembership(
-            advertiser_id=advertiser_id, segment_id=segment_id, shopper_id=shopper_id, strength=strength
+            advertiser_id=advertiser_id,
+            segment_id=segment_id,
+            shopper_id=shopper_id,
+            strength=strength,
+            interests=matched,
         )
-        for (segment_id, shopper_id), strength in sorted(wanted.items(), key=lambda item: str(item[0]))
-        if (segment_id, shopper_id) not in existing or existing[segment_id, shopper_id][1] != strength
+        for (segment_id, shopper_id), (strength, matched) in sorted(
+            wanted.items(), key=lambda item: str(item[0])
+        )
+        if (segment_id, shopper_id) not in existing
+        or existing[segment_id, shopper_id][1] != (strength, matched)
     ]
     if fresh:
         SegmentMembership.objects.bulk_create(
             fresh,
             update_conflicts=True,
             unique_fields=["segment", "shopper"],
-            update_fields=["strength"],
+            update_fields=["strength", "interests"],
         )
     return {key[0] for key in wanted.keys() ^ existing.keys()}
 
@@ -132,6 +139,13 @@ def member_strength(segment: Segment, weights: dict[str, float]) -> float | None
     if segment.kind == Segment.Kind.TOP_INTEREST:
         return segments.top_strength(segment.interests[0], weights) if segment.interests else None
     return segments.strength(segment.rule, weights)
+
+
+def member_interests(segment: Segment, weights: dict[str, float]) -> list[str]:
+    """The interests that put a member into a segment of either kind, strongest first."""
+    if segment.kind == Segment.Kind.TOP_INTEREST:
+        return [segments.top_interest(weights)]
+    return segments.matched(segment.rule, weights)
 
 
 def active_since() -> datetime:

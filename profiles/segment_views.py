@@ -18,6 +18,7 @@ from accounts.permissions import WRITING_ROLES, member_required
 from adplatform.lib.errors import DomainError, NotFound
 from profiles import services
 from profiles.forms import RuleForm, interest_groups
+from profiles.group_sizes import is_few, size_words
 from profiles.insights import DayCount, segment_insight
 from profiles.models import Behaviour, Segment
 from profiles.segments import rule_clean
@@ -49,14 +50,15 @@ def segment_list_view(request: HttpRequest) -> HttpResponse:
     found = segment_list(advertiser_id=advertiser.pk, search=search, kind=kind)
     page = Paginator(found.order_by("-size", "name"), PAGE_SIZE).get_page(request.GET.get("page"))
     largest = max((segment.size for segment in segment_list(advertiser_id=advertiser.pk)), default=0)
+    told = [0 if is_few(segment.size) else segment.size for segment in page]
     return render(
         request,
         "profiles/segment_list.html",
         {
             "page_obj": page,
             "rows": [
-                (segment, _interests(segment), round(100 * segment.size / largest) if largest else 0)
-                for segment in page
+                (segment, _interests(segment), round(100 * size / largest) if largest else 0)
+                for segment, size in zip(page, told, strict=True)
             ],
             "search": search,
             "kind": kind,
@@ -110,7 +112,9 @@ def _edit(request: HttpRequest, segment: Segment | None) -> HttpResponse:
                 errors = [message for found in error.errors.values() for message in found]
                 errors = errors or [error.message]
             else:
-                messages.success(request, f"Saved. {segment.size} shoppers are in this segment now.")
+                messages.success(
+                    request, f"Saved. {size_words(segment.size).capitalize()} shoppers are in it now."
+                )
                 return redirect("segment-detail", segment_id=segment.pk)
     context = {
         "segment": segment,

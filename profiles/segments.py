@@ -111,6 +111,21 @@ def _minimum(condition: Mapping[str, Any]) -> float:
     return float(condition.get("min_weight", DEFAULT_MIN_WEIGHT))
 
 
+def matched(rule: Mapping[str, Any], weights: Mapping[str, float]) -> list[str]:
+    """The interests of a profile that meet the conditions of a cleaned rule that it fits, strongest first.
+
+    Of a group each child that is held enough is named: taking one of them away may leave the others.
+    """
+    found = {
+        member
+        for part in ("all", "any")
+        for condition in rule.get(part) or ()
+        for member in family_of(condition["interest"])
+        if weights.get(member, 0.0) >= _minimum(condition)
+    }
+    return sorted(found, key=lambda interest: (-weights[interest], interest))
+
+
 def top_interest(weights: Mapping[str, float]) -> str:
     """The strongest interest, empty when none is strong enough to speak of."""
     if not weights:

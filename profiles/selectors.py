@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from adplatform.lib.errors import NotFound
 from profiles import consent, segments
+from profiles.group_sizes import size_told, size_words
 from profiles.models import Behaviour, InterestProfile, Segment, SegmentMembership, Shopper
 from profiles.pseudonyms import pseudonyms_of
 from profiles.snapshots import Audience, InterestWeight, ProfileSnapshot
@@ -51,11 +52,17 @@ def audience_get(*, advertiser_id: UUID | str, shopper_key: str, opted_out: bool
     if not consent.allow(state):
         return Audience(pseudonym, is_simulated=is_simulated)
     fitting = sorted(
-        (-strength, str(segment_id))
-        for *_, segment_id, strength, is_active, size in rows
+        (-strength, str(segment_id), matched)
+        for *_, segment_id, strength, matched, is_active, size in rows
         if segment_id is not None and is_active and size >= settings.PROFILES_SEGMENT_MIN_SHOPPERS
     )
-    return Audience(pseudonym, tuple(UUID(segment_id) for _, segment_id in fitting), True, is_simulated)
+    return Audience(
+        pseudonym,
+        tuple(UUID(segment_id) for _, segment_id, _ in fitting),
+        tuple(tuple(matched.split()) for *_, matched in fitting),
+        personalisation_allowed=True,
+        is_simulated=is_simulated,
+    )
 
 
 @lru_cache(maxsize=1)
@@ -71,6 +78,7 @@ def _audience_sql() -> str:
             "is_simulated",
             "segment_memberships__segment_id",
             "segment_memberships__strength",
+            "segment_memberships__interests",
             "segment_memberships__segment__is_active",
             "segment_memberships__segment__size",
         )
@@ -190,8 +198,17 @@ class RuleSize:
         return self.size >= self.minimum
 
     @property
+    def size_told(self) -> int | None:
+        """None: too few to tell how many."""
+        return size_told(self.size)
+
+    @property
+    def size_words(self) -> str:
+        return size_words(self.size)
+
+    @property
     def share_rate(self) -> float:
-        return self.size / self.of if self.of else 0.0
+        return (self.size_told or 0) / self.of if self.of else 0.0
 
 
 def rule_size(*, advertiser_id: UUID | str, rule: Mapping[str, Any]) -> RuleSize:

@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from profiles.behaviours import BATCH_LIMIT, EVENT_ID_LIMIT, KINDS, PRODUCT_ID_LIMIT, TEXT_LIMIT
 from profiles.consent import Purpose
+from profiles.group_sizes import size_told
 from profiles.models import Segment
 from profiles.pseudonyms import SHOPPER_KEY_LIMIT
 from profiles.segment_services import NAME_LIMIT
@@ -199,6 +200,7 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
 
     rule = RuleSerializer()
     interests = serializers.ListField(child=serializers.CharField())
+    size = serializers.SerializerMethodField(help_text="null: fewer than REPORTS_MIN_SHOPPERS shoppers.")
     is_large_enough = serializers.SerializerMethodField()
 
     class Meta:
@@ -216,6 +218,9 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
             "refreshed_at",
             "created_at",
         ]
+
+    def get_size(self, segment: Segment) -> int | None:
+        return size_told(segment.size)
 
     def get_is_large_enough(self, segment: Segment) -> bool:
         return bool(segment.size >= settings.PROFILES_SEGMENT_MIN_SHOPPERS)
@@ -245,7 +250,9 @@ class RuleInputSerializer(serializers.Serializer[Any]):
 class RuleSizeSerializer(serializers.Serializer[Any]):
     """How many shoppers a rule would catch, of how many with a profile."""
 
-    size = serializers.IntegerField()
+    size = serializers.IntegerField(
+        source="size_told", allow_null=True, help_text="null: fewer than REPORTS_MIN_SHOPPERS shoppers."
+    )
     of = serializers.IntegerField()
     minimum = serializers.IntegerField(help_text="Smaller segments are not served.")
     is_large_enough = serializers.BooleanField()

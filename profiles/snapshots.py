@@ -13,6 +13,8 @@ class Audience:
 
     pseudonym: str
     segment_ids: tuple[UUID, ...] = ()  # strongest first; empty without consent
+    # For each of them: which of the shopper's own interests put them there, strongest first.
+    interests: tuple[tuple[str, ...], ...] = ()
     personalisation_allowed: bool = False
     is_simulated: bool = False
 

@@ -15,6 +15,7 @@ from adplatform.lib.errors import NotFound
 from profiles import insights
 from profiles.api import mapping_values
 from profiles.behaviours import TEXT_LIMIT
+from profiles.group_sizes import is_few
 from profiles.pseudonyms import SHOPPER_KEY_LIMIT
 from profiles.selectors import profile_get
 from profiles.taxonomy import INTERESTS
@@ -36,13 +37,14 @@ def shopper_list(request: HttpRequest) -> HttpResponse:
     advertiser: Advertiser = request.advertiser  # type: ignore[attr-defined]
     now = timezone.now()
     counts = insights.top_interest_counts(advertiser_id=advertiser.pk)
+    others = sum(count.shoppers for count in counts[TOP_LIMIT:])
     return render(
         request,
         "profiles/shopper_list.html",
         {
             "summary": insights.audience_summary(advertiser_id=advertiser.pk, now=now),
             "counts": counts[:TOP_LIMIT],
-            "others": sum(count.shoppers for count in counts[TOP_LIMIT:]),
+            "others": 0 if is_few(others) else others,
             "largest": counts[0].shoppers if counts else 0,
             "kinds": insights.behaviour_kind_counts(advertiser_id=advertiser.pk, now=now),
             "examples": EXAMPLE_TEXTS,

@@ -76,7 +76,12 @@ def shopper_export(*, advertiser: Advertiser, shopper_key: str, now: datetime) -
         "behaviours": _rows(Behaviour.objects.filter(shopper=shopper), BEHAVIOUR_FIELDS, "occurred_at"),
         "interests": [vars(weight) for weight in interest_weights(profile.weights if profile else {})],
         "segments": [
-            {"id": member.segment_id, "name": member.segment.name, "strength": member.strength}
+            {
+                "id": member.segment_id,
+                "name": member.segment.name,
+                "strength": member.strength,
+                "because_of": member.interests.split(),
+            }
             for member in memberships.order_by("-strength", "pk")
         ],
         "events": _rows(Event.objects.filter(**mine), EVENT_FIELDS, "occurred_at"),

@@ -41,10 +41,24 @@ class SensitiveFinding(TenantModel):
     class Kind(models.TextChoices):
         SEGMENT = "segment", "Segment switched off"
         BEHAVIOUR = "behaviour", "Texts of behaviours emptied"
+        CREATIVE = "creative", "Creative of a segment taken out"
+        JOB = "job", "Picture for a segment not drawn"
+        WORDS = "words", "Words to look at"  # a person has to: they may be harmless where they stand
+
+    class Place(models.TextChoices):
+        CAMPAIGN = "campaign", "Campaign"
+        PRODUCT = "product", "Product"
+        BRAND = "brand", "Brand kit"
+        EXPERIMENT = "experiment", "Experiment"
+        BATCH = "batch", "Batch"
+        CREATIVE = "creative", "Creative"
+        JOB = "job", "Render job"
 
     kind = models.CharField(max_length=9, choices=Kind)
     category = models.CharField(max_length=20)
     rows = models.PositiveIntegerField(default=1)
+    place = models.CharField(max_length=10, choices=Place, blank=True, default="", db_default="")
+    subject_id = models.UUIDField(null=True)  # of the row at that place; told of once while it lasts
     segment = models.ForeignKey("profiles.Segment", null=True, on_delete=models.SET_NULL, related_name="+")
 
 

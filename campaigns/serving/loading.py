@@ -128,7 +128,6 @@ def snapshot_load(advertiser_id: UUID) -> Snapshot:
             "segment_id",
             "segment__size",
             "segment__is_active",
-            "segment__interests",
             "weight",
             "campaign_id",
             "product_id",
@@ -379,7 +378,6 @@ def _candidate(
         is_house=campaign.is_house,
         job_id=row["job_id"],
         limits=limits,
-        interests=tuple(row["segment__interests"] or ()),
         is_segment_closed=row["segment_id"] is not None
         and (not row["segment__is_active"] or row["segment__size"] < settings.PROFILES_SEGMENT_MIN_SHOPPERS),
     )

@@ -68,7 +68,6 @@ class Candidate:
     learned_share: float | None = None  # of the draws of who is not held out; None: nothing was learned
     holdout_rate: float = 0.0  # share of the shoppers for whom the campaign's pictures are drawn alike
     is_segment_closed: bool = False  # switched off, or too small to hide in
-    interests: tuple[str, ...] = ()  # taxonomy ids of the segment: what a decision for it goes by
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,7 @@ CLICK = "click"
 class DecisionToken(msgspec.Struct, frozen=True, omit_defaults=True, rename={
     "decision_id": "d", "advertiser_id": "a", "campaign_id": "c", "variant_id": "v", "creative_id": "cr",
     "placement_id": "p", "segment_id": "s", "propensity": "pr", "shopper_pseudonym": "u",
-    "is_simulated": "sim", "experiment_id": "x", "arm": "xa", "interests": "i",
+    "is_simulated": "sim", "experiment_id": "x", "arm": "xa", "interests": "i", "entered": "e",
     "drawn_segment_id": "xs",
 }):  # fmt: skip
     """Everything an event has to know of its decision, in ASCII; the event outlives the rows it names."""
@@ -36,10 +36,21 @@ class DecisionToken(msgspec.Struct, frozen=True, omit_defaults=True, rename={
     experiment_id: UUID | None = None
     arm: str = ""
     drawn_segment_id: UUID | None = None  # whose picture was drawn, where an experiment had a say
-    interests: tuple[str, ...] = ()  # what the decision went by, whatever becomes of the segment
+    entered: tuple[str, ...] = ()  # the shopper's own interests that the decision went by
+    interests: tuple[str, ...] = ()  # only in tokens of before "entered": all those of the segment
 
 
 _encode = msgspec.json.Encoder().encode
+
+
+def interests_entered(context: ServeContext, answer: SlotDecision) -> tuple[str, ...]:
+    """Which of the shopper's interests this decision went by: those that make them a member of the segment
+    whose picture was drawn. Where an experiment then shows another one, they led there all the same.
+    """
+    candidate = answer.candidate
+    if candidate is None:
+        return ()
+    return context.interests_for(answer.drawn_segment_id or candidate.segment_id)
 
 
 def token_make(decision_id: UUID, context: ServeContext, answer: SlotDecision) -> DecisionToken:
@@ -50,7 +61,7 @@ def token_make(decision_id: UUID, context: ServeContext, answer: SlotDecision) -
     unexposed = HOLDOUT if answer.is_holdout else ""
     return DecisionToken(
         decision_id=decision_id,
-        interests=answer.candidate.interests,
+        entered=interests_entered(context, answer),
         advertiser_id=context.advertiser_id,
         campaign_id=answer.candidate.campaign_id,
         variant_id=answer.candidate.variant_id,

@@ -33,6 +33,10 @@ def make_shopper(advertiser, key="anna", *, segments=(), personalisation_allowed
     )
     for position, segment in enumerate(segments):
         SegmentMembership.objects.create(
-            advertiser=advertiser, segment=segment, shopper=shopper, strength=1 - position / 10
+            advertiser=advertiser,
+            segment=segment,
+            shopper=shopper,
+            strength=1 - position / 10,
+            interests=" ".join(segment.interests),
         )
     return shopper

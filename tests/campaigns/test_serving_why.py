@@ -10,9 +10,12 @@ from django.test import Client
 from accounts.models import Membership
 from adplatform.lib.tokens import token_read
 from campaigns.models import Campaign
+from profiles.models import Segment, SegmentMembership
+from profiles.services import segment_create
 from tests import factories
 from tests.campaigns.decision_cast import ask, first, make_shopper
 from tests.campaigns.serving_cast import make_live, make_variant
+from tests.profiles.profile_cast import did, record
 
 
 @pytest.fixture
@@ -162,3 +165,68 @@ def test_nothing_is_taken_away_from_whom_the_token_does_not_name(shop, live, pk)
     make_shopper(shop, segments=[hikers])
     path = first(ask(pk, shopper="anna"))["why_url"].removeprefix("http://testserver")
     assert Client().post(path, {"interest": "<script>"}).status_code == 400
+
+
+def test_only_the_shoppers_own_interests_that_led_there_are_named(shop, live, pk):
+    """The segment is for hikers and tea drinkers; Anna only hikes, and likes pots that no condition names."""
+    campaign, placement = live
+    segment = segment_create(
+        advertiser=shop,
+        name="Hikers and tea drinkers",
+        rule={
+            "any": [
+                {"interest": "outdoor_hiking", "min_weight": 0.1},
+                {"interest": "food_tea", "min_weight": 0.1},
+            ]
+        },
+    )
+    make_variant(campaign, placement)
+    make_variant(campaign, placement, segment=segment)
+    anna = make_shopper(shop)
+    record(shop, did("1", "anna", kind="interest", text="hiking boots"))
+    record(shop, did("2", "anna", kind="interest", text="cookware"))
+    Segment.objects.update(size=500)
+    answer = first(ask(pk, shopper="anna"))
+    assert (answer["match"], answer["disclosure"]["parameters"]) == ("segment", ["interest:outdoor_hiking"])
+    page = why(answer["why_url"])
+    assert "These interests of yours entered the decision" in page
+    assert "Hiking" in page
+    assert "Tea" not in page
+    held = anna.profile.weights
+    assert "outdoor_hiking" in held
+    assert len(held) > 1, "she has other interests, which played no part"
+
+
+def test_of_a_group_the_interest_itself_is_named_and_taking_one_away_leaves_the_other_at_once(shop, live, pk):
+    campaign, placement = live
+    segment = segment_create(
+        advertiser=shop,
+        name="Outdoor",
+        rule={"all": [{"interest": "outdoor", "min_weight": 0.1}]},
+    )
+    make_variant(campaign, placement)
+    make_variant(campaign, placement, segment=segment)
+    make_shopper(shop)
+    record(shop, did("1", "anna", kind="interest", text="hiking boots"))
+    record(shop, did("2", "anna", kind="interest", text="camping tent"))
+    Segment.objects.update(size=500)
+    answer = first(ask(pk, shopper="anna"))
+    assert set(answer["disclosure"]["parameters"]) == {"interest:outdoor_hiking", "interest:outdoor_camping"}
+    path = answer["why_url"].removeprefix("http://testserver")
+    Client().post(path, {"interest": "outdoor_hiking"})
+    Segment.objects.update(size=500)
+    answer = first(ask(pk, shopper="anna"))
+    assert answer["disclosure"]["parameters"] == ["interest:outdoor_camping"]
+    Client().post(path, {"interest": "outdoor_camping"})
+    assert first(ask(pk, shopper="anna"))["disclosure"]["parameters"] == ["none"]
+
+
+def test_a_token_of_before_names_the_segments_interests_and_says_so(shop, live, pk):
+    campaign, placement = live
+    hikers = factories.make_segment(shop, "hikers", ("outdoor_hiking", "outdoor_camping"), size=500)
+    make_variant(campaign, placement, segment=hikers)
+    make_shopper(shop, segments=[hikers])
+    SegmentMembership.objects.update(interests="")
+    page = why(first(ask(pk, shopper="anna"))["why_url"])
+    assert "made for a group of people with these interests" in page
+    assert "of yours entered" not in page

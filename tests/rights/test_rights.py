@@ -255,3 +255,29 @@ def test_the_shops_key_is_sealed_and_opened_only_for_its_own_shop(shop, other_sh
     assert shopper_key_open(shop.pk, sealed) == KEY
     with pytest.raises(ValueError, match="no key"):
         shopper_key_open(other_shop.pk, sealed)
+
+
+def test_a_profile_is_looked_up_by_a_key_in_the_body_and_the_old_address_says_what_took_its_place(
+    shop, api, other_api, rita_client
+):
+    agree(shop)
+    like(shop)
+    old = api.get(f"/api/v1/shoppers/{KEY}")
+    new = api.post("/api/v1/shopper-lookups", {"shopper": KEY}, format="json")
+    assert (old.status_code, new.status_code) == (200, 200)
+    assert old.json() == new.json()
+    assert old["Deprecation"].startswith("@")
+    assert old["Link"] == '</api/v1/shopper-lookups>; rel="successor-version"'
+    assert "Deprecation" not in new
+    assert {old["Cache-Control"], new["Cache-Control"]} == {"no-store"}
+    unknown = api.post("/api/v1/shopper-lookups", {"shopper": "nobody"}, format="json")
+    foreign = other_api.post("/api/v1/shopper-lookups", {"shopper": KEY}, format="json")
+    assert (unknown.status_code, foreign.status_code) == (404, 404)
+    assert unknown.content == foreign.content
+    person = rita_client.post("/api/v1/shopper-lookups", {"shopper": KEY}, content_type="application/json")
+    assert person.status_code == 200, "reading is for every role"
+    gone = api.delete(f"/api/v1/shoppers/{KEY}")
+    assert gone["Link"] == '</api/v1/shopper-erasures>; rel="successor-version"'
+    document = api.get("/api/v1/schema?format=json").json()["paths"]
+    assert document["/api/v1/shoppers/{shopper_key}"]["get"]["deprecated"]
+    assert document["/api/v1/shoppers/{shopper_key}"]["delete"]["deprecated"]

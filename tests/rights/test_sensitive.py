@@ -10,6 +10,8 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from adplatform.lib.errors import DomainError
+from campaigns.models import Variant
+from generation.copy_edits import copy_edit
 from generation.models import RenderJob
 from generation.redrawing import prompt_refuse_unsafe
 from generation.renderers.base import RenderError
@@ -120,3 +122,101 @@ def test_a_crowd_that_left_a_month_ago_is_none_to_hide_in(shop, settings):
     segment.refresh_from_db()
     assert segment.size == 1
     assert audience_get(advertiser_id=shop.pk, shopper_key=KEY).segment_ids == ()
+
+
+def _job(shop, **brief):
+    job = factories.make_render_job(shop)
+    segment = {"slug": "hikers", "name": "Hikers", "interests": []}
+    job.brief = {**job.brief, "segment": segment, **brief}
+    job.save(update_fields=["brief"])
+    return job
+
+
+def test_what_was_made_for_a_segment_in_such_words_is_taken_out_and_the_generic_one_stays(shop, alice):
+    approved = factories.make_creative(_job(shop))
+    type(approved).objects.filter(pk=approved.pk).update(
+        headline="Für Schwangere", status="approved", approved_sha256=approved.sha256
+    )
+    waiting = factories.make_creative(_job(shop, headline="给孕妇的礼物"))
+    title = {**_job(shop).brief["product"], "title": "Fertility test for diabetics"}
+    of_product = factories.make_creative(_job(shop, product=title))
+    job = _job(shop)
+    type(job).objects.filter(pk=job.pk).update(brief={**job.brief, "segment": None})
+    generic = factories.make_creative(job)
+    type(generic).objects.filter(pk=generic.pk).update(headline="Für Schwangere")
+    harmless = factories.make_creative(_job(shop))
+    RenderJob.objects.update(status="succeeded")
+    assert sensitive_scan(now=timezone.now()) == 3
+    for creative, status in (
+        (approved, "withdrawn"),
+        (waiting, "rejected"),
+        (of_product, "rejected"),
+        (generic, "in_review"),
+        (harmless, "in_review"),
+    ):
+        creative.refresh_from_db()
+        assert creative.status == status
+    assert set(SensitiveFinding.objects.values_list("kind", "category", "place")) == {
+        ("creative", "health", "creative")
+    }
+    assert sensitive_scan(now=timezone.now()) == 0
+
+
+def test_a_waiting_picture_for_a_segment_is_refused_before_it_is_drawn(shop):
+    bad, good = _job(shop, headline="For muslims"), _job(shop)
+    assert sensitive_scan(now=timezone.now()) == 1
+    bad.refresh_from_db()
+    good.refresh_from_db()
+    assert (bad.status, bad.error_code, good.status) == ("rejected", "prompt_sensitive", "queued")
+
+
+def test_the_worker_reads_headline_and_product_too(shop):
+    job = _job(shop, headline="For muslims")
+    with pytest.raises(RenderError, match="muslims"):
+        prompt_refuse_unsafe(job)
+
+
+def test_edited_words_for_a_segment_may_not_speak_of_it(shop, alice):
+    job = _job(shop)
+    factories.make_creative(job)
+    with pytest.raises(DomainError) as refused:
+        copy_edit(
+            advertiser=shop, job_id=job.pk, headline="Gifts for diabetics", call_to_action="Buy", editor=alice
+        )
+    assert refused.value.code == "copy_sensitive"
+
+
+def test_words_that_may_be_harmless_are_told_of_once_with_a_link(shop, alice_client):
+    segment = factories.make_segment(shop, slug="hikers", name="Hikers")
+    product = factories.make_product(shop, "P1", title="Diabetes shoe")
+    factories.make_product(shop, "P2", title="Diabetes book for everybody")
+    campaign = factories.make_campaign(shop, name="Gifts", headline="For pregnant hikers")
+    Variant.objects.create(
+        advertiser=shop,
+        campaign=campaign,
+        product=product,
+        segment=segment,
+        job=factories.make_render_job(shop),
+    )
+    RenderJob.objects.update(status="succeeded")
+    kit = factories.make_brand_kit(shop, name="Union of Methodists")
+    assert sensitive_scan(now=timezone.now()) >= 2
+    told = dict(SensitiveFinding.objects.values_list("place", "subject_id"))
+    assert told["campaign"] == campaign.pk
+    assert told["product"] == product.pk
+    assert set(told) <= {"campaign", "product", "brand"}
+    assert kit.name
+    page = alice_client.get("/privacy/").content.decode()
+    assert f"/campaigns/{campaign.pk}/" in page
+    assert "pregnant" not in page
+    assert sensitive_scan(now=timezone.now()) == 0
+    campaign.refresh_from_db()
+    assert campaign.headline == "For pregnant hikers"
+
+
+def test_a_rule_that_was_stored_with_such_an_interest_is_found_whatever_its_shape(shop):
+    segment = factories.make_segment(shop, slug="odd", name="Odd")
+    Segment.objects.filter(pk=segment.pk).update(rule={"none": [{"interest": "health_pregnancy"}]})
+    assert sensitive_scan(now=timezone.now()) == 1
+    segment.refresh_from_db()
+    assert not segment.is_active

@@ -11,7 +11,7 @@ from rights.scan import sensitive_scan
 
 
 class Command(BaseCommand):
-    help = "Switch off segments, and empty texts of behaviours, that hold sensitive words."
+    help = "Look through all stored words for sensitive ones; end what addresses groups by them."
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.stdout.write(f"{sensitive_scan(now=timezone.now())} finding(s).")
