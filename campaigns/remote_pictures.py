@@ -36,28 +36,32 @@ def remote_pictures_follow(
     asked = 0
     ids = sorted(links)
     for start in range(0, len(ids), CHUNK):
-        products = Product.objects.filter(
-            advertiser_id=advertiser_id, external_id__in=ids[start : start + CHUNK]
-        ).values_list("pk", "external_id", "image_link")
+        products = list(
+            Product.objects.filter(
+                advertiser_id=advertiser_id, external_id__in=ids[start : start + CHUNK]
+            ).values_list("pk", "external_id", "image_link")
+        )
         wanted = {
             pk: link for pk, external_id, link in products if link == links[external_id] and is_remote(link)
         }
-        local = [pk for pk, _, link in products if not is_remote(link)]
-        RemotePicture.objects.filter(product_id__in=local).delete()
         # Locked: a worker that takes a row meanwhile would share its new epoch.
-        known = RemotePicture.objects.select_for_update().filter(product_id__in=wanted)
+        rows = RemotePicture.objects.select_for_update().filter(product_id__in=[pk for pk, *_ in products])
+        local = {pk for pk, _, link in products if not is_remote(link)}
+        if gone := [row.pk for row in rows if row.product_id in local]:
+            RemotePicture.objects.filter(pk__in=gone).delete()
+        known = [row for row in rows if row.product_id in wanted]
         stale = [row for row in known if row.url != wanted[row.product_id]]
         new = wanted.keys() - {row.product_id for row in known}
-        rows = [RemotePicture(advertiser_id=advertiser_id, product_id=pk) for pk in new]
-        for row in (*rows, *stale):
+        fresh = [RemotePicture(advertiser_id=advertiser_id, product_id=pk) for pk in new]
+        for row in (*fresh, *stale):
             _ask(row, wanted[row.product_id], catalog_import)
-        RemotePicture.objects.bulk_create(rows, ignore_conflicts=True)  # of two imports one was first
+        RemotePicture.objects.bulk_create(fresh, ignore_conflicts=True)  # of two imports one was first
         RemotePicture.objects.bulk_update(
             stale,
             ["url", "host", "status", "code", "attempts", "epoch", "available_at", "etag", "last_modified",
              "catalog_import"],
         )  # fmt: skip
-        asked += len(rows) + len(stale)
+        asked += len(fresh) + len(stale)
     if asked:
         queue_on_commit(pictures_fetch)
     return asked

@@ -147,6 +147,23 @@ class RenderJobCancelApi(_RenderJobsApi):
         return self.answer(services.render_cancel(advertiser=self.advertiser, job_id=job_id))
 
 
+class RenderJobFirstApi(_RenderJobsApi):
+    """Draw one job next."""
+
+    @extend_schema(
+        operation_id="move_render_job_first",
+        summary="Move a render job to the front",
+        description="Before all other waiting jobs of the advertiser, whatever their batch. A job that waits "
+        "for its next try is tried at once.",
+        tags=["render jobs"],
+        request=None,
+        responses=RenderJobDetailOutput,
+    )
+    @idempotent
+    def post(self, request: Request, job_id: UUID) -> Response:
+        return self.answer(services.render_first(advertiser=self.advertiser, job_id=job_id))
+
+
 class RenderJobRetryApi(_RenderJobsApi):
     """Queue a render job again."""
 

@@ -7,6 +7,7 @@ from generation import api, batches_api, creatives_api
 urlpatterns: list[URLPattern | URLResolver] = [
     path("render-jobs", api.RenderJobListApi.as_view(), name="api-render-jobs"),
     path("render-jobs/<uuid:job_id>", api.RenderJobApi.as_view(), name="api-render-job"),
+    path("render-jobs/<uuid:job_id>/first", api.RenderJobFirstApi.as_view(), name="api-render-job-first"),
     path("render-jobs/<uuid:job_id>/cancel", api.RenderJobCancelApi.as_view(), name="api-render-job-cancel"),
     path("render-jobs/<uuid:job_id>/retry", api.RenderJobRetryApi.as_view(), name="api-render-job-retry"),
     path("render-jobs/<uuid:job_id>/check", api.RenderJobCheckApi.as_view(), name="api-render-job-check"),

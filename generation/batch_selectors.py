@@ -11,8 +11,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
 
 from adplatform.lib.errors import NotFound
-from generation.job_selectors import FAILED, FailureGroup, duration_words, failure_groups, seconds_per_job
+from generation import queue
+from generation.job_selectors import FAILED, FailureGroup, duration_words, failure_groups
 from generation.models import RenderBatch, RenderJob
+from generation.pace import Pace, pace_get
 
 Status = RenderJob.Status
 
@@ -23,7 +25,7 @@ class BatchState:
 
     batch: RenderBatch
     counts: dict[str, int]
-    seconds_each: float | None  # median of the newest pictures; None before the first
+    pace: Pace
 
     @property
     def total(self) -> int:
@@ -48,10 +50,9 @@ class BatchState:
 
     @property
     def seconds_left(self) -> int | None:
-        """At the recent pace with one worker, without what waits before it; None: unknown or nothing left."""
-        if self.seconds_each is None or not self.left:
-            return None
-        return max(1, round(self.left * self.seconds_each))
+        """At the pace of the workers that are at it, without what waits before it; None: unknown, or nothing
+        left."""
+        return self.pace.seconds_for(self.left)
 
     @property
     def time_left(self) -> str:
@@ -77,8 +78,8 @@ def batch_states(batches: Sequence[RenderBatch]) -> list[BatchState]:
     rows = RenderJob.objects.filter(batch__in=batches).order_by()
     for batch_id, status, count in rows.values_list("batch_id", "status").annotate(Count("pk")):
         counts[batch_id][status] = count
-    each = seconds_per_job()
-    return [BatchState(batch, counts[batch.pk], each) for batch in batches]
+    pace = pace_get(now=queue.clock())
+    return [BatchState(batch, counts[batch.pk], pace) for batch in batches]
 
 
 def batch_failures(batch: RenderBatch) -> list[FailureGroup]:

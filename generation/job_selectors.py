@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from statistics import median
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -13,11 +12,11 @@ from django.db.models import Count, QuerySet
 from adplatform.lib.errors import NotFound
 from generation import queue
 from generation.models import RenderJob
+from generation.pace import Pace, pace_get
 
 Status = RenderJob.Status
 FAILED = (Status.DEAD, Status.REJECTED)
 STUCK_AFTER = timedelta(seconds=60)
-ETA_SAMPLE = 20  # newest finished jobs whose time says how long the next will take
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class QueueState:
     counts: dict[str, int]  # by status; every status is there
     running: list[RenderJob]
     due_everywhere: int  # due jobs of all advertisers: they share the workers
-    seconds_per_job: float | None  # median of the newest; None before the first
+    pace: Pace
     failures: list[FailureGroup]
     longest_wait: timedelta | None  # of this advertiser's due jobs
 
@@ -58,11 +57,10 @@ class QueueState:
 
     @property
     def eta_seconds(self) -> int | None:
-        """When the last waiting job will be done at the recent pace with one worker; None: unknown."""
-        if self.seconds_per_job is None or not self.is_busy:
+        """When the last waiting job will be done at the pace of the workers that are at it; None: unknown."""
+        if not self.is_busy:
             return None
-        jobs = max(self.waiting, self.due_everywhere) + len(self.running)
-        return max(1, round(jobs * self.seconds_per_job))
+        return self.pace.seconds_for(max(self.waiting, self.due_everywhere) + len(self.running))
 
 
 @dataclass(frozen=True)
@@ -113,21 +111,10 @@ def queue_state_get(*, advertiser_id: UUID, now: datetime) -> QueueState:
         counts={status: counts.get(status, 0) for status in Status.values},
         running=list(jobs.filter(status=Status.LEASED).order_by("started_at")),
         due_everywhere=queue.jobs_due(now=now).count(),
-        seconds_per_job=seconds_per_job(),
+        pace=pace_get(now=now),
         failures=failure_groups(jobs),
         longest_wait=now - oldest if oldest else None,
     )
-
-
-def seconds_per_job() -> float | None:
-    """Start to finish, composition and files included, of the newest jobs of all advertisers."""
-    spans = (
-        RenderJob.objects.filter(status=Status.SUCCEEDED, started_at__isnull=False)
-        .order_by("-created_at")
-        .values_list("started_at", "finished_at")[:ETA_SAMPLE]
-    )
-    seconds = [(end - start).total_seconds() for start, end in spans if start and end]
-    return median(seconds) if seconds else None
 
 
 def failure_groups(jobs: QuerySet[RenderJob]) -> list[FailureGroup]:

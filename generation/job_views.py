@@ -65,6 +65,12 @@ def job_cancel(request: MemberRequest, job_id: UUID) -> HttpResponse:
 
 @require_POST
 @member_required(roles=WRITING_ROLES)
+def job_first(request: MemberRequest, job_id: UUID) -> HttpResponse:
+    return _act(request, services.render_first, job_id, "Moved to the front.")
+
+
+@require_POST
+@member_required(roles=WRITING_ROLES)
 def job_retry(request: MemberRequest, job_id: UUID) -> HttpResponse:
     return _act(request, services.render_retry, job_id, "Queued again.")
 

@@ -29,6 +29,7 @@ RETRY_JITTER = 0.25  # of the delay, to either side
 FREE_RETRY_DELAY = timedelta(seconds=60)  # for trouble that is not the job's fault, such as a full disk
 # A due job of another model than the worker's loaded one is passed over for so long at most.
 MODEL_PATIENCE = timedelta(seconds=60)
+TURNS_REMEMBERED = 200  # newest tries that say whose turn it is; whoever is not among them is first
 _NO_LEASE = {"lease_owner": "", "lease_expires_at": None}
 
 
@@ -89,8 +90,10 @@ def jobs_due(*, now: datetime) -> QuerySet[RenderJob]:
 
 
 def job_claim(*, worker: str, now: datetime, model: str = "") -> tuple[RenderJob, Lease] | None:
-    """Lease the first due job to ``worker``; None when nothing is due.
+    """Lease the first due job of the advertiser whose turn it is to ``worker``; None when nothing is due.
 
+    Advertisers take turns, so that thousands of pictures of one, or ones moved to the front, delay another's
+    by one picture; priorities order the jobs of each.
     ``model`` is the one that the worker has loaded: among jobs of one priority its own come first,
     because loading another costs more than a picture, until the first in line has waited a minute.
     """
@@ -99,7 +102,8 @@ def job_claim(*, worker: str, now: datetime, model: str = "") -> tuple[RenderJob
             due = jobs_due(now=now)
             if connection.features.has_select_for_update_skip_locked:
                 due = due.select_for_update(skip_locked=True)
-            job = due.first()
+            turn = _turn(now)
+            job = (due.filter(advertiser_id=turn) if turn else due).first() or due.first()
             if job and model not in ("", job.model) and now - job.available_at < MODEL_PATIENCE:
                 job = due.filter(priority=job.priority, model=model).first() or job
             if job is None:
@@ -107,6 +111,28 @@ def job_claim(*, worker: str, now: datetime, model: str = "") -> tuple[RenderJob
             lease = _claim(job, worker, now)
             if lease is not None:
                 return job, lease
+
+
+def _turn(now: datetime) -> UUID | None:
+    """Whose last picture was begun the longest ago, of all with due jobs; None where that is but one."""
+    due = jobs_due(now=now).order_by()
+    waiting = set(due.values_list("advertiser_id", flat=True).distinct())
+    if len(waiting) < 2:
+        return None
+    tries = RenderAttempt.objects.order_by("-pk").values_list("advertiser_id", flat=True)
+    latest: dict[UUID, int] = {}
+    for place, advertiser_id in enumerate(tries[:TURNS_REMEMBERED]):
+        latest.setdefault(advertiser_id, place)
+    longest = max(latest.get(advertiser_id, TURNS_REMEMBERED) for advertiser_id in waiting)
+    first = {a for a in waiting if latest.get(a, TURNS_REMEMBERED) == longest}
+    if len(first) == 1:
+        return first.pop()
+    return (
+        due.filter(advertiser_id__in=first)
+        .order_by("available_at")
+        .values_list("advertiser_id", flat=True)
+        .first()
+    )
 
 
 def jobs_claim_like(

@@ -14,7 +14,7 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, F, Min, Value, When
 
 from accounts.models import Advertiser, User
 from adplatform.lib.commit import queue_on_commit
@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 Status = RenderJob.Status
 INSERTED_AT_ONCE = 200  # rows a statement: a few hundred kilobytes of JSON
+FIRST_OF_ALL = -30_000  # of a smallint
 CHECK_PRIORITY = 2  # a person is waiting for it, and it is one picture
 RETRYABLE = (Status.DEAD, Status.REJECTED, Status.CANCELLED)
 
@@ -153,6 +154,27 @@ def render_cancel(*, advertiser: Advertiser, job_id: UUID | str) -> RenderJob:
         raise DomainError(
             "render_job_finished", f"This job is over: {job.get_status_display().lower()}.", status=409
         )
+    return job
+
+
+@transaction.atomic
+def render_first(*, advertiser: Advertiser, job_id: UUID | str) -> RenderJob:
+    """Put a waiting job before all others of the advertiser, due at once; others' jobs keep their turn.
+
+    Raises NotFound, or DomainError ``render_job_not_waiting`` or ``render_batch_paused`` (409).
+    """
+    job = _job_lock(advertiser, job_id)
+    if job.status != Status.QUEUED:
+        raise DomainError("render_job_not_waiting", "Only a job that waits can be moved.", status=409)
+    if job.batch is not None and job.batch.status == RenderBatch.Status.PAUSED:
+        raise DomainError("render_batch_paused", "Its batch is paused; resume that first.", status=409)
+    waiting = RenderJob.objects.filter(advertiser=advertiser, status=Status.QUEUED).exclude(pk=job.pk)
+    first = waiting.aggregate(first=Min("priority"))["first"]
+    if first is not None:
+        job.priority = max(min(job.priority, first - 1), FIRST_OF_ALL)
+    job.available_at = min(job.available_at, queue.clock())
+    job.save(update_fields=["priority", "available_at"])
+    _wake(job)
     return job
 
 

@@ -26,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("render-batches/<uuid:batch_id>/<slug:verb>", batch_views.batch_move, name="render-batch-move"),
     path("render-jobs/<uuid:job_id>/", job_views.job_detail, name="render-job-detail"),
     path("render-jobs/<uuid:job_id>/live", job_views.job_detail_live, name="render-job-live"),
+    path("render-jobs/<uuid:job_id>/first", job_views.job_first, name="render-job-first"),
     path("render-jobs/<uuid:job_id>/cancel", job_views.job_cancel, name="render-job-cancel"),
     path("render-jobs/<uuid:job_id>/retry", job_views.job_retry, name="render-job-retry"),
     path("drafts/<uuid:draft_id>/live", draft_views.draft_live, name="draft-live"),

@@ -43,6 +43,7 @@ PUBLISHABLE = {"api-behaviour-list", "api-consent-list", "decision-decide", "api
 READING_POSTS = {
     "api-interest-map": "maps a text, stores nothing",
     "api-segment-preview": "counts, stores nothing",
+    "api-shopper-lookup": "reads a profile by a key in the body",
     "api-campaign-plan": "a dry run",
     "api-creative-verify": "looks at a file, stores nothing",
     "shopper-text-try": "maps a text, stores nothing",

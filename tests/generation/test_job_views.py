@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.models import Membership
 from generation import queue, services
 from generation.job_selectors import duration_words, queue_state_get
-from generation.models import RenderJob
+from generation.models import RenderAttempt, RenderJob
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -125,8 +125,15 @@ def test_the_time_to_go_follows_the_recent_pace(shop, job):
     now = timezone.now()
     assert queue_state_get(advertiser_id=shop.pk, now=now).eta_seconds is None
     done = factories.make_render_job(shop, model="tiny", take=1)
-    RenderJob.objects.filter(pk=done.pk).update(
-        status=Status.SUCCEEDED, started_at=now - timedelta(seconds=4), finished_at=now
+    RenderJob.objects.filter(pk=done.pk).update(status=Status.SUCCEEDED)
+    RenderAttempt.objects.create(
+        advertiser=shop,
+        job=done,
+        epoch=1,
+        worker="w:1",
+        started_at=now - timedelta(seconds=4),
+        ended_at=now,
+        outcome=RenderAttempt.Outcome.SUCCEEDED,
     )
     state = queue_state_get(advertiser_id=shop.pk, now=timezone.now())
     assert (state.waiting, state.eta_seconds, state.eta_words) == (1, 4, "4 seconds")
