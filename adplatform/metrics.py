@@ -142,11 +142,11 @@ _answer: tuple[float, bytes] = (float("-inf"), b"")
 def metrics(request: HttpRequest) -> HttpResponse:
     """The figures, for who shows METRICS_TOKEN; without that setting there is no such page."""
     if not settings.METRICS_TOKEN:
-        return HttpResponse(status=404)
+        return HttpResponse(status=404, content_type="text/plain")
     if not constant_time_compare(
         request.headers.get("Authorization", "").encode(), f"Bearer {settings.METRICS_TOKEN}".encode()
     ):
-        return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
+        return HttpResponse(status=401, content_type="text/plain", headers={"WWW-Authenticate": "Bearer"})
     try:
         return HttpResponse(_text(), content_type=CONTENT_TYPE_LATEST)
     except DatabaseError as error:

@@ -1,5 +1,6 @@
 """Health endpoints, and the answers of last resort."""
 
+from csp.utils import build_policy
 from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -61,6 +62,9 @@ def _error(request: HttpRequest, status: int) -> HttpResponse:
         answer = problem_response(code, sentence, status)
     else:
         answer = render(request, "error.html", {"title": title, "sentence": sentence}, status=status)
+        # Here and not only in the middleware, which what fails before it never reaches.
+        answer["Content-Security-Policy"] = build_policy(settings.CONTENT_SECURITY_POLICY["DIRECTIVES"])
+        answer["X-Frame-Options"] = settings.X_FRAME_OPTIONS
     # A 404 without it may be kept by anybody on the way (RFC 9111, 4.2.2).
     answer["Cache-Control"] = "no-store"
     return answer
