@@ -25,6 +25,7 @@ from accounts.metrics import account_metrics_get
 from analytics.metrics import counting_metrics_get
 from analytics.tracking import Refusal
 from campaigns.decision_counts import decisions_total_get
+from campaigns.metrics import picture_metrics_get
 from generation import queue
 from generation.queue_metrics import queue_metrics_get
 from rights.metrics import erasure_metrics_get
@@ -114,6 +115,18 @@ class Collector:
             "webhook_oldest_due_seconds",
             "Wait of the first webhook delivery that is due.",
             {(): accounts.webhook_oldest_due_seconds},
+        )
+        fetched = picture_metrics_get(now=now)
+        yield _gauge(
+            "remote_pictures",
+            "Products' pictures from web addresses by state.",
+            {(status,): n for status, n in fetched.pictures.items()},
+            "status",
+        )
+        yield _gauge(
+            "remote_picture_oldest_due_seconds",
+            "Wait of the first of them that is due.",
+            {(): fetched.oldest_due_seconds},
         )
         age = {} if accounts.backup_age_seconds is None else {(): accounts.backup_age_seconds}
         yield _gauge("backup_age_seconds", "Since the last manage.py backup.", age)

@@ -153,7 +153,7 @@ def _too_large() -> DomainError:
 
 def _context_make(caller: Caller, asked: DecisionRequest, is_opted_out: bool) -> ServeContext:
     advertiser_id = caller.advertiser_id
-    pseudonym, is_simulated = "", False
+    pseudonym, why_pseudonym, is_simulated = "", "", False
     segment_ids: tuple[UUID, ...] = ()
     segment_interests: tuple[tuple[str, ...], ...] = ()
     if asked.shopper:
@@ -168,13 +168,14 @@ def _context_make(caller: Caller, asked: DecisionRequest, is_opted_out: bool) ->
             # Without consent not even the pseudonym goes into a token.
             is_simulated = audience.is_simulated
             pseudonym, segment_ids = audience.pseudonym, audience.segment_ids
-            segment_interests = audience.interests
+            segment_interests, why_pseudonym = audience.interests, audience.why_pseudonym
     now = _clock(asked.context.simulated_at, allowed=caller.is_secret and is_simulated)
     return ServeContext(
         advertiser_id=advertiser_id,
         placements=asked.placements,
         now=now,
         pseudonym=pseudonym,
+        why_pseudonym=why_pseudonym,
         segment_ids=segment_ids,
         segment_interests=segment_interests,
         device=asked.context.device or "",

@@ -62,7 +62,8 @@ def why_shown(request: HttpRequest, token: str) -> HttpResponse:
         "product": product.product if product is not None else None,
         "is_house": campaign is not None and campaign.is_house,
         "is_personal": said.segment_id is not None,
-        "knows_shopper": bool(said.shopper_pseudonym),
+        "knows_shopper": bool(_owner(said)),
+        "is_measured": bool(said.shopper_pseudonym),
         "is_test": said.experiment_id is not None,
         "done": request.GET.get("done", ""),
         **_segment(advertiser, said, language),
@@ -82,6 +83,11 @@ def _token(token: str) -> DecisionToken:
         return msgspec.convert(token_read(token, purpose=IMPRESSION, max_age=READABLE), DecisionToken)
     except (TokenError, msgspec.ValidationError, UnicodeError, RecursionError, OverflowError):
         raise Http404 from None
+
+
+def _owner(said: DecisionToken) -> str:
+    """The pseudonym of who may take interests away here."""
+    return said.shopper_pseudonym or said.why_pseudonym
 
 
 def _language(request: HttpRequest, campaign: Campaign | None) -> str:
@@ -104,7 +110,7 @@ def _segment(advertiser: Advertiser, said: DecisionToken, language: str) -> dict
     )
     if not keys and segment is not None:
         keys = tuple(segment.interests)
-    muted, has_objected = interests_taken(advertiser_id=advertiser.pk, pseudonym=said.shopper_pseudonym)
+    muted, has_objected = interests_taken(advertiser_id=advertiser.pk, pseudonym=_owner(said))
     interests = [
         (key, INTERESTS[key].label(language), has_objected or key in muted)
         for key in keys
@@ -115,7 +121,7 @@ def _segment(advertiser: Advertiser, said: DecisionToken, language: str) -> dict
         "interests": interests,
         "is_own": bool(said.entered),
         "has_objected": has_objected,
-        "is_takeable": bool(said.shopper_pseudonym) and not all(is_taken for *_, is_taken in interests),
+        "is_takeable": bool(_owner(said)) and not all(is_taken for *_, is_taken in interests),
     }
 
 
@@ -123,7 +129,7 @@ def _take_away(request: HttpRequest, token: str, said: DecisionToken) -> HttpRes
     asked, advertiser_id, pseudonym = (
         request.POST.get("interest", ""),
         said.advertiser_id,
-        said.shopper_pseudonym,
+        _owner(said),
     )
     is_known = False
     if pseudonym and asked == EVERYTHING:

@@ -21,6 +21,8 @@ WORDS: dict[str, dict[str, str]] = {
         "house": "Nothing else fitted here, so the shop shows this one to everybody.",
         "known": "You agreed to personal ads in this shop, so that it is known that you have seen this one, "
         "by a number in place of your name.",
+        "unmeasured": "You agreed to personal ads in this shop, but not to their measurement: it is not "
+        "noted down that you have seen this one.",
         "unknown": "Nothing was noted down about you.",
         "test": "It takes part in a comparison of two pictures: chance decided which of them you see.",
         "take": "Not interested",
@@ -54,6 +56,7 @@ WORDS: dict[str, dict[str, str]] = {
         "general": "它是为所有人制作的，您的任何兴趣都没有参与这次选择。",
         "house": "这里没有其他合适的内容，因此商店向所有人展示这一则。",
         "known": "您在这家商店同意了个性化广告，因此系统以一个代替您姓名的编号记录您看过这则广告。",
+        "unmeasured": "您在这家商店同意了个性化广告，但没有同意效果衡量：系统没有记录您看过这则广告。",
         "unknown": "没有记录任何关于您的信息。",
         "test": "它参与了两张图片的对比：您看到哪一张由随机决定。",
         "take": "不感兴趣",

@@ -47,6 +47,7 @@ def audience_get(*, advertiser_id: UUID | str, shopper_key: str, opted_out: bool
         return Audience(pseudonym="")
     allowed, measured, has_objected, is_minor, is_simulated = map(bool, rows[0][:5])
     state = consent.ConsentState(allowed, is_minor, opted_out, measured, has_objected)
+    why_pseudonym = pseudonym
     if not consent.allow(state, consent.Use.MEASUREMENT):
         pseudonym = ""
     if not consent.allow(state):
@@ -61,6 +62,7 @@ def audience_get(*, advertiser_id: UUID | str, shopper_key: str, opted_out: bool
         tuple(UUID(segment_id) for _, segment_id, _ in fitting),
         tuple(tuple(matched.split()) for *_, matched in fitting),
         personalisation_allowed=True,
+        why_pseudonym=why_pseudonym,
         is_simulated=is_simulated,
     )
 

@@ -16,6 +16,9 @@ class Audience:
     # For each of them: which of the shopper's own interests put them there, strongest first.
     interests: tuple[tuple[str, ...], ...] = ()
     personalisation_allowed: bool = False
+    # With consent to personalisation, also where there is none to measurement: only for "why this ad", where
+    # the shopper may take interests away. Nothing else may be joined by it.
+    why_pseudonym: str = ""
     is_simulated: bool = False
 
 

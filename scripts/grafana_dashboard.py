@@ -93,6 +93,8 @@ ROWS: list[tuple[str, list[tuple[str, str, list[tuple[str, str]]]]]] = [
             ("Oldest erasure under way", "s", [("adplatform_erasure_oldest_unsettled_seconds", "age")]),
             ("Webhook deliveries", "short", [("adplatform_webhook_deliveries", "{{status}}")]),
             ("Oldest webhook due", "s", [("adplatform_webhook_oldest_due_seconds", "wait")]),
+            ("Pictures from the web", "short", [("adplatform_remote_pictures", "{{status}}")]),
+            ("Oldest such picture due", "s", [("adplatform_remote_picture_oldest_due_seconds", "wait")]),
             ("Report e-mails of a day", "short", [("adplatform_report_mails_day", "{{status}}")]),
             ("Age of the last backup", "s", [("adplatform_backup_age_seconds", "age")]),
         ],

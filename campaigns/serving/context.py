@@ -20,6 +20,7 @@ class ServeContext(msgspec.Struct, frozen=True):
     placements: tuple[str, ...]  # placement codes, in the order of the page
     now: datetime
     pseudonym: str = ""
+    why_pseudonym: str = ""  # with consent to personalisation; goes nowhere but to "why this ad"
     segment_ids: tuple[UUID, ...] = ()  # strongest first
     segment_interests: tuple[tuple[str, ...], ...] = ()  # for each, what of the shopper put them there
     device: str = ""

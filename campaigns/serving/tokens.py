@@ -19,7 +19,7 @@ class DecisionToken(msgspec.Struct, frozen=True, omit_defaults=True, rename={
     "decision_id": "d", "advertiser_id": "a", "campaign_id": "c", "variant_id": "v", "creative_id": "cr",
     "placement_id": "p", "segment_id": "s", "propensity": "pr", "shopper_pseudonym": "u",
     "is_simulated": "sim", "experiment_id": "x", "arm": "xa", "interests": "i", "entered": "e",
-    "drawn_segment_id": "xs",
+    "drawn_segment_id": "xs", "why_pseudonym": "w",
 }):  # fmt: skip
     """Everything an event has to know of its decision, in ASCII; the event outlives the rows it names."""
 
@@ -32,6 +32,8 @@ class DecisionToken(msgspec.Struct, frozen=True, omit_defaults=True, rename={
     segment_id: UUID | None = None
     propensity: float | None = None
     shopper_pseudonym: str = ""
+    # Of a shopper who agreed to personal adverts and not to measurement; events never read it.
+    why_pseudonym: str = ""
     is_simulated: bool = False
     experiment_id: UUID | None = None
     arm: str = ""
@@ -70,6 +72,7 @@ def token_make(decision_id: UUID, context: ServeContext, answer: SlotDecision) -
         segment_id=answer.candidate.segment_id,
         propensity=round(answer.propensity, 9),
         shopper_pseudonym=context.pseudonym,
+        why_pseudonym="" if context.pseudonym else context.why_pseudonym,
         is_simulated=context.is_simulated,
         experiment_id=experiment.id if experiment is not None and arm is not None else None,
         arm=arm.key if experiment is not None and arm is not None else unexposed,

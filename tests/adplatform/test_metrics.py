@@ -137,7 +137,7 @@ def test_nothing_of_an_advertiser_or_a_shopper_is_in_it_and_its_cost_does_not_gr
     shop, scrape, client, django_assert_max_num_queries
 ):
     factories.make_render_job(shop)
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(22):
         scrape()
     text = client.get("/metrics", headers={"Authorization": "Bearer let-me-in"}).content.decode()
     for word in (str(shop.pk), shop.slug, shop.name, "shopper", "Trail"):

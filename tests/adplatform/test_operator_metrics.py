@@ -13,6 +13,8 @@ from accounts.metrics import account_metrics_get
 from accounts.models import LastRun, RefusedCount, WebhookDelivery, WebhookEndpoint
 from analytics.metrics import counting_metrics_get
 from analytics.models import ReportSending
+from campaigns.metrics import picture_metrics_get
+from campaigns.models import RemotePicture
 from rights.metrics import erasure_metrics_get
 from rights.models import Erasure
 from tests import factories
@@ -124,3 +126,18 @@ def test_the_age_of_the_last_backup_and_none_without_one():
     assert account_metrics_get(now=now).backup_age_seconds is None
     LastRun.objects.create(name="backup", ran_at=now - timedelta(hours=3))
     assert account_metrics_get(now=now).backup_age_seconds == 3 * 3600
+
+
+def test_pictures_that_wait_to_be_fetched(shop):
+    now = timezone.now()
+    for number, (status, due) in enumerate(
+        (("waiting", -90), ("waiting", 600), ("refused", None), ("fetched", 900))
+    ):
+        RemotePicture.objects.create(
+            advertiser=shop, product=factories.make_product(shop, f"P{number}"), url="https://x.example/a",
+            host="x.example", status=status,
+            available_at=None if due is None else now + timedelta(seconds=due),
+        )  # fmt: skip
+    read = picture_metrics_get(now=now)
+    assert read.pictures == {"waiting": 2, "fetched": 1, "refused": 1}
+    assert read.oldest_due_seconds == 90

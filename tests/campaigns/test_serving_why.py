@@ -9,10 +9,12 @@ from django.test import Client
 
 from accounts.models import Membership
 from adplatform.lib.tokens import token_read
+from analytics.models import Event
 from campaigns.models import Campaign
 from profiles.models import Segment, SegmentMembership
 from profiles.services import segment_create
 from tests import factories
+from tests.analytics.posting import post
 from tests.campaigns.decision_cast import ask, first, make_shopper
 from tests.campaigns.serving_cast import make_live, make_variant
 from tests.profiles.profile_cast import did, record
@@ -230,3 +232,34 @@ def test_a_token_of_before_names_the_segments_interests_and_says_so(shop, live, 
     page = why(first(ask(pk, shopper="anna"))["why_url"])
     assert "made for a group of people with these interests" in page
     assert "of yours entered" not in page
+
+
+def test_who_agreed_to_personal_ads_but_not_to_measurement_may_take_interests_away_too(shop, live, pk):
+    campaign, placement = live
+    hikers = factories.make_segment(shop, "hikers", ("outdoor_hiking",), size=500)
+    make_variant(campaign, placement)
+    make_variant(campaign, placement, segment=hikers)
+    anna = make_shopper(shop, segments=[hikers])
+    type(anna).objects.update(measurement_allowed=False)
+    answer = first(ask(pk, shopper="anna"))
+    assert answer["match"] == "segment"
+    token = token_read(answer["impression_token"], purpose="impression", max_age=timedelta(days=1))
+    assert token.get("u", "") == ""
+    page = why(answer["why_url"])
+    assert "not noted down that you have seen this one" in page
+    path = answer["why_url"].removeprefix("http://testserver")
+    done = Client().post(path, {"interest": "outdoor_hiking"}, follow=True).content.decode()
+    assert "Taken away" in done
+    assert first(ask(pk, shopper="anna"))["match"] == "generic"
+
+
+def test_events_of_such_a_shopper_are_joined_to_nobody(shop, live, pk):
+    campaign, placement = live
+    hikers = factories.make_segment(shop, "hikers", ("outdoor_hiking",), size=500)
+    make_variant(campaign, placement, segment=hikers)
+    anna = make_shopper(shop, segments=[hikers])
+    type(anna).objects.update(measurement_allowed=False)
+    answer = first(ask(pk, shopper="anna"))
+    sent = post([{"event_id": "e1", "kind": "impression", "token": answer["impression_token"]}])
+    assert sent.json()["accepted"] == 1, sent.json()
+    assert Event.objects.get().shopper_pseudonym == ""
