@@ -60,10 +60,10 @@ def audience_get(*, advertiser_id: UUID | str, shopper_key: str, opted_out: bool
     return Audience(
         pseudonym,
         tuple(UUID(segment_id) for _, segment_id, _ in fitting),
-        tuple(tuple(matched.split()) for *_, matched in fitting),
         personalisation_allowed=True,
-        why_pseudonym=why_pseudonym,
         is_simulated=is_simulated,
+        interests=tuple(tuple(matched.split()) for *_, matched in fitting),
+        why_pseudonym=why_pseudonym,
     )
 
 

@@ -13,13 +13,13 @@ class Audience:
 
     pseudonym: str
     segment_ids: tuple[UUID, ...] = ()  # strongest first; empty without consent
-    # For each of them: which of the shopper's own interests put them there, strongest first.
-    interests: tuple[tuple[str, ...], ...] = ()
     personalisation_allowed: bool = False
+    is_simulated: bool = False
+    # For each of the segments: which of the shopper's own interests put them there, strongest first.
+    interests: tuple[tuple[str, ...], ...] = ()
     # With consent to personalisation, also where there is none to measurement: only for "why this ad", where
     # the shopper may take interests away. Nothing else may be joined by it.
     why_pseudonym: str = ""
-    is_simulated: bool = False
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def test_erasure_takes_the_shopper_off_and_only_then_may_a_line_go(shop):
 # --- purposes
 def test_a_purpose_that_is_missing_closes_its_use_and_no_other(shop):
     agree(shop, personalisation=None, purposes={"storage", "ads_profile", "ads_selection"})
-    assert audience(shop) == Audience("", (), True)
+    assert audience(shop) == Audience("", (), True, why_pseudonym=pseudonym_of(shop.pk, "ann"))
     agree(shop, personalisation=None, purposes={"storage", "measurement"})
     assert audience(shop).pseudonym == pseudonym_of(shop.pk, "ann")
     assert not audience(shop).personalisation_allowed

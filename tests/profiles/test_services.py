@@ -217,7 +217,9 @@ def test_a_decision_reads_the_strongest_segment_first_in_one_query(shop, django_
     strong = services.segment_create(advertiser=shop, name="Hikers", rule=HIKERS)
     with django_assert_num_queries(1):
         audience = audience_get(advertiser_id=shop.pk, shopper_key="ann")
-    assert audience == Audience(pseudonym_of(shop.pk, "ann"), (strong.pk, weak.pk), True, False)
+    name = pseudonym_of(shop.pk, "ann")
+    because = (("outdoor_hiking",), ("food_coffee",))
+    assert audience == Audience(name, (strong.pk, weak.pk), True, False, because, name)
 
 
 def test_small_and_switched_off_segments_are_left_out(shop):
