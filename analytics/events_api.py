@@ -66,9 +66,7 @@ def events(request: HttpRequest) -> HttpResponse:
         return _refused("bad_json", str(error), 400)
     if len(batch.items) > ITEM_LIMIT:
         return _refused("too_many_items", f"At most {ITEM_LIMIT} events in a batch.", 413)
-    if caller is None and not watch.may_send(
-        address=client_address(request), number=len(batch.items)
-    ):
+    if caller is None and not watch.may_send(address=client_address(request), number=len(batch.items)):
         answer = _refused("throttled", "Too many events from this address; send again in a minute.", 429)
         answer["Retry-After"] = "60"
         return answer

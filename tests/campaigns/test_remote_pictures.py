@@ -185,7 +185,7 @@ def test_a_name_is_resolved_once_and_that_address_is_connected_to(host, monkeypa
     monkeypatch.setattr(socket, "getaddrinfo", names)
     with (
         pytest.raises(Exception, match=r"203\.0\.113\.9"),
-        session_make(user_agent="t", connect_seconds=0.3, read_seconds=0.3, total_seconds=1) as session,
+        session_make(user_agent="t", timeout_seconds=(0.3, 0.3)) as session,
     ):
         session.get(host.url("/a.png", "rebound.test"))
     assert not host.seen

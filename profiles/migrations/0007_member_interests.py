@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('profiles', '0005_muted_interests'),
+        ('profiles', '0006_purposes_most'),
     ]
 
     operations = [
