@@ -140,6 +140,7 @@ def test_nothing_of_an_advertiser_or_a_shopper_is_in_it_and_its_cost_does_not_gr
     with django_assert_max_num_queries(22):
         scrape()
     text = client.get("/metrics", headers={"Authorization": "Bearer let-me-in"}).content.decode()
+    text = text.replace('code="bad_shopper"', "")  # a reason for a refusal, of nobody
     for word in (str(shop.pk), shop.slug, shop.name, "shopper", "Trail"):
         assert word not in text
 
