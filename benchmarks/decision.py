@@ -43,7 +43,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 CANDIDATES = 50
 BLOCK = 200
-TARGETS = {"decision / echo": 1.75, "engine_us": 40.0}
+TARGETS = {"decision / echo": 2.0, "engine_us": 40.0}
 urlpatterns: list = []
 
 

@@ -88,8 +88,9 @@ def decide(context: ServeContext, snapshot: Snapshot, rng: Random) -> Decision:
         if answer.candidate is not None:
             on_page.add(answer.candidate.product_id)
         answers.append(answer)
-        is_last = len(answers) == len(context.placements)
-        if context.pseudonym and not is_last and (shown := capped_campaign_of(answer)) is not None:
+        if not context.pseudonym or len(answers) == len(context.placements):
+            continue
+        if (shown := capped_campaign_of(answer)) is not None:
             shows = {**asking.shows, shown: (*asking.shows.get(shown, ()), context.now)}
             asking = msgspec.structs.replace(asking, shows=shows)
             closed = _closed(asking, snapshot)
