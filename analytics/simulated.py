@@ -9,18 +9,18 @@ so a made-up shopper's caps work as anybody's.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 
 from accounts.models import Advertiser
 from analytics.models import DailyRollup
 
-Row = TypeVar("Row", bound=Model)
+Rows = TypeVar("Rows", bound=QuerySet[Any])
 
 
-def deciding(rows: QuerySet[Row], advertiser: Advertiser) -> QuerySet[Row]:
+def deciding(rows: Rows, advertiser: Advertiser) -> Rows:
     """Those of the advertiser's events or roll-ups that may decide something."""
     return rows if advertiser.counts_simulated else rows.filter(is_simulated=False)
 

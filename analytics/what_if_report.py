@@ -166,7 +166,7 @@ def _asked_weights(parameters: Mapping[str, Any]) -> dict[UUID, float]:
 def _most_shown(draws: _Draws) -> list[int]:
     """Columns of what was or could be shown, the most shown first."""
     shown = np.bincount(draws.log.action, minlength=len(draws.variants) + 1)
-    is_open = draws.is_open.any(axis=0)
+    is_open = np.asarray(draws.is_open.any(axis=0))
     return [column for column in np.argsort(-shown, kind="stable").tolist() if is_open[column]]
 
 

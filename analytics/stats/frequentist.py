@@ -83,8 +83,8 @@ def compare_estimates(
     reach = normal.inv_cdf(0.5 + CONFIDENCE / 2) if reach is None else reach
     low = high = None
     if a > 0 and b > 0:  # the relative interval is that of a logarithm
-        relative = [Estimate(1, each.standard_error / each.value, each.n) for each in (control, treatment)]
-        log_reach = min(700.0, reach * difference_error(*relative, covariance / a / b))
+        shares = [Estimate(1, each.standard_error / each.value, each.n) for each in (control, treatment)]
+        log_reach = min(700.0, reach * difference_error(shares[0], shares[1], covariance / a / b))
         low, high = finite(b / a * math.exp(-log_reach) - 1), finite(b / a * math.exp(log_reach) - 1)
     return Comparison(
         difference=finite(difference),
