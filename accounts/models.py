@@ -153,6 +153,7 @@ class WebhookEndpoint(TenantModel):
 
     class Kind(models.TextChoices):
         CREATIVE_APPROVED = "creative.approved", "A creative was approved"
+        CREATIVE_FATIGUED = "creative.fatigued", "A creative is worn out"
         APPROVAL_REQUESTED = "experiment.approval_requested", "Approval of an experiment was asked for"
         EXPERIMENT_DECIDED = "experiment.decided", "An experiment was decided"
         BUDGET_SPENT = "budget.spent", "A campaign's budget is spent"

@@ -53,6 +53,11 @@ urlpatterns = [
     path("experiments", experiments_api.ExperimentListApi.as_view(), name="api-experiment-list"),
     path("experiments/<uuid:experiment_id>", experiments_api.ExperimentApi.as_view(), name="api-experiment"),
     path(
+        "campaigns/<uuid:campaign_id>/fatigue/replacements",
+        learning_api.FatigueReplacementApi.as_view(),
+        name="api-fatigue-replacements",
+    ),
+    path(
         "experiments/<uuid:experiment_id>/start",
         experiments_api.ExperimentStartApi.as_view(),
         name="api-experiment-start",

@@ -25,6 +25,12 @@ DESIGNS = {
             ExperimentArm.Rule.OTHER_SEGMENT,
         ),
     ),
+    "pictures": (
+        "Picture against picture",
+        "Which creative is better for the same product and the same shoppers? One arm shows the present "
+        "picture, the other its challenger.",
+        (ExperimentArm.Rule.OWN_SEGMENT, ExperimentArm.Rule.CHALLENGER),
+    ),
 }
 NO_GUARDRAIL = ""
 
@@ -66,7 +72,11 @@ class ExperimentForm(forms.Form):
         initial="match",
     )
     control_percent = _percent(
-        "Generic arm, % of shoppers", "The control; the other arms share the rest equally.", 1, 98, 50
+        "Control, % of shoppers",
+        "The generic arm, or the present picture; the other arms share the rest.",
+        1,
+        98,
+        50,
     )
     traffic_percent = _percent(
         "Take part, % of shoppers",

@@ -44,7 +44,7 @@ class ExperimentHour(TenantModel):
     hour = models.DateTimeField()
     mark = models.UUIDField(null=True)  # null: counts and shoppers match the events
     arms = models.JSONField(null=True)  # arm -> events: [robots, others not counted, all]; null: not yet
-    pictures = models.JSONField(default=list)  # [variant, placement, creative] that were shown
+    pictures = models.JSONField(default=list)  # [variant, placement, creative, arm] that were shown
 
     class Meta:
         constraints = [

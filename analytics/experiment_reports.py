@@ -31,6 +31,7 @@ from analytics.experiment_sums import (
     Uncounted,
     invalid_counts,
     pictures_changed,
+    pictures_shown,
     shoppers_stored,
     sums_refresh,
 )
@@ -165,6 +166,7 @@ class _Computation:
             "foreign_orders": self.table.foreign_orders,
             "revenue_cap_cents": self.table.cap_cents,
             "arms": self._arm_rows(),
+            "pictures": pictures_shown(self.experiment, end=self.end),
             "health": [check.as_dict() for check in checks],
             "metrics": metrics,
             "trend": self._trend(),
@@ -275,6 +277,7 @@ LABELS = {
     ExperimentArm.Rule.OWN_SEGMENT: "Own segment",
     ExperimentArm.Rule.GENERIC: "Generic",
     ExperimentArm.Rule.OTHER_SEGMENT: "Other segment",
+    ExperimentArm.Rule.CHALLENGER: "Challenger",
 }
 
 

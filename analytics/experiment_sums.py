@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -25,9 +25,10 @@ from analytics.experiment_shoppers import ShopperSums
 from analytics.models import DirtyHour, Event
 from analytics.simulated import deciding
 from analytics.tracking import ROBOTS
-from campaigns.models import Experiment
+from campaigns.models import Experiment, ExperimentArm
 
 HOUR = timedelta(hours=1)
+CHALLENGER = ExperimentArm.Rule.CHALLENGER.value
 _COLUMNS = ("shopper_pseudonym", *ShopperSums._fields[1:])
 
 
@@ -139,7 +140,7 @@ def _hour_rebuild(experiment: Experiment, hour: datetime, mark: UUID | None) -> 
             total=Count("pk"),
         )
         shown = events.filter(kind=Event.Kind.IMPRESSION, validity=Event.Validity.VALID)
-        pictures = shown.values_list("variant_id", "placement_id", "creative_id").distinct()
+        pictures = shown.values_list("variant_id", "placement_id", "creative_id", "arm").distinct()
         ExperimentHour.objects.update_or_create(
             experiment=experiment,
             hour=hour,
@@ -190,11 +191,25 @@ def invalid_counts(experiment: Experiment, *, end: datetime) -> dict[str, Uncoun
 
 def pictures_changed(experiment: Experiment, *, end: datetime) -> int:
     """Variants whose picture was exchanged in the middle: more than one creative in one place."""
-    creatives: dict[tuple[str, str], set[str]] = {}
+    creatives: dict[tuple[str, str, bool], set[str]] = {}
     for pictures in _hours(experiment, end).values_list("pictures", flat=True):
-        for variant, placement, creative in pictures:
-            creatives.setdefault((variant, placement), set()).add(creative)
-    return len({variant for (variant, _), found in creatives.items() if len(found) > 1})
+        for variant, placement, creative, *arm in pictures:  # hours counted long ago do not name the arm
+            key = (variant, placement, arm == [CHALLENGER])
+            creatives.setdefault(key, set()).add(creative)
+    return len({variant for (variant, *_), found in creatives.items() if len(found) > 1})
+
+
+def pictures_shown(experiment: Experiment, *, end: datetime) -> list[dict[str, Any]]:
+    """The creatives of each variant that each arm has shown."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for pictures in _hours(experiment, end).values_list("pictures", flat=True):
+        for variant, _, creative, *arm in pictures:
+            if arm:
+                found.setdefault((arm[0], variant), set()).add(creative)
+    return [
+        {"arm": arm, "variant_id": variant, "creative_ids": sorted(creatives)}
+        for (arm, variant), creatives in sorted(found.items())
+    ]
 
 
 def _hours(experiment: Experiment, end: datetime) -> QuerySet[ExperimentHour]:

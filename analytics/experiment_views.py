@@ -18,13 +18,16 @@ from adplatform.lib.errors import DomainError, NotFound
 from analytics import experiment_services
 from analytics.experiment_forms import DESIGNS, ExperimentForm, PlanForm
 from analytics.experiment_metrics import metric_unit
+from analytics.experiment_pictures import pictures_grid
 from analytics.simulated import has_simulated_traffic
 from campaigns import experiment_services as campaigns_services
+from campaigns.challenger_selectors import challenger_unready, pairs_get
 from campaigns.experiment_approval import may_approve
 from campaigns.experiment_selectors import experiment_get, experiment_list
 from campaigns.models import Experiment, ExperimentArm
 
 PAGE_SIZE = 25
+PAIRS_SHOWN = 12  # in the wizard
 FIELDS = {"min_effect_rate": "effect_percent", "traffic_rate": "traffic_percent", "arms": "control_percent"}
 
 
@@ -55,7 +58,12 @@ def experiment_list_view(request: MemberRequest) -> HttpResponse:
 def experiment_create(request: MemberRequest) -> HttpResponse:
     """The wizard: one page with a power calculation from the campaign's real traffic."""
     form = ExperimentForm(
-        request.POST or None, advertiser=request.advertiser, initial={"campaign": request.GET.get("campaign")}
+        request.POST or None,
+        advertiser=request.advertiser,
+        initial={
+            "campaign": request.GET.get("campaign"),
+            "design": request.GET.get("design") if request.GET.get("design") in DESIGNS else "match",
+        },
     )
     if request.method == "POST" and form.is_valid():
         try:
@@ -107,6 +115,24 @@ def experiment_plan(request: MemberRequest) -> HttpResponse:
         "warnings": plan.warnings(shoppers=shoppers, days=days) if plan and shoppers and days else [],
     }
     return render(request, "experiments/_plan.html", context)
+
+
+@member_required(roles=WRITING_ROLES)
+@require_GET
+def experiment_pictures(request: MemberRequest) -> HttpResponse:
+    """A campaign's pictures beside their challengers; the wizard asks where the design compares them."""
+    form = PlanForm(request.GET, advertiser=request.advertiser)
+    form.is_valid()
+    campaign = form.cleaned_data.get("campaign")
+    pairs = pairs_get(campaign=campaign, only_challenged=True) if campaign else []
+    context = {
+        "campaign": campaign,
+        "pairs": pairs[:PAIRS_SHOWN],
+        "more": len(pairs[PAIRS_SHOWN:]),
+        "challenged_count": len(pairs),
+        "ready_count": sum(pair.is_ready for pair in pairs),
+    }
+    return render(request, "experiments/_wizard_pictures.html", context)
 
 
 @member_required()
@@ -285,6 +311,7 @@ def _detail_context(request: MemberRequest, experiment_id: UUID) -> dict[str, An
             advertiser_id=request.advertiser.pk, campaign_ids=[experiment.campaign_id]
         ),
         "arms": [(arm, arm.weight / total) for arm in arms],
+        "pictures": pictures_grid(experiment=experiment, content=content),
         "report": report,
         "content": content,
         "charts": charts,
@@ -303,6 +330,12 @@ def _detail_context(request: MemberRequest, experiment_id: UUID) -> dict[str, An
             campaigns_services.experiment_coverage(experiment)
             if experiment.status == Experiment.Status.DRAFT
             else None
+        ),
+        "unready": (
+            challenger_unready(campaign=experiment.campaign)
+            if experiment.status == Experiment.Status.DRAFT
+            and any(arm.rule == ExperimentArm.Rule.CHALLENGER for arm in arms)
+            else []
         ),
         "is_waiting": report is not None and report.requested_at is not None,
         "plan_warnings": _plan_warnings(experiment) if experiment.status == Experiment.Status.DRAFT else [],

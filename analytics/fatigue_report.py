@@ -4,42 +4,60 @@ shopper's eyes.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Count, Max, Min, Q, QuerySet
+
 from analytics.models import Event
 from analytics.simulated import deciding
 from analytics.small_groups import small_groups_get
-from analytics.stats.fatigue import Life, State, fatigue_judge, stratum_of
+from analytics.stats.fatigue import Life, fatigue_judge, stratum_of
+from analytics.stats.fatigue_states import State
 from analytics.stats.stratified import Cell
 from campaigns.models import Campaign
 
-WINDOW = timedelta(days=120)
+LISTED = timedelta(days=120)  # a creative that nobody has seen for so long is not listed
 EARLY, LATE = timedelta(days=7), timedelta(days=7)
 MIN_AGE = timedelta(days=14)
+AFTER = timedelta(days=1)  # a click follows its impression within it
+Looks = Mapping[tuple[UUID, str], int]  # (creative, shopper) -> impressions before the late ones
+
+
+@dataclass(frozen=True)
+class _Span:
+    """When a creative was seen first, ever, and last."""
+
+    first_at: datetime
+    last_at: datetime
+    impressions: int
 
 
 class _Record:
     """One creative while its impressions are read in order."""
 
-    def __init__(self, first_at: datetime) -> None:
-        self.first_at = first_at
-        self.seen: dict[str, int] = defaultdict(int)
+    def __init__(self, span: _Span) -> None:
+        self.span = span
+        self.seen: Counter[str] = Counter()
+        self.seen_late: Counter[str] = Counter()
         self.cells: dict[Cell, list[int]] = defaultdict(lambda: [0, 0])  # impressions, clicks
         self.numbers: tuple[list[int], list[int]] = ([0, 0], [0, 0])  # sum of exposure numbers, impressions
-        self.shown = 0
 
-    def add(self, shopper: str, at: datetime, *, is_clicked: bool, late_from: datetime) -> None:
-        """An impression; counted early, late or neither."""
-        self.shown += 1
+    def add_early(self, shopper: str, *, is_clicked: bool) -> None:
+        """An impression of the first days."""
         self.seen[shopper] += 1
-        number = self.seen[shopper]
-        part = 1 if at >= late_from else 0 if at < self.first_at + EARLY else None
-        if part is None:
-            return
+        self._add(0, shopper, self.seen[shopper], is_clicked)
+
+    def add_late(self, shopper: str, before: int, *, is_clicked: bool) -> None:
+        """An impression of the last days, of a shopper who had seen the creative ``before`` times."""
+        self.seen_late[shopper] += 1
+        self._add(1, shopper, before + self.seen_late[shopper], is_clicked)
+
+    def _add(self, part: int, shopper: str, number: int, is_clicked: bool) -> None:
         cell = self.cells[stratum_of(number), part, shopper]
         cell[0] += 1
         cell[1] += is_clicked
@@ -49,38 +67,32 @@ class _Record:
     def life(self, now: datetime) -> Life:
         """What was read."""
         means = [total / count if count else 0.0 for total, count in self.numbers]
-        return Life(self.cells, means[0], means[1], now - self.first_at >= MIN_AGE)
+        return Life(self.cells, means[0], means[1], now - self.span.first_at >= MIN_AGE)
 
 
 def fatigue_compute(campaign: Campaign, parameters: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """One line a creative, the worst first. Shoppers without a pseudonym are left out: nobody can
     count their looks.
+
+    Early life is that of the creative's first impression ever, however long ago; what lies between it and
+    the last days is counted by the database and not read.
     """
-    events = (
-        Event.objects.within(now - WINDOW, now)
-        .filter(
-            advertiser_id=campaign.advertiser_id,
-            campaign_id=campaign.pk,
-            validity=Event.Validity.VALID,
-            creative_id__isnull=False,
-        )
-        .exclude(shopper_pseudonym="")
+    # From the first impression on, however long ago: all partitions.
+    events = Event.objects.filter(
+        advertiser_id=campaign.advertiser_id,
+        campaign_id=campaign.pk,
+        occurred_at__lt=now,
+        validity=Event.Validity.VALID,
+        creative_id__isnull=False,
     )
     events = deciding(events, campaign.advertiser)
-    clicked = set(events.filter(kind=Event.Kind.CLICK).order_by().values_list("decision_id", flat=True))
-    rows: Any = (
-        events.filter(kind=Event.Kind.IMPRESSION)
-        .order_by("occurred_at", "id")
-        .values_list("creative_id", "variant_id", "shopper_pseudonym", "occurred_at", "decision_id")
-    )
-    records: dict[UUID, _Record] = {}
-    variants: dict[UUID, str] = {}
-    for creative, variant, shopper, at, decision in rows.iterator(chunk_size=5000):
-        record = records.setdefault(creative, _Record(at))
-        variants[creative] = str(variant)
-        record.add(shopper, at, is_clicked=decision in clicked, late_from=now - LATE)
+    late_from = now - LATE
+    spans, variants = _spans(events, now - LISTED)
+    records = {creative: _Record(span) for creative, span in spans.items()}
+    if records:
+        _read(events.exclude(shopper_pseudonym=""), records, late_from)
     groups = small_groups_get(
-        advertiser_id=campaign.advertiser_id, start=(now - WINDOW).date(), end=now.date()
+        advertiser_id=campaign.advertiser_id, start=(now - LISTED).date(), end=now.date()
     )
     lines = [
         _line(pk, variants[pk], record, now) if groups.shows_creative(pk) else _withheld(pk, variants[pk])
@@ -89,6 +101,64 @@ def fatigue_compute(campaign: Campaign, parameters: Mapping[str, Any], now: date
     order = [State.FATIGUED, State.LIMITED, State.HEALTHY, State.UNKNOWN]
     lines.sort(key=lambda line: (order.index(line["state"]), -(line["impressions"] or 0)))
     return {"lines": lines, "counts": {state: sum(li["state"] == state for li in lines) for state in order}}
+
+
+def _spans(events: QuerySet[Event], since: datetime) -> tuple[dict[UUID, _Span], dict[UUID, str]]:
+    """Of every creative seen since; and one variant that showed it."""
+    rows = (
+        events.filter(kind=Event.Kind.IMPRESSION)
+        .order_by()
+        .values_list("creative_id", "variant_id")
+        .annotate(first=Min("occurred_at"), last=Max("occurred_at"), impressions=Count("pk"))
+    )
+    spans: dict[UUID, _Span] = {}
+    variants: dict[UUID, str] = {}
+    for creative, variant, first, last, impressions in rows:
+        if creative is None:
+            continue
+        old = spans.get(creative, _Span(first, last, 0))
+        spans[creative] = _Span(
+            min(old.first_at, first), max(old.last_at, last), old.impressions + impressions
+        )
+        variants[creative] = str(variant)
+    return {pk: span for pk, span in spans.items() if span.last_at >= since}, variants
+
+
+def _read(events: QuerySet[Event], records: Mapping[UUID, _Record], late_from: datetime) -> None:
+    """Early and late impressions into the records."""
+    first = min(record.span.first_at for record in records.values())
+    early_until = max(record.span.first_at for record in records.values()) + EARLY
+    mine = events.filter(creative_id__in=list(records), occurred_at__gte=first)
+    near = Q(occurred_at__lt=early_until + AFTER) | Q(occurred_at__gte=late_from)
+    clicked = set(mine.filter(near, kind=Event.Kind.CLICK).order_by().values_list("decision_id", flat=True))
+    looks = _looks(mine, late_from)
+    rows: Any = (
+        mine.filter(
+            Q(occurred_at__lt=early_until) | Q(occurred_at__gte=late_from), kind=Event.Kind.IMPRESSION
+        )
+        .order_by("occurred_at", "id")
+        .values_list("creative_id", "shopper_pseudonym", "occurred_at", "decision_id")
+    )
+    for creative, shopper, at, decision in rows.iterator(chunk_size=5000):
+        record = records[creative]
+        if at >= late_from:
+            before = looks.get((creative, shopper), 0)
+            record.add_late(shopper, before, is_clicked=decision in clicked)
+        elif at < record.span.first_at + EARLY:
+            record.add_early(shopper, is_clicked=decision in clicked)
+
+
+def _looks(events: QuerySet[Event], late_from: datetime) -> Looks:
+    """How often each shopper of the last days had seen each creative before."""
+    shown = events.filter(kind=Event.Kind.IMPRESSION)
+    late = shown.filter(occurred_at__gte=late_from).order_by().values("shopper_pseudonym").distinct()
+    rows: Any = (
+        shown.filter(occurred_at__lt=late_from, shopper_pseudonym__in=late)
+        .order_by()
+        .values_list("creative_id", "shopper_pseudonym")
+        .annotate(looks=Count("pk"))
+    )
+    return {(creative, shopper): looks for creative, shopper, looks in rows.iterator(chunk_size=5000)}
 
 
 def _line(creative_id: UUID, variant_id: str, record: _Record, now: datetime) -> dict[str, Any]:
@@ -108,8 +178,8 @@ def _line(creative_id: UUID, variant_id: str, record: _Record, now: datetime) ->
         "late_rate": rates[1],
         "early_frequency": life.early_frequency,
         "late_frequency": life.late_frequency,
-        "impressions": record.shown,
-        "first_at": record.first_at.isoformat(),
+        "impressions": record.span.impressions,
+        "first_at": record.span.first_at.isoformat(),
     }
 
 

@@ -34,6 +34,9 @@ log = structlog.get_logger(__name__)
 WINDOW = timedelta(days=30)
 MIN_CHANGE = 0.02  # of a share; less is noise, and each change is a period of its own
 OWN = "own_segment"
+# Shown to the same shoppers as the own picture. While it is compared it is no variant's picture and counts
+# for nothing; once shipped, what it was clicked counts for it.
+CHALLENGER = "challenger"
 Counts = dict[tuple[UUID, UUID], tuple[int, int]]  # (placement, variant) -> (impressions, clicks)
 
 
@@ -190,7 +193,7 @@ def _experiment_counts(campaign: Campaign, since: datetime) -> list[Any]:
     events = Event.objects.within(start).filter(experiment_id__in=ids, validity=Event.Validity.VALID)
     return list(
         deciding(events, campaign.advertiser)
-        .exclude(arm=OWN)
+        .exclude(arm__in=(OWN, CHALLENGER))
         .order_by()
         .values_list("placement_id", "variant_id", "creative_id")
         .annotate(

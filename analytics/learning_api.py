@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from accounts.idempotency import idempotent
 from accounts.tenant_api import TenantApi
 from adplatform.lib.errors import DomainError, NotFound
+from analytics.fatigue_services import fatigued_replace
 from analytics.learning_selectors import ContextShares, contexts_get
 from analytics.models import StoredReport
 from analytics.stored_reports import stored_report_find, stored_report_request
@@ -22,6 +23,7 @@ from analytics.what_if_parameters import parameters_parse
 from campaigns.models import Campaign
 from campaigns.selectors import campaign_get
 from campaigns.weight_services import learning_configure
+from generation.api import RenderJobOutput
 
 
 class LearningInput(serializers.Serializer[Any]):
@@ -155,3 +157,25 @@ class StoredReportApi(TenantApi):
     def _check(self, kind: str) -> None:
         if kind not in StoredReport.Kind.values:
             raise NotFound("report")
+
+
+class FatigueReplacementApi(TenantApi):
+    """Replacements for everything that is worn out."""
+
+    serializer_class = RenderJobOutput
+
+    @extend_schema(
+        operation_id="replace_fatigued_creatives",
+        summary="Ask for another take of every fatigued picture of a campaign",
+        description="The present pictures are shown until the new ones are approved. 409 "
+        "`nothing_fatigued` where nothing is, or everything was asked for already.",
+        request=None,
+        responses={202: RenderJobOutput(many=True)},
+        tags=["learning"],
+    )
+    @idempotent
+    def post(self, request: Request, campaign_id: UUID) -> Response:
+        takes = fatigued_replace(
+            advertiser=self.advertiser, campaign_id=campaign_id, requested_by=self.person
+        )
+        return Response(RenderJobOutput(takes, many=True).data, status=status.HTTP_202_ACCEPTED)

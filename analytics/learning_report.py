@@ -17,6 +17,7 @@ from django.db.models import Q
 from analytics.anchors import year_start
 from analytics.models import Event
 from analytics.simulated import deciding
+from analytics.stats.frequentist import Comparison
 from analytics.stats.stratified import Cell, stratified_compare
 from campaigns.learning_models import AllocationPeriod
 from campaigns.models import Campaign
@@ -55,6 +56,7 @@ def learning_compute(campaign: Campaign, parameters: Mapping[str, Any], now: dat
         "lift_low": lift.lift_low,
         "lift_high": lift.lift_high,
         "p": lift.p,
+        "earned": _earned(_line(cells, 1, None)["impressions"], found.values[0], lift),
         "sentence": _sentence(lift.lift_low, lift.lift_high),
     }
 
@@ -63,6 +65,13 @@ def _line(cells: Mapping[Cell, Sequence[int]], side: int, value: float | None) -
     counts = [count for (_, mine, _), count in cells.items() if mine == side]
     impressions, clicks = (sum(count[place] for count in counts) for place in (0, 1))
     return {"impressions": impressions, "clicks": clicks, "value": value}
+
+
+def _earned(impressions: float, held_rate: float | None, found: Comparison) -> dict[str, float | None]:
+    """Clicks more (or fewer) on the learned impressions than all pictures alike would have brought there."""
+    usual = None if held_rate is None else held_rate * impressions
+    lifts = {"clicks": found.lift, "low": found.lift_low, "high": found.lift_high}
+    return {name: None if usual is None or lift is None else usual * lift for name, lift in lifts.items()}
 
 
 def _sentence(low: float | None, high: float | None) -> str:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.permissions import REVIEWING_ROLES, WRITING_ROLES, MemberRequest, member_required
 from adplatform.lib.errors import DomainError, NotFound
+from analytics.fatigue_services import fatigue_changes, fatigued_counts, fatigued_replace
 from analytics.labels import creative_labels
 from analytics.learning_forms import LearningForm
 from analytics.learning_selectors import (
@@ -151,11 +152,35 @@ def fatigue(request: MemberRequest, campaign_id: UUID) -> HttpResponse:
         advertiser=request.advertiser, pk__in=ids, job__variants__campaign=campaign
     ).values_list("pk", "job_id")
     jobs = dict(shown)
-    rows = [(line, labels[pk], jobs.get(pk)) for line, pk in zip(page, ids, strict=True)]
-    may_replace = request.membership.role in REVIEWING_ROLES
-    return _page(
-        request, campaign, Kind.FATIGUE, {"rows": rows, "page_obj": page, "may_replace": may_replace}
+    before = Creative.objects.filter(
+        advertiser=request.advertiser, pk__in=ids, job__former_variants__campaign=campaign
     )
+    replaced = set(before.exclude(pk__in=jobs).values_list("pk", flat=True))
+    rows = [(line, labels[pk], jobs.get(pk), pk in replaced) for line, pk in zip(page, ids, strict=True)]
+    context = {
+        "rows": rows,
+        "page_obj": page,
+        "may_replace": request.membership.role in REVIEWING_ROLES,
+        "worn_count": fatigued_counts(advertiser_id=request.advertiser.pk).get(campaign.pk, 0),
+        "changes": fatigue_changes(campaign=campaign),
+    }
+    return _page(request, campaign, Kind.FATIGUE, context)
+
+
+@member_required(roles=REVIEWING_ROLES)
+@require_POST
+def fatigue_replace(request: MemberRequest, campaign_id: UUID) -> HttpResponse:
+    """Another take for every worn-out picture of the campaign."""
+    campaign = _campaign(request, campaign_id)
+    try:
+        takes = fatigued_replace(
+            advertiser=request.advertiser, campaign_id=campaign.pk, requested_by=request.user
+        )
+        what = "replacement is" if len(takes) == 1 else "replacements are"
+        messages.success(request, f"{len(takes)} {what} asked for; today's pictures stay until then.")
+    except DomainError as error:
+        messages.error(request, error.message)
+    return redirect("fatigue", campaign.pk)
 
 
 @member_required()

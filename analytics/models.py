@@ -12,6 +12,8 @@ from analytics.attribution import Windows
 from analytics.event_query import EventQuerySet
 from analytics.experiment_models import ExperimentHour as ExperimentHour
 from analytics.experiment_models import ExperimentShopper as ExperimentShopper
+from analytics.fatigue_models import CreativeFatigue as CreativeFatigue
+from analytics.fatigue_models import FatigueRecord as FatigueRecord
 from analytics.report_models import ReportSchedule as ReportSchedule
 from analytics.report_models import ReportSending as ReportSending
 from analytics.report_models import SavedView as SavedView

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Advertiser
 from analytics import selectors
+from analytics.fatigue_services import fatigued_counts
 from analytics.periods import Period, days_get
 from analytics.selectors import Counts, DayPoint, Totals
 from analytics.stats.changes import Change
@@ -140,6 +141,11 @@ def _tasks(advertiser_id: UUID, freshness: selectors.Freshness) -> list[Task]:
     if failed:
         text = f"{_counted(failed, 'render job')} failed in the last seven days."
         tasks.append(Task(text, _link("render-job-list"), "error"))
+    worn = fatigued_counts(advertiser_id=advertiser_id)
+    for pk, name in Campaign.objects.filter(pk__in=worn).order_by("name").values_list("pk", "name"):
+        verb = "is" if worn[pk] == 1 else "are"
+        text = f"{_counted(worn[pk], 'creative')} of “{name}” {verb} fatigued."
+        tasks.append(Task(text, reverse("fatigue", args=[pk]), "warning"))
     for name in _silent_campaigns(advertiser_id):
         text = f"“{name}” is live without an approved creative, so nothing of it is shown."
         tasks.append(Task(text, _link("campaign-list"), "error"))

@@ -1,4 +1,7 @@
-"""Reports that only a worker may compute: asked for, computed, kept; the pages only read."""
+"""Reports that only a worker may compute: asked for, computed, kept; the pages only read.
+
+Fatigue is looked at once a day in every live campaign, whether somebody asked or not.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from django.utils import timezone
 
 from accounts.models import Advertiser
 from adplatform.lib.commit import queue_on_commit
+from analytics.fatigue_services import fatigue_write
 from analytics.models import StoredReport
 from campaigns.models import Campaign
 from campaigns.selectors import campaign_get
@@ -56,9 +60,23 @@ def stored_reports_refresh(*, now: datetime | None = None) -> int:
     StoredReport.objects.filter(
         computed_at__lt=old, requested_at__isnull=True, campaign__status=Campaign.Status.LIVE
     ).update(requested_at=now or timezone.now())
+    _fatigue_ensure(now or timezone.now())
     waiting = StoredReport.objects.filter(requested_at__isnull=False)
     waiting = waiting.filter(Q(computed_at__isnull=True) | Q(computed_at__lt=F("requested_at")))
     return sum(stored_report_compute(pk) for pk in list(waiting.values_list("pk", flat=True)))
+
+
+def _fatigue_ensure(now: datetime) -> None:
+    """Live campaigns are looked at for fatigue without anybody asking."""
+    looked_at = StoredReport.objects.filter(kind=Kind.FATIGUE).values("campaign_id")
+    new = Campaign.objects.filter(status=Campaign.Status.LIVE).exclude(pk__in=looked_at)
+    StoredReport.objects.bulk_create(
+        [
+            StoredReport(advertiser_id=shop, campaign_id=pk, kind=Kind.FATIGUE, requested_at=now)
+            for pk, shop in new.values_list("pk", "advertiser_id")
+        ],
+        ignore_conflicts=True,
+    )
 
 
 def stored_report_compute(report_id: UUID, *, now: datetime | None = None) -> bool:
@@ -73,6 +91,8 @@ def stored_report_compute(report_id: UUID, *, now: datetime | None = None) -> bo
         return False
     try:
         content = compute_of(row.kind)(row.campaign, row.parameters, now)
+        if row.kind == Kind.FATIGUE:
+            fatigue_write(campaign=row.campaign, content=content, now=now)
         is_done = True
     except Exception:
         log.exception("stored_report_failed", kind=row.kind, campaign=str(row.campaign_id))

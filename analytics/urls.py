@@ -77,6 +77,7 @@ urlpatterns = [
     ),
     path("experiments/", experiment_views.experiment_list_view, name="experiment-list"),
     path("experiments/new/", experiment_views.experiment_create, name="experiment-create"),
+    path("experiments/pictures/", experiment_views.experiment_pictures, name="experiment-pictures"),
     path("experiments/plan/", experiment_views.experiment_plan, name="experiment-plan"),
     path("experiments/<uuid:experiment_id>/", experiment_views.experiment_detail, name="experiment-detail"),
     path(
@@ -134,6 +135,9 @@ urlpatterns = [
     path("learning/<uuid:campaign_id>/settings/", learning_views.learning_settings, name="learning-settings"),
     path("learning/<uuid:campaign_id>/what-if/", learning_views.what_if, name="what-if"),
     path("learning/<uuid:campaign_id>/dividend/", learning_views.dividend, name="dividend"),
+    path(
+        "learning/<uuid:campaign_id>/fatigue/replace/", learning_views.fatigue_replace, name="fatigue-replace"
+    ),
     path("learning/<uuid:campaign_id>/fatigue/", learning_views.fatigue, name="fatigue"),
     path(
         "learning/<uuid:campaign_id>/<slug:kind>/refresh/",

@@ -283,10 +283,15 @@ def _splits(campaign: Campaign) -> dict[UUID, dict[str, float]]:
     totals: dict[UUID, float] = defaultdict(float)
     arms = list(ExperimentArm.objects.filter(experiment__campaign=campaign))
     for arm in arms:
-        totals[arm.experiment_id] += arm.weight
+        if arm.rule != ExperimentArm.Rule.CHALLENGER:  # of those who saw one nothing is read
+            totals[arm.experiment_id] += arm.weight
     started = Experiment.objects.filter(campaign=campaign, started_at__isnull=False)
     for pk in started.values_list("pk", flat=True):
-        shares = {arm.rule: arm.weight / totals[pk] for arm in arms if arm.experiment_id == pk}
+        shares = {
+            arm.rule: arm.weight / totals[pk]
+            for arm in arms
+            if arm.experiment_id == pk and arm.rule != ExperimentArm.Rule.CHALLENGER
+        }
         if GENERIC in shares:
             found[pk] = shares
     return found

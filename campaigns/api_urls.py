@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns import api, catalog_urls, serving_urls, takes_api
+from campaigns import api, catalog_urls, challenger_api, serving_urls, takes_api
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns", api.CampaignListApi.as_view(), name="api-campaign-list"),
@@ -18,6 +18,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns/<uuid:campaign_id>/end", api.CampaignEndApi.as_view(), name="api-campaign-end"),
     path(
         "campaigns/<uuid:campaign_id>/weights", api.CampaignWeightsApi.as_view(), name="api-campaign-weights"
+    ),
+    path(
+        "campaigns/<uuid:campaign_id>/challengers",
+        challenger_api.ChallengerListApi.as_view(),
+        name="api-challenger-list",
+    ),
+    path(
+        "campaigns/<uuid:campaign_id>/challengers/<uuid:variant_id>",
+        challenger_api.ChallengerApi.as_view(),
+        name="api-challenger",
     ),
     path("render-jobs/<uuid:job_id>/takes", takes_api.PictureTakeApi.as_view(), name="api-picture-take"),
     path("placements", api.PlacementListApi.as_view(), name="api-placement-list"),

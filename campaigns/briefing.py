@@ -7,7 +7,7 @@ It never sees a shopper, a behaviour or a consent, so nothing personal can reach
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -20,11 +20,13 @@ from generation.brand import brand_kit_get, brief_brand
 from generation.briefs import Brief, BriefBrand, BriefInterest, BriefProduct, BriefSegment
 from generation.composition.price import saving_rate
 from generation.composition.templates import Template, template_choose, template_get
+from generation.renderers import can_inpaint
 from profiles.models import Segment
 from profiles.selectors import segment_may_brief
 from profiles.taxonomy import INTERESTS
 
 MARKET_TIME_ZONES = {Advertiser.Market.CHINA: "Asia/Shanghai"}  # others: settings.TIME_ZONE
+LOOKS = ("style", "template", "model")  # what a variant may have in place of its campaign's
 _SEASONS = ("winter", "spring", "summer", "autumn")
 
 
@@ -53,35 +55,41 @@ def brief_make(
     now: datetime,
     take: int = 0,
     brand: BriefBrand | None = None,
+    look: Mapping[str, str] | None = None,
 ) -> Brief:
     """The brief of one variant; ``segment`` None asks for the generic creative.
+
+    ``look`` names a style, template or model (LOOKS) in place of the campaign's.
 
     ``brand`` saves a query when many briefs of one campaign are made at once. Raises DomainError
     ``product_without_picture``, ``segment_too_small`` or ``template_unknown``.
     """
     market = campaign.advertiser.market
+    look = look or {}
+    style = look.get("style", campaign.style)
+    model = look.get("model") or campaign.model or settings.GENERATION_DEFAULT_MODEL
     return Brief(
         product=_product(product),
         segment=_segment(segment) if segment is not None else None,
         brand=brand or brand_make(campaign.advertiser, campaign.language),
-        style=campaign.style,
+        style=style,
         season=season_of(now, market),
         language=campaign.language,
         market=market,
         sizes=tuple(sorted(set(sizes))),
-        model=campaign.model or settings.GENERATION_DEFAULT_MODEL,
+        model=model,
         headline=campaign.headline,
-        template=_template(campaign, product).reference,
+        template=_template(look.get("template") or campaign.template, style, product).reference,
         take=take,
-        keeps_product=campaign.keeps_product,
+        keeps_product=campaign.keeps_product and ("model" not in look or can_inpaint(model)),
     )
 
 
-def _template(campaign: Campaign, product: Product) -> Template:
-    """The campaign's template, or the one that goes with its style and the product's saving."""
-    if campaign.template:
-        return template_get(campaign.template)
-    return template_choose(campaign.style, saving_rate(product.price_cents, product.sale_price_cents))
+def _template(name: str, style: str, product: Product) -> Template:
+    """The template of this name, or the one that goes with the style and the product's saving."""
+    if name:
+        return template_get(name)
+    return template_choose(style, saving_rate(product.price_cents, product.sale_price_cents))
 
 
 def _product(product: Product) -> BriefProduct:

@@ -270,6 +270,7 @@ def _candidates(context: ServeContext, answer: SlotDecision, snapshot: Snapshot)
             priority=line.candidate.priority,
             weight=line.candidate.weight,
             propensity=line.propensity,
+            is_challenger=line.candidate.is_challenger,
         )
         for line in explain(context, answer, snapshot)
     ]

@@ -176,7 +176,9 @@ def _moment(given: datetime | None, advertiser: Advertiser) -> datetime:
 def _is_subject(line: Explanation, campaign: Any, creative: Any) -> bool:
     candidate = line.candidate
     if creative is not None:
-        return candidate.job_id == creative.job_id
+        # The picture before the present one is on the air until that is approved.
+        shown = {found.id for found in candidate.creatives.values()}
+        return candidate.job_id == creative.job_id or creative.pk in shown
     return campaign is not None and candidate.campaign_id == campaign.pk
 
 

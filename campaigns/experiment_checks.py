@@ -41,7 +41,7 @@ def text_problems(name: str, hypothesis: str) -> dict[str, list[str]]:
 def arm_problems(arms: Sequence[ArmPlan]) -> dict[str, list[str]]:
     rules = [arm.rule for arm in arms]
     if not 2 <= len(arms) <= len(Rule) or len(set(rules)) != len(rules) or not set(rules) <= set(Rule):
-        return {"arms": [f"Two or three different arms are needed, of: {', '.join(Rule.values)}."]}
+        return {"arms": [f"Two to four different arms are needed, of: {', '.join(Rule.values)}."]}
     if Rule.OWN_SEGMENT not in rules:
         return {"arms": ["One arm has to be own_segment: it is what shoppers see without an experiment."]}
     total = sum(arm.weight for arm in arms)

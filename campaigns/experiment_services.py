@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from accounts.models import Advertiser, User, WebhookEndpoint
 from accounts.webhooks import webhook_emit
 from adplatform.lib.errors import DomainError
+from campaigns.challenger_services import challengers_check, challengers_drop, challengers_ship
 from campaigns.experiment_approval import approval_check
 from campaigns.experiment_checks import (
     ArmPlan,
@@ -111,6 +112,7 @@ def experiment_start(
         raise DomainError(
             "campaign_not_live", "Launch the campaign first: nothing of it is shown.", status=409
         )
+    challengers_check(experiment)
     if experiment_coverage(experiment)[0] == 0:
         raise DomainError(
             "nothing_to_compare", "No product has an approved creative for every arm yet.", status=409
@@ -180,6 +182,7 @@ def experiment_decide(
     """The end of it: ship an arm to every shopper, roll back, or leave things as they are.
 
     Only shipping, be it the control, says what shoppers see; else they see what they saw before the start.
+    A challenger that ships becomes its variant's picture; another arm that ships, or a roll-back, drops it.
     ``report`` is frozen beside the decision. A running experiment is stopped first.
     """
     experiment = _locked(advertiser, experiment_id)
@@ -194,6 +197,7 @@ def experiment_decide(
     if experiment.status == Status.RUNNING:
         _stop(experiment, now)
     _asked_clear(experiment)
+    _challengers_settle(experiment, outcome, arm, user)
     experiment.outcome = outcome
     experiment.decided_arm = arm if outcome == Experiment.Outcome.SHIP else ""
     experiment.decided_at = now
@@ -214,6 +218,18 @@ def experiment_decide(
     )
     serving_version_bump(advertiser.pk)
     return experiment
+
+
+def _challengers_settle(experiment: Experiment, outcome: str, arm: str, user: User | None) -> None:
+    """The challengers become the pictures, or go; where things are left as they are, they wait."""
+    keys = {found.key: found.rule for found in experiment.arms.all()}
+    challenger = ExperimentArm.Rule.CHALLENGER
+    if challenger not in keys.values() or outcome == Experiment.Outcome.NO_CHANGE:
+        return
+    if outcome == Experiment.Outcome.SHIP and keys[arm] == challenger:
+        challengers_ship(campaign=experiment.campaign, by=user)
+    else:
+        challengers_drop(campaign=experiment.campaign, by=user)
 
 
 def experiments_finish(*, now: datetime, advertiser_id: UUID | None = None) -> int:

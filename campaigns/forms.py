@@ -44,6 +44,24 @@ class CampaignCreateForm(forms.Form):
     language = forms.ChoiceField(choices=Campaign.Language.choices)
 
 
+class ChallengerForm(forms.Form):
+    """What of a second picture differs; empty: as it is."""
+
+    style = forms.ChoiceField(
+        choices=[("", "As it is"), *((style.key, style.label_en) for style in STYLES.values())],
+        required=False,
+    )
+    template = forms.ChoiceField(
+        choices=lambda: [("", "As it is"), *((t.key, t.name_en) for t in templates_read().values())],
+        required=False,
+    )
+    model = forms.ChoiceField(
+        label="Image model",
+        choices=lambda: [("", "As it is"), *((name, name) for name in settings.GENERATION_MODELS)],
+        required=False,
+    )
+
+
 def _moment(label: str, help_text: str) -> forms.DateTimeField:
     return forms.DateTimeField(
         label=label,

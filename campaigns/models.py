@@ -20,6 +20,7 @@ __all__ = [
     "WeightRecord",
 ]
 
+NOTHING = models.Value({}, models.JSONField())  # in the database: a release before inserts rows without it
 DEVICES = ("desktop", "mobile", "tablet", "other")  # what a storefront may say of the page's device
 
 
@@ -213,6 +214,26 @@ class Variant(TenantModel):
     job = models.ForeignKey(
         "generation.RenderJob", null=True, blank=True, on_delete=models.SET_NULL, related_name="variants"
     )
+    # What was shown before ``job``: on the air in each size until the creative of ``job`` is decided about.
+    former_job = models.ForeignKey(
+        "generation.RenderJob",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="former_variants",
+    )
+    # A second picture, shown by an experiment's arm of that name alone.
+    challenger_job = models.ForeignKey(
+        "generation.RenderJob",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="challenged_variants",
+    )
+    # Style, template or model in place of the campaign's: of ``job``, since a challenger with it won, and of
+    # the challenger.
+    look = models.JSONField(default=dict, db_default=NOTHING, blank=True)
+    challenger_look = models.JSONField(default=dict, db_default=NOTHING, blank=True)
     weight = models.FloatField(default=1.0, validators=[MinValueValidator(0.0)])
 
     class Meta:
@@ -345,6 +366,7 @@ class ExperimentArm(TenantModel):
         OWN_SEGMENT = "own_segment", "Creative of the shopper's own segment"
         GENERIC = "generic", "Generic creative"
         OTHER_SEGMENT = "other_segment", "Creative of another segment"
+        CHALLENGER = "challenger", "Challenger: another creative for the same segment"
 
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="arms")
     position = models.PositiveSmallIntegerField()

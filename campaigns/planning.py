@@ -221,6 +221,7 @@ def campaign_plan(*, campaign: Campaign, now: datetime) -> CampaignPlan:
                 now=now,
                 take=take_of(variant),
                 brand=brand,
+                look=variant.look if variant is not None else None,
             )
             wanted.append((product, segment, brief, brief.fingerprint, variant))
     own = {v.job.fingerprint: v.job for v in variants.values() if v.job is not None}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,15 +11,16 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_slug
 from django.db import IntegrityError, transaction
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.utils import timezone
 
 from accounts.models import Advertiser, User
 from adplatform.lib.errors import DomainError, NotFound
+from campaigns.briefing import LOOKS
 from campaigns.delivery_services import delivery_forget
 from campaigns.lifecycle import TARGETS, Action, Code, Status, blockers
 from campaigns.limit_checks import CAP_FIELDS, LIMIT_FIELDS, limit_errors
-from campaigns.models import DEVICES, Campaign, Placement, Product
+from campaigns.models import DEVICES, Campaign, Placement, Product, Variant
 from campaigns.planning import campaign_plan, variants_outdated
 from campaigns.selectors import campaign_get, facts_get, placement_get
 from campaigns.serving_version import serving_version_bump
@@ -108,6 +109,7 @@ def _campaign_apply(campaign: Campaign, changes: dict[str, Any]) -> None:
     if unknown:
         raise TypeError(f"not a field of a campaign: {', '.join(sorted(unknown))}")
     caps_before = [getattr(campaign, name) for name in CAP_FIELDS]
+    looks_before = {name: getattr(campaign, name) for name in LOOKS}
     for name in CAMPAIGN_FIELDS:
         if name in changes:
             value = changes[name]
@@ -125,6 +127,7 @@ def _campaign_apply(campaign: Campaign, changes: dict[str, Any]) -> None:
     if errors:
         raise DomainError("campaign_invalid", "The campaign has invalid fields.", errors=errors)
     campaign.save()
+    _looks_forget(campaign, {name for name, old in looks_before.items() if old != getattr(campaign, name)})
     for name, members in sets.items():
         getattr(campaign, name).set(members)
     if caps_before != [getattr(campaign, name) for name in CAP_FIELDS]:
@@ -133,6 +136,14 @@ def _campaign_apply(campaign: Campaign, changes: dict[str, Any]) -> None:
         _variants_trim(campaign)
     if campaign.status != Status.DRAFT:  # a draft is in no snapshot
         serving_version_bump(campaign.advertiser_id)
+
+
+def _looks_forget(campaign: Campaign, names: Set[str]) -> None:
+    """A style, template or model that is chosen for all of the campaign comes after what a challenger won."""
+    rows = [row for row in campaign.variants.exclude(look={}) if names & row.look.keys()] if names else []
+    for row in rows:
+        row.look = {name: value for name, value in row.look.items() if name not in names}
+    Variant.objects.bulk_update(rows, ["look"])
 
 
 def _field_errors(campaign: Campaign) -> dict[str, list[str]]:
@@ -193,12 +204,16 @@ def _variants_trim(campaign: Campaign) -> None:
         if product_id not in kept_products or segment_id not in kept_segments
     ]
     gone = campaign.variants.filter(pk__in=stale)
-    jobs = list(gone.values_list("job_id", flat=True))
+    jobs = _jobs_of(gone)
     if campaign.status == Status.DRAFT:
         gone.delete()
     else:
-        gone.update(job=None)
+        gone.update(job=None, former_job=None, challenger_job=None, challenger_look={})
     jobs_release(advertiser=campaign.advertiser, job_ids=jobs)
+
+
+def _jobs_of(variants: QuerySet[Variant]) -> list[UUID | None]:
+    return [pk for pair in variants.values_list("job_id", "challenger_job_id") for pk in pair]
 
 
 def campaign_launch(*, advertiser: Advertiser, campaign_id: UUID, now: datetime | None = None) -> Campaign:
@@ -236,7 +251,7 @@ def campaign_delete(*, advertiser: Advertiser, campaign_id: UUID) -> None:
     campaign = _campaign_locked(advertiser, campaign_id)
     if campaign.status != Status.DRAFT:
         raise DomainError("not_a_draft", "Only a draft can be deleted; end the campaign instead.", status=409)
-    jobs = list(campaign.variants.values_list("job_id", flat=True))
+    jobs = _jobs_of(campaign.variants.all())
     campaign.delete()
     jobs_release(advertiser=advertiser, job_ids=jobs)
 

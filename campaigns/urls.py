@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from campaigns import (
     catalog_urls,
+    challenger_views,
     diagnosis_views,
     draft_views,
     headline_views,
@@ -32,6 +33,19 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("campaigns/<uuid:campaign_id>/progress/", views.campaign_progress, name="campaign-progress"),
     path("campaigns/<uuid:campaign_id>/variants/", views.campaign_matrix, name="campaign-matrix"),
+    path(
+        "campaigns/<uuid:campaign_id>/challengers/", challenger_views.challenger_list, name="challenger-list"
+    ),
+    path(
+        "campaigns/<uuid:campaign_id>/challengers/ask/",
+        challenger_views.challenger_ask,
+        name="challenger-ask",
+    ),
+    path(
+        "campaigns/<uuid:campaign_id>/challengers/<uuid:variant_id>/drop/",
+        challenger_views.challenger_take_back,
+        name="challenger-drop",
+    ),
     path("campaigns/<uuid:campaign_id>/launch/", views.campaign_launch, name="campaign-launch"),
     path("campaigns/<uuid:campaign_id>/pause/", views.campaign_pause, name="campaign-pause"),
     path("campaigns/<uuid:campaign_id>/end/", views.campaign_end, name="campaign-end"),

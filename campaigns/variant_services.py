@@ -19,7 +19,7 @@ from campaigns.planning import PlannedVariant, campaign_plan, take_of, variants_
 from campaigns.selectors import campaign_get, variant_get
 from campaigns.serving_version import serving_version_bump
 from generation.job_selectors import render_job_get
-from generation.models import RenderBatch, RenderJob
+from generation.models import Creative, RenderBatch, RenderJob
 from generation.render_batches import batch_create
 from generation.review import creatives_recall, creatives_replace
 from generation.services import Wanted, render_request, render_retry, renders_cancel, renders_request
@@ -51,8 +51,8 @@ def campaign_generate(
     """Create the missing variants and ask for their pictures; calling it twice does nothing twice.
 
     ``include_outdated`` replaces pictures whose brief has changed too. By default only a draft does
-    that: in a live campaign the old creative would go off the air until the new one is approved, which
-    is for a person to decide. Raises DomainError (codes of ``campaign_plan``, ``campaign_ended``).
+    that: what a live campaign shows is for a person to decide. Raises DomainError (codes of
+    ``campaign_plan``, ``campaign_ended``).
     """
     now = now or timezone.now()
     campaign = _renderable(advertiser, campaign_id)
@@ -101,8 +101,8 @@ def variant_regenerate(
 ) -> RenderJob:
     """Another take of the same brief: a new seed, a new picture, a new review.
 
-    The old creatives stop serving for this variant; the generic one fills in until the new one is
-    approved. Two clicks at once ask for one take, because both count up from the same job.
+    The old creatives stay on the air until the new ones are approved, size by size. Two clicks at once
+    ask for one take, because both count up from the same job.
     """
     variant = variant_get(advertiser_id=advertiser.pk, variant_id=variant_id)
     campaign = _renderable(advertiser, variant.campaign_id)
@@ -113,6 +113,7 @@ def variant_regenerate(
         sizes=sizes_of(campaign.placements.all()),
         now=now or timezone.now(),
         take=take_of(variant) + 1 if variant.job is not None else 0,
+        look=variant.look,
     )
     with transaction.atomic():
         job = render_request(
@@ -122,7 +123,10 @@ def variant_regenerate(
             priority=SEGMENT_PRIORITY,
             replaces=variant.job,
         )
-        Variant.objects.filter(advertiser=advertiser, pk=variant.pk).update(job=job)
+        formers_set([variant])
+        Variant.objects.filter(advertiser=advertiser, pk=variant.pk).update(
+            job=job, former_job=variant.former_job_id
+        )
         creatives_recall(advertiser=advertiser, job_ids=[job.pk], by=requested_by)
         jobs_release(advertiser=advertiser, job_ids=[variant.job_id], by=requested_by)
         serving_version_bump(advertiser.pk)
@@ -161,13 +165,29 @@ def picture_take_next(
         return list(following.order_by("created_at"))
 
 
+def formers_set(variants: Iterable[Variant]) -> None:
+    """Before these get another job: the one of which something is approved stays on the air meanwhile."""
+    rows = list(variants)
+    shown = set(
+        Creative.objects.filter(
+            job_id__in=[row.job_id for row in rows if row.job_id], status=Creative.Status.APPROVED
+        ).values_list("job_id", flat=True)
+    )
+    for row in rows:
+        if row.job_id in shown:
+            row.former_job_id = row.job_id
+
+
 def jobs_release(*, advertiser: Advertiser, job_ids: Iterable[UUID | None], by: User | None = None) -> int:
     """Stop the jobs that no variant wants any more, and take their pictures out of review; how many stopped.
 
     What is made stays in the gallery: it is paid for and may be wanted again.
     """
     unwanted = RenderJob.objects.filter(
-        advertiser=advertiser, pk__in={pk for pk in job_ids if pk is not None}, variants=None
+        advertiser=advertiser,
+        pk__in={pk for pk in job_ids if pk is not None},
+        variants=None,
+        challenged_variants=None,
     )
     ids = list(unwanted.values_list("pk", flat=True))
     stopped = renders_cancel(advertiser=advertiser, job_ids=ids)
@@ -248,9 +268,10 @@ def _variants_request(
     wanted = {(p.product.pk, p.segment.pk if p.segment else None): jobs[p.fingerprint] for p in planned}
     rows = list(campaign.variants.filter(product__in={p.product.pk for p in planned}))
     rows = [row for row in rows if (row.product_id, row.segment_id) in wanted]
+    formers_set(row for row in rows if row.job_id != wanted[row.product_id, row.segment_id])
     for row in rows:
         row.job_id = wanted[row.product_id, row.segment_id]
-    Variant.objects.bulk_update(rows, ["job"], batch_size=CHUNK)
+    Variant.objects.bulk_update(rows, ["job", "former_job"], batch_size=CHUNK)
     creatives_recall(advertiser=campaign.advertiser, job_ids=wanted.values(), by=requested_by)
     jobs_release(
         advertiser=campaign.advertiser,

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST
 from accounts.permissions import REVIEWING_ROLES, WRITING_ROLES, MemberRequest, member_required
 from adplatform.lib.errors import DomainError, NotFound
 from campaigns import services, variant_services
+from campaigns.challenger_selectors import thumb_of
 from campaigns.lifecycle import Action, Blocker, blockers
 from campaigns.limit_words import limit_lines
 from campaigns.models import Campaign, Product, Variant
@@ -38,7 +39,6 @@ from profiles.models import Segment
 CAMPAIGNS_PER_PAGE = 20
 PRODUCTS_PER_MATRIX = 12
 # The size that says most in a small thumbnail comes first.
-_THUMB_SIZES = ((300, 250), (1080, 1080), (970, 250), (728, 90), (160, 600), (320, 50))
 
 
 def campaign_or_404(request: MemberRequest, campaign_id: UUID) -> Campaign:
@@ -227,8 +227,7 @@ class _Cell:
 
     @property
     def thumb(self) -> Creative | None:
-        rank = {size: place for place, size in enumerate(_THUMB_SIZES)}
-        return min(self.creatives, key=lambda c: rank.get((c.width, c.height), len(rank)), default=None)
+        return thumb_of(self.creatives)
 
     @property
     def is_in_review(self) -> bool:

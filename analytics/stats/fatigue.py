@@ -10,8 +10,8 @@ both sides.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
+from analytics.stats.fatigue_states import State
 from analytics.stats.stratified import Cells, stratified_compare
 
 BOUNDS = (1, 2, 3, 5, 9)  # exposures 1, 2, 3-4, 5-8, 9 and more
@@ -19,15 +19,6 @@ MIN_IMPRESSIONS = 200  # early, and of late
 MIN_CLICKS = 10
 WORN = -0.25  # a fall of a quarter
 OFTEN = 5.0  # mean exposure number
-
-
-class State(StrEnum):
-    """What a manager reads."""
-
-    HEALTHY = "healthy"
-    LIMITED = "limited"
-    FATIGUED = "fatigued"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +58,10 @@ def fatigue_judge(life: Life) -> Fatigue:
     (early, early_clicks), (late, late_clicks) = life.total(0), life.total(1)
     if not life.is_old_enough:
         return Fatigue(State.UNKNOWN, "Younger than two weeks: there is no early life to compare with.")
+    if late and not early:
+        return Fatigue(
+            State.UNKNOWN, "Who saw it in its early life is no longer known: nothing to compare with."
+        )
     if min(early, late) < MIN_IMPRESSIONS or early_clicks < MIN_CLICKS:
         return Fatigue(
             State.UNKNOWN,

@@ -56,6 +56,12 @@ def figure(value: int | float | None) -> str:
 
 
 @register.filter
+def signed_figure(value: int | float | None) -> str:
+    """A number of things with its sign."""
+    return "–" if value is None else f"{value:+,.0f}"
+
+
+@register.filter
 def interval(rate: Rate | Posterior | None, digits: int = 2) -> str:
     """``1.2 to 3.4 %``; the empty string without data."""
     if rate is None or (isinstance(rate, Rate) and rate.value is None):

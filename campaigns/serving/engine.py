@@ -10,7 +10,7 @@ last word.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from random import Random
 from typing import Literal
@@ -21,11 +21,17 @@ import msgspec
 from campaigns.serving.assignment import bucket, day_salt
 from campaigns.serving.context import ServeContext
 from campaigns.serving.eligibility import PROGRESS, dynamic_reason
-from campaigns.serving.experiments import Arm, RunningExperiment, experiment_apply, experiment_chances
+from campaigns.serving.experiments import (
+    CHALLENGER,
+    Arm,
+    RunningExperiment,
+    experiment_apply,
+    experiment_chances,
+)
 from campaigns.serving.limits import NO_REFUSALS, Limits, refusals
 from campaigns.serving.policies import Draw, fallback_chain
 from campaigns.serving.reasons import Reason
-from campaigns.serving.snapshot import Candidate, Slot, Snapshot, SnapshotCreative
+from campaigns.serving.snapshot import Candidate, Picture, Slot, Snapshot, SnapshotCreative
 
 Match = Literal["segment", "generic", "house"]
 
@@ -210,35 +216,48 @@ def explain(context: ServeContext, answer: SlotDecision, snapshot: Snapshot) -> 
     closed = answer.closed
     chances = _chances(slot, context, _draw(slot, context, answer.products_before, closed), snapshot)
     found = []
-    for candidate in slot.candidates:
+    for candidate in _pictures(slot, snapshot):
         reason = dynamic_reason(candidate, context, answer.products_before, closed)
         if candidate is answer.candidate:
             reason = None  # an experiment may show another segment's picture
         elif reason is None:
             reason = _outranked(candidate, answer, chances)
-        found.append(Explanation(candidate, reason, chances.get(candidate.variant_id, 0.0)))
+        found.append(Explanation(candidate, reason, chances.get(candidate.picture, 0.0)))
     found.extend(Explanation(candidate, reason, 0.0) for candidate, reason in slot.refused)
     found.sort(key=lambda line: (line.reason is not None, -line.propensity, line.candidate.variant_id))
     return tuple(found)
 
 
-def _chances(slot: Slot, context: ServeContext, draw: Draw | None, snapshot: Snapshot) -> dict[UUID, float]:
-    """By variant: the share of all draws in which it is shown."""
-    chances: dict[UUID, float] = {}
+def _pictures(slot: Slot, snapshot: Snapshot) -> Iterator[Candidate]:
+    """The placement's candidates, and after each the challenger that an experiment may show in its place."""
+    for candidate in slot.candidates:
+        yield candidate
+        experiment, other = snapshot.experiments.get(candidate.campaign_id), candidate.challenger
+        if experiment is None or other is None or slot.size not in other.creatives:
+            continue
+        if any(arm.rule == CHALLENGER for arm in experiment.arms):
+            yield other
+
+
+def _chances(
+    slot: Slot, context: ServeContext, draw: Draw | None, snapshot: Snapshot
+) -> dict[Picture, float]:
+    """The share of all draws in which each picture is shown."""
+    chances: dict[Picture, float] = {}
     for candidate, share in zip(draw.candidates, draw.shares, strict=True) if draw is not None else ():
         shown = experiment_chances(snapshot.experiments, candidate, slot, context)
-        for variant_id, chance in shown.items():
-            chances[variant_id] = chances.get(variant_id, 0.0) + share * chance
+        for picture, chance in shown.items():
+            chances[picture] = chances.get(picture, 0.0) + share * chance
     return chances
 
 
-def _outranked(candidate: Candidate, answer: SlotDecision, chances: Mapping[UUID, float]) -> Reason:
+def _outranked(candidate: Candidate, answer: SlotDecision, chances: Mapping[Picture, float]) -> Reason:
     shown = answer.candidate
     if candidate.is_house and shown is not None and not shown.is_house:
         return Reason.HOUSE_NOT_NEEDED
     if answer.experiment is not None and candidate.campaign_id == answer.experiment.campaign_id:
         return Reason.EXPERIMENT
-    if candidate.variant_id in chances:
+    if candidate.picture in chances:
         return Reason.NOT_PICKED
     if shown is not None and candidate.segment_id == shown.segment_id:
         return Reason.OUTRANKED_BY_PRIORITY

@@ -1,9 +1,9 @@
 """Experiments in a decision: which arm a shopper is in, and which creative that arm shows; pure.
 
 An experiment acts at one point only: when the ordinary draw has chosen a creative made for the shopper's
-segment and the same product has a creative for every arm. Whether that point is reached does not depend on
-the arm, so all arms reach it equally often (no sample-ratio mismatch), and the arms differ in the picture
-alone: product, placement and moment are the same.
+segment and there is a creative for every arm: of the same product, or the variant's own challenger. Whether
+that point is reached does not depend on the arm, so all arms reach it equally often (no sample-ratio
+mismatch), and the arms differ in the picture alone: product, placement and moment are the same.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from campaigns.serving.assignment import bucket
 from campaigns.serving.context import ServeContext
 
 if TYPE_CHECKING:
-    from campaigns.serving.snapshot import Candidate, Slot, Snapshot
+    from campaigns.serving.snapshot import Candidate, Picture, Slot, Snapshot
 
 OWN_SEGMENT = "own_segment"
 GENERIC = "generic"
 OTHER_SEGMENT = "other_segment"
+CHALLENGER = "challenger"
+PICTURE_RULES = frozenset({OWN_SEGMENT, CHALLENGER})  # of pictures alone: for generic ones too
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,12 @@ class RunningExperiment:
     is_shipped: bool = False
     layer_salt: str = ""  # experiments of one layer exclude each other's shoppers
     layer_start: float = 0.0
+
+    @property
+    def is_for_everybody(self) -> bool:
+        """Whether it compares two pictures of one variant, whichever that is, and no segments."""
+        rules = {arm.rule for arm in self.arms}
+        return CHALLENGER in rules and rules <= PICTURE_RULES
 
     def is_on(self, now: datetime) -> bool:
         return (self.starts_at is None or self.starts_at <= now) and (
@@ -103,18 +111,18 @@ def experiment_apply(
     else:
         point = bucket(f"{experiment.salt}:{slot.placement_id.hex}", context.pseudonym)
         shown = found[int(point * len(found))]
-    chance = _chances(experiment, picked, choices)[shown.variant_id]
+    chance = _chances(experiment, picked, choices)[shown.picture]
     return Outcome(experiment, None if experiment.is_shipped else arm, shown, share * chance)
 
 
 def experiment_chances(
     experiments: Mapping[UUID, RunningExperiment], picked: Candidate, slot: Slot, context: ServeContext
-) -> Mapping[UUID, float]:
-    """By variant: how likely each picture is shown once ``picked`` was drawn; the chances sum to 1."""
+) -> Mapping[Picture, float]:
+    """How likely each picture is shown once ``picked`` was drawn; the chances sum to 1."""
     experiment = experiments.get(picked.campaign_id)
     choices = _arm_choices(experiment, picked, slot, context) if experiment is not None else None
     if experiment is None or choices is None:
-        return {picked.variant_id: 1.0}
+        return {picked.picture: 1.0}
     return _chances(experiment, picked, choices)
 
 
@@ -122,24 +130,26 @@ def _arm_choices(
     experiment: RunningExperiment, picked: Candidate, slot: Slot, context: ServeContext
 ) -> dict[str, list[Candidate]] | None:
     """What each arm could show here; None where the experiment has no say."""
-    if picked.segment_id is None or not context.pseudonym or not experiment.is_on(context.now):
+    if picked.is_house or not context.pseudonym or not experiment.is_on(context.now):
+        return None
+    if picked.segment_id is None and not experiment.is_for_everybody:
         return None
     pictures = slot.by_product[picked.campaign_id, picked.product_id]
-    choices = {arm.key: _choices(arm.rule, picked, pictures, context) for arm in experiment.arms}
+    choices = {arm.key: _choices(arm.rule, picked, pictures, slot, context) for arm in experiment.arms}
     return choices if all(choices.values()) else None
 
 
 def _chances(
     experiment: RunningExperiment, picked: Candidate, choices: Mapping[str, list[Candidate]]
-) -> dict[UUID, float]:
+) -> dict[Picture, float]:
     """Over all shoppers who drew ``picked``, held-out ones included."""
     if experiment.is_shipped:
-        return {choices[experiment.arms[0].key][0].variant_id: 1.0}
-    chances = {picked.variant_id: 1 - experiment.traffic_rate}
+        return {choices[experiment.arms[0].key][0].picture: 1.0}
+    chances = {picked.picture: 1 - experiment.traffic_rate}
     for arm in experiment.arms:
         each = experiment.traffic_rate * arm.share / len(choices[arm.key])
         for shown in choices[arm.key]:
-            chances[shown.variant_id] = chances.get(shown.variant_id, 0.0) + each
+            chances[shown.picture] = chances.get(shown.picture, 0.0) + each
     return chances
 
 
@@ -163,20 +173,28 @@ def coverage(snapshot: Snapshot, campaign_id: UUID, rules: Collection[str]) -> t
             if campaign != campaign_id:
                 continue
             seen.add(product)
-            segments = sum(picture.segment_id is not None for picture in pictures)
+            own = [p for p in pictures if p.segment_id is not None or PICTURE_RULES.issuperset(rules)]
+            challenged = any(p.challenger is not None and slot.size in p.challenger.creatives for p in own)
             needed = 2 if OTHER_SEGMENT in rules else 1
-            if segments >= needed and (GENERIC not in rules or segments < len(pictures)):
+            if (
+                len(own) >= needed
+                and (GENERIC not in rules or len(own) < len(pictures))
+                and (CHALLENGER not in rules or challenged)
+            ):
                 ready.add(product)
     return len(ready), len(seen)
 
 
 def _choices(
-    rule: str, picked: Candidate, pictures: tuple[Candidate, ...], context: ServeContext
+    rule: str, picked: Candidate, pictures: tuple[Candidate, ...], slot: Slot, context: ServeContext
 ) -> list[Candidate]:
     """What an arm can show of the picked product; the same campaign, so it may run as long as ``picked``."""
     if rule == OWN_SEGMENT:
         return [picked]
     if rule == GENERIC:
         return [picture for picture in pictures if picture.segment_id is None]
+    if rule == CHALLENGER:
+        other = picked.challenger
+        return [other] if other is not None and slot.size in other.creatives else []
     mine = context.segment_ids
     return [p for p in pictures if p.segment_id is not None and p.segment_id not in mine]

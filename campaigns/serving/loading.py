@@ -15,9 +15,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Value, When
+from django.db.models import Case, Count, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce
-from django.urls import reverse
 
 from accounts.models import Advertiser
 from campaigns.models import (
@@ -27,28 +26,31 @@ from campaigns.models import (
     CappedShopper,
     Experiment,
     Placement,
-    Product,
     ServingVersion,
     Variant,
 )
 from campaigns.serving.allocations import NO_ALLOCATIONS, Allocation, Allocations
-from campaigns.serving.experiments import OWN_SEGMENT, Arm, RunningExperiment, standing_split
+from campaigns.serving.candidates import (
+    DRAWN_PRICES,
+    VARIANT_FIELDS,
+    candidate_make,
+    pictures_read,
+)
+from campaigns.serving.experiments import (
+    CHALLENGER,
+    OWN_SEGMENT,
+    Arm,
+    RunningExperiment,
+    standing_split,
+)
 from campaigns.serving.limits import ALL_HOURS, NO_DELIVERY, NOTHING, Delivered, Delivery, Limits, hours_of
 from campaigns.serving.reasons import Reason
 from campaigns.serving.snapshot import (
-    Candidate,
-    Size,
     SlotFacts,
     Snapshot,
-    SnapshotCreative,
     snapshot_make,
 )
-from generation.models import Creative, ReviewRecord
-
-# What a shop can sell today; a preorder or a backorder can be ordered, so it may be shown.
-BUYABLE = frozenset(
-    {Product.Availability.IN_STOCK, Product.Availability.PREORDER, Product.Availability.BACKORDER}
-)
+from generation.models import ReviewRecord
 
 CAP_REASONS: dict[str, Reason] = {
     CappedShopper.Period.DAY: Reason.DAILY_CAP,
@@ -122,44 +124,24 @@ def snapshot_load(advertiser_id: UUID) -> Snapshot:
     variants = list(
         Variant.objects.filter(advertiser_id=advertiser_id, campaign__advertiser_id=advertiser_id)
         .exclude(campaign__status=Campaign.Status.ENDED)
-        .values(
-            "id",
-            "job_id",
-            "segment_id",
-            "segment__size",
-            "segment__is_active",
-            "weight",
-            "campaign_id",
-            "product_id",
-            "product__external_id",
-            "product__title",
-            "product__is_active",
-            "product__availability",
-            "product__price_cents",
-            "product__sale_price_cents",
-            "product__currency",
-            drawn_price=F("job__brief__product__price_cents"),
-            drawn_sale_price=F("job__brief__product__sale_price_cents"),
-            drawn_currency=F("job__brief__product__currency"),
-        )
+        .values(*VARIANT_FIELDS, **DRAWN_PRICES)
     )
     campaign_placements: dict[UUID, set[UUID]] = defaultdict(set)
     for campaign_id, placement_id in Campaign.placements.through.objects.filter(
         campaign__advertiser_id=advertiser_id
     ).values_list("campaign_id", "placement_id"):
         campaign_placements[campaign_id].add(placement_id)
-    approved, unapproved = _creatives(advertiser_id)
+    pictures = pictures_read(advertiser_id)
     made = snapshot_make(
         advertiser_id,
         placements,
         [
-            _candidate(
+            candidate_make(
                 row,
                 campaigns[row["campaign_id"]],
                 limits[row["campaign_id"]],
                 frozenset(campaign_placements[row["campaign_id"]]),
-                approved.get(row["job_id"], {}),
-                frozenset(unapproved.get(row["job_id"], ())),
+                pictures,
             )
             for row in variants
             if row["campaign_id"] in campaigns  # created between the two queries: in the next snapshot
@@ -288,7 +270,7 @@ def _experiments(advertiser_id: UUID, campaigns: Mapping[UUID, Campaign]) -> lis
             id=row.pk,
             campaign_id=row.campaign_id,
             salt=row.salt,
-            arms=tuple(Arm(arm.key, arm.rule, arm.weight / total) for arm in arms),
+            arms=tuple(Arm(arm.key, _rule(arm.rule, is_shipped), arm.weight / total) for arm in arms),
             traffic_rate=row.traffic_rate,
             starts_at=row.decided_at if is_shipped else row.started_at,
             ends_at=None if is_shipped else row.planned_end_at,
@@ -306,78 +288,11 @@ def _experiments(advertiser_id: UUID, campaigns: Mapping[UUID, Campaign]) -> lis
     return list(found.values())
 
 
+def _rule(rule: str, is_shipped: bool) -> str:
+    """A shipped challenger is its variant's own picture from then on."""
+    return OWN_SEGMENT if is_shipped and rule == CHALLENGER else rule
+
+
 def layer_salt(advertiser_id: UUID, layer: str) -> str:
     """One hash space a layer, apart from those of all experiments."""
     return f"layer:{advertiser_id.hex}:{layer}"
-
-
-def _creatives(
-    advertiser_id: UUID,
-) -> tuple[dict[UUID, dict[Size, SnapshotCreative]], dict[UUID, set[Size]]]:
-    """By render job: the approved creatives of each size, and the sizes that wait or were refused."""
-    approved: dict[UUID, dict[Size, SnapshotCreative]] = defaultdict(dict)
-    unapproved: dict[UUID, set[Size]] = defaultdict(set)
-    jobs = Variant.objects.filter(advertiser_id=advertiser_id).exclude(campaign__status=Campaign.Status.ENDED)
-    rows = Creative.objects.filter(advertiser_id=advertiser_id, job_id__in=jobs.values("job_id"))
-    for creative in rows.only(
-        "job_id", "width", "height", "file", "sha256", "approved_sha256", "status", "alt_text", "headline"
-    ).order_by("id"):
-        size = (creative.width, creative.height)
-        if creative.status == Creative.Status.APPROVED and creative.approved_sha256 == creative.sha256:
-            approved[creative.job_id][size] = SnapshotCreative(
-                id=creative.id,
-                width=creative.width,
-                height=creative.height,
-                file=creative.file,
-                sha256=creative.sha256,
-                path=media_path(creative.id, creative.sha256, creative.file),
-                alt_text=creative.alt_text,
-                headline=creative.headline,
-            )
-        else:
-            unapproved[creative.job_id].add(size)
-    return approved, unapproved
-
-
-def media_path(creative_id: UUID, sha256: str, file: str) -> str:
-    """The public address of an approved creative's bytes; new bytes get a new address."""
-    extension = file.rpartition(".")[2]
-    return reverse("creative-media", args=[creative_id, sha256[:16], extension])
-
-
-def _candidate(
-    row: Mapping[str, Any],
-    campaign: Campaign,
-    limits: Limits | None,
-    placement_ids: frozenset[UUID],
-    creatives: dict[Size, SnapshotCreative],
-    unapproved_sizes: frozenset[Size],
-) -> Candidate:
-    drawn = (row["drawn_price"], row["drawn_sale_price"], row["drawn_currency"])
-    current = (row["product__price_cents"], row["product__sale_price_cents"], row["product__currency"])
-    return Candidate(
-        variant_id=row["id"],
-        campaign_id=campaign.pk,
-        campaign_name=campaign.name,
-        campaign_status=campaign.status,
-        priority=campaign.priority,
-        starts_at=campaign.starts_at,
-        ends_at=campaign.ends_at,
-        placement_ids=placement_ids,
-        language=campaign.language,
-        product_id=row["product_id"],
-        product_external_id=row["product__external_id"],
-        product_title=row["product__title"],
-        is_product_active=row["product__is_active"],
-        is_buyable=row["product__availability"] in BUYABLE,
-        has_price_changed=row["drawn_price"] is not None and drawn != current,
-        segment_id=row["segment_id"],
-        weight=row["weight"],
-        creatives=creatives,
-        unapproved_sizes=unapproved_sizes,
-        is_house=campaign.is_house,
-        job_id=row["job_id"],
-        limits=limits,
-        is_segment_closed=row["segment_id"] is not None
-        and (not row["segment__is_active"] or row["segment__size"] < settings.PROFILES_SEGMENT_MIN_SHOPPERS),
-    )

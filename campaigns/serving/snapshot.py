@@ -21,6 +21,7 @@ from campaigns.serving.policies import Pool, pool_make
 from campaigns.serving.reasons import Reason
 
 Size = tuple[int, int]
+Picture = tuple[UUID, bool]  # a variant, and whether its challenger is meant
 
 
 # Without eq a row is equal only to itself and hashed by its address, in C: decisions are counted by these
@@ -68,6 +69,12 @@ class Candidate:
     learned_share: float | None = None  # of the draws of who is not held out; None: nothing was learned
     holdout_rate: float = 0.0  # share of the shoppers for whom the campaign's pictures are drawn alike
     is_segment_closed: bool = False  # switched off, or too small to hide in
+    challenger: Candidate | None = None  # the same variant's second picture, for an experiment's arm alone
+    is_challenger: bool = False
+
+    @property
+    def picture(self) -> Picture:
+        return (self.variant_id, self.is_challenger)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +143,8 @@ def snapshot_make(
     ordered = sorted(candidates, key=lambda candidate: candidate.variant_id)
     creatives, products = {}, {}
     for candidate in ordered:
-        for creative in candidate.creatives.values():
+        second = candidate.challenger.creatives if candidate.challenger is not None else {}
+        for creative in chain(candidate.creatives.values(), second.values()):
             creatives[creative.id] = creative
             products[creative.id] = candidate.product_id
     limited = tuple({c.limits: None for c in ordered if c.limits and c.campaign_status == LIVE})

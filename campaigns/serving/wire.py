@@ -61,6 +61,7 @@ class CandidateAnswer(msgspec.Struct, frozen=True):
     priority: int
     weight: float
     propensity: float
+    is_challenger: bool = False  # the variant's second picture, which an experiment alone shows
 
 
 class Disclosure(msgspec.Struct, frozen=True):

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from analytics.stats.fatigue import Life, State, fatigue_judge, stratum_of
+from analytics.stats.fatigue import Life, fatigue_judge, stratum_of
+from analytics.stats.fatigue_states import State
 from analytics.stats.frequentist import compare_estimates
 from analytics.stats.off_policy import Log, evaluate, on_policy
 from analytics.stats.sequential import compare_always_valid
