@@ -1,4 +1,4 @@
-"""Builds the demo shop: catalogue, brand, shoppers, segments, placements and two campaigns.
+"""Builds the demo shop: catalogue, brand, shoppers, segments, placements and three campaigns.
 
 Running it again completes what is missing and changes nothing else.
 """
@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import Advertiser, Membership, User
 from accounts.services import advertiser_create, membership_set
 from adplatform.demo.people import CROWD, SHOPPERS, Person, people
 from campaigns.catalog_images import FolderImages
 from campaigns.catalog_services import catalog_apply, catalog_preview
+from campaigns.challenger_services import challengers_request
 from campaigns.models import Campaign, Placement, Product
 from campaigns.services import campaign_create, campaign_generate, campaign_update, placement_create
+from campaigns.weight_services import weights_write
 from generation.brand import brand_kit_set
 from profiles.models import Segment, Shopper
 from profiles.segment_services import segment_create, segments_refresh
@@ -44,6 +47,7 @@ PLACEMENTS = (
     ("Phone strip", "phone-strip", 320, 50),
     ("Product grid", "product-grid", 1080, 1080),
 )
+WORN_PRODUCT = "PL-102"
 # slug -> (name, interests that make a member). One for each theme of adplatform.demo.people.
 SEGMENTS = {
     "weekend-hikers": ("Weekend hikers 周末徒步", ("outdoor_hiking", "outdoor_camping")),
@@ -51,20 +55,37 @@ SEGMENTS = {
     "style-lovers": ("Style lovers 美妆穿搭", ("fashion_dresses", "beauty_makeup")),
     "players": ("Players 游戏音乐", ("gaming_video", "tech_audio")),
 }
+SEGMENT_OF_THEME = {
+    "outdoors": "weekend-hikers",
+    "tea_and_coffee": "tea-and-coffee",
+    "style": "style-lovers",
+    "play": "players",
+}
+FAVOURITES = ("PL-201", "PL-208")  # clicked most; learning finds them
 CAMPAIGNS: tuple[dict[str, Any], ...] = (
     {
         "name": "Autumn outdoors and play",
         "language": "en",
         "style": "soft_3d",
         "segments": ("weekend-hikers", "players"),
-        "products": ("PL-101", "PL-103", "PL-104", "PL-108", "PL-111", "PL-110"),
+        "products": ("PL-101", "PL-103", "PL-104", "PL-108", "PL-111"),
     },
     {
         "name": "双11 茶与风尚",
         "language": "zh",
         "style": "soft_3d",
         "segments": ("tea-and-coffee", "style-lovers"),
-        "products": ("PL-201", "PL-202", "PL-204", "PL-207", "PL-208", "PL-209"),
+        "products": ("PL-201", "PL-204", "PL-207", "PL-208"),
+        "challenged": ("style-lovers", ("PL-207", "PL-208"), "studio"),
+    },
+    {
+        "name": "Always on the trail",
+        "language": "en",
+        "style": "soft_3d",
+        "segments": ("weekend-hikers",),
+        "products": (WORN_PRODUCT,),
+        "placements": ("sidebar", "product-grid"),
+        "weight": 4.0,  # one product among five, and shown about as often as all of them: it wears out
     },
 )
 
@@ -206,9 +227,31 @@ def _campaign_add(advertiser: Advertiser, plan: dict[str, Any]) -> None:
         campaign_id=campaign.pk,
         products=_ids(Product.objects.filter(advertiser=advertiser, external_id__in=plan["products"])),
         segments=_ids(Segment.objects.filter(advertiser=advertiser, slug__in=plan["segments"])),
-        placements=_ids(Placement.objects.filter(advertiser=advertiser)),
+        placements=_ids(
+            Placement.objects.filter(
+                advertiser=advertiser, code__in=plan.get("placements", [code for _, code, *_ in PLACEMENTS])
+            )
+        ),
     )
     campaign_generate(advertiser=advertiser, campaign_id=campaign.pk, requested_by=planner)
+    mine = campaign.variants.exclude(segment=None)
+    if "weight" in plan:
+        weights_write(
+            advertiser=advertiser,
+            campaign_id=campaign.pk,
+            weights=dict.fromkeys(_ids(mine), plan["weight"]),
+            now=timezone.now(),
+            user=planner,
+        )
+    if "challenged" in plan:
+        slug, products, style = plan["challenged"]
+        challengers_request(
+            advertiser=advertiser,
+            campaign_id=campaign.pk,
+            variant_ids=_ids(mine.filter(segment__slug=slug, product__external_id__in=products)),
+            style=style,
+            requested_by=planner,
+        )
 
 
 def _ids(rows: Any) -> list[Any]:

@@ -1,8 +1,9 @@
 """Simulated shopper visits through the real HTTP API: decide, see, click, buy.
 
-Everything they leave is marked as simulated. What they like is planted: a shopper clicks a product of
-their own theme more often, more so when the picture was made for their segment, and less so each time they
-see the same picture again. So the pages show something that is there.
+Everything they leave is marked as simulated. What they like is planted (``Taste``): a shopper clicks a
+product of their own theme more often, a favourite of it most, more so when the picture was made for their
+segment, and less so each time they see the same picture again; one picture wears out by itself, and for some
+days the page of the shop is broken on phones. So the pages show something that is there.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import http.client
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,15 +23,16 @@ from adplatform.demo.people import Person
 VIEWABLE_RATE = 0.72
 CLICK_RATE = 0.025  # of a creative that has nothing to do with the shopper
 OWN_THEME_FACTOR = 2.5
-OWN_SEGMENT_FACTOR = 1.8
+OWN_SEGMENT_FACTOR = 2.0
+FAVOURITE_FACTOR = 1.6
 TIRED_FACTOR = 0.95  # with each time that a shopper has seen the picture before
 BUY_RATE = 0.25  # of clicks
 EVENTS_A_REQUEST = 200
 
 # What a page of the storefront shows, by device; each device with the user agent of a common browser.
 PAGES = {
-    "desktop": (("home-hero", "sidebar"), ("leaderboard", "skyscraper"), ("product-grid",)),
-    "mobile": (("phone-strip", "sidebar"), ("product-grid",)),
+    "desktop": (("home-hero", "sidebar"), ("leaderboard", "skyscraper"), ("product-grid", "sidebar")),
+    "mobile": (("phone-strip", "sidebar"), ("product-grid", "sidebar")),
 }
 USER_AGENTS = {
     "desktop": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -38,6 +40,48 @@ USER_AGENTS = {
     "mobile": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 "
     "(KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1",
 }
+
+
+@dataclass(frozen=True)
+class Taste:
+    """What the made-up shoppers like, and what goes wrong: the planted truth."""
+
+    own_products: Mapping[str, Set[str]]  # theme -> product titles, as they stand in a creative's alt text
+    own_creatives: Mapping[str, Set[str]] = field(default_factory=dict)  # theme -> made for its segment
+    favourites: Set[str] = frozenset()  # product titles
+    worn_creatives: Set[str] = frozenset()  # wear out after their first week
+    began_at: datetime | None = None  # of the first week
+    # Until then phones report nothing of generic pictures of these products.
+    lost_until: datetime | None = None
+    lost_products: Set[str] = frozenset()
+
+    def click_rate(self, theme: str, creative: str, alt: str, at: datetime, seen_before: int) -> float:
+        """Of somebody who has seen the creative so often before."""
+        rate = CLICK_RATE * TIRED_FACTOR**seen_before
+        if any(title in alt for title in self.own_products[theme]):
+            rate *= OWN_THEME_FACTOR
+        if any(title in alt for title in self.favourites):
+            rate *= FAVOURITE_FACTOR
+        if creative in self.own_creatives.get(theme, ()):
+            rate *= OWN_SEGMENT_FACTOR
+        if creative in self.worn_creatives and self.began_at is not None:
+            rate *= worn_factor((at - self.began_at) / timedelta(days=1))
+        return rate
+
+    def is_lost(self, device: str, match: str, alt: str, at: datetime) -> bool:
+        """Whether the broken page says nothing of what it shows."""
+        return (
+            self.lost_until is not None
+            and at < self.lost_until
+            and device == "mobile"
+            and match == "generic"
+            and any(title in alt for title in self.lost_products)
+        )
+
+
+def worn_factor(age_days: float) -> float:
+    """The share of its first clicks that a picture which wears out still gets; a quarter in the end."""
+    return max(0.25, min(1.0, 1.0 - (age_days - 7) * 0.125))
 
 
 class ApiError(Exception):
@@ -82,7 +126,7 @@ class Played:
 def visits_play(
     client: Client,
     people: list[Person],
-    products_by_theme: dict[str, set[str]],
+    taste: Taste,
     *,
     count: int,
     now: datetime,
@@ -92,8 +136,7 @@ def visits_play(
 ) -> Iterator[Played]:
     """Play ``count`` visits of the last ``days`` in the order of time; yields the running totals.
 
-    ``products_by_theme``: theme key -> headline-independent product titles of that theme, as they stand
-    in a creative's alt text. ``on_day`` is called as each new day begins, with all before it stored.
+    ``on_day`` is called as each new day begins, with all before it stored.
     """
     played = Played()
     pending: dict[str, list[dict[str, Any]]] = {device: [] for device in PAGES}
@@ -120,8 +163,12 @@ def visits_play(
             if decision["filled"]:
                 played.filled += 1
                 looks = person.key, decision["creative"]["id"]
-                own = products_by_theme[person.theme.key]
-                events = list(_events(decision, person, own, at, rng, seen[looks]))
+                creative = decision["creative"]
+                if taste.is_lost(device, decision["match"], creative["alt"], at):
+                    continue
+                theme = person.theme.key
+                rate = taste.click_rate(theme, creative["id"], creative["alt"], at, seen[looks])
+                events = list(_events(decision, person, rate, at, rng))
                 seen[looks] += 1
                 played.orders += sum(event["kind"] == "conversion" for event in events)
                 pending[device] += events
@@ -143,12 +190,11 @@ def _visit_time(now: datetime, days: int, rng: random.Random) -> datetime:
 def _events(
     decision: dict[str, Any],
     person: Person,
-    own_products: Iterable[str],
+    click_rate: float,
     at: datetime,
     rng: random.Random,
-    seen_before: int,
 ) -> Iterator[dict[str, Any]]:
-    decision_id, alt = decision["decision_id"], decision["creative"]["alt"]
+    decision_id = decision["decision_id"]
 
     def event(kind: str, seconds: float, token: str) -> dict[str, Any]:
         return {
@@ -162,12 +208,7 @@ def _events(
     if rng.random() >= VIEWABLE_RATE:
         return
     yield event("viewable", 3, decision["impression_token"])
-    rate = CLICK_RATE * TIRED_FACTOR**seen_before
-    if any(title in alt for title in own_products):
-        rate *= OWN_THEME_FACTOR
-    if decision["match"] == "segment":
-        rate *= OWN_SEGMENT_FACTOR
-    if rng.random() >= rate:
+    if rng.random() >= click_rate:
         return
     yield event("click", 8, urlsplit(decision["click_url"]).path.removeprefix("/c/"))
     if rng.random() < BUY_RATE:

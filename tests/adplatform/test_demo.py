@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from adplatform.demo.people import THEMES, people
-from adplatform.demo.visits import PAGES, Client, visits_play
+from adplatform.demo.visits import PAGES, Client, Taste, visits_play
 from adplatform.management.commands.demo import Command
 from analytics.models import Event
 from profiles.services import consent_record
@@ -64,7 +64,7 @@ def test_visits_leave_only_simulated_events_spread_over_the_days(live_server, sh
     runs = visits_play(
         Client(live_server.url, factories.make_key(shop)),
         crowd,
-        {theme.key: set() for theme in THEMES},
+        Taste(own_products={theme.key: set() for theme in THEMES}),
         count=40,
         now=timezone.now(),
         days=5,
