@@ -102,6 +102,8 @@ SERVING_THREAD = True  # refreshes snapshots beside the requests (campaigns.serv
 ATTRIBUTION_CLICK_DAYS = env.int("ATTRIBUTION_CLICK_DAYS", default=7)
 ATTRIBUTION_VIEW_DAYS = env.int("ATTRIBUTION_VIEW_DAYS", default=1)
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000")  # what the links of e-mails begin with
+# Where the standing split's always-valid intervals are narrowest: chosen once, before anybody looks.
+DIVIDEND_TUNED_SHOPPERS = env.int("DIVIDEND_TUNED_SHOPPERS", default=10_000)
 REPORTS_MIN_SHOPPERS = env.int("REPORTS_MIN_SHOPPERS", default=50)  # tables by segment hide smaller groups
 
 # --- products' pictures that the feed names by web address

@@ -38,7 +38,6 @@ from campaigns.models import Campaign
 ARMS = ("generic", "own_segment", "other_segment")
 METRICS = ("click_rate", "conversion_rate", "revenue_cents")
 MONTH = timedelta(days=30)
-TUNED_FOR = 10_000
 SEGMENT = "segment"  # the dimension of a table of shoppers
 Part = tuple[str, str]
 Money = dict[str, dict[str, float | None]]
@@ -159,7 +158,7 @@ def _compare(
     table: Table, name: str, control: int, treatment: int, *, part: Part | None = None
 ) -> Comparison:
     sums = table.sums(name, part=part)
-    return compare_always_valid(sums[control], sums[treatment], tuned_for=TUNED_FOR)
+    return compare_always_valid(sums[control], sums[treatment], tuned_for=settings.DIVIDEND_TUNED_SHOPPERS)
 
 
 def _dict(found: Comparison) -> dict[str, float | None]:

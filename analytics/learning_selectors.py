@@ -49,6 +49,11 @@ class ContextShares:
     lines: list[ShareLine]
     periods: int
 
+    @property
+    def impressions(self) -> int:
+        """What the shares were learned from, as far as it is told."""
+        return sum(line.evidence.get("impressions") or 0 for line in self.lines)
+
 
 def periods_get(*, campaign: Campaign) -> QuerySet[AllocationPeriod]:
     """All periods of a campaign, newest first."""

@@ -59,7 +59,8 @@ def learning_detail(request: MemberRequest, campaign_id: UUID) -> HttpResponse:
     campaign = _campaign(request, campaign_id)
     contexts = contexts_get(campaign=campaign)
     chosen = next((c for c in contexts if _context_key(c) == request.GET.get("context")), None)
-    chosen = chosen or (contexts[0] if contexts else None)
+    # Unasked, the one of which most is known.
+    chosen = chosen or max(contexts, key=lambda context: context.impressions, default=None)
     charts: dict[str, Any] = {}
     history = []
     if chosen is not None:

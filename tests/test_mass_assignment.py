@@ -45,6 +45,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "update_campaign": {"name": "Mine"},
     "campaign_attribution_set": {"click_days": 3, "view_days": 1},
     "generate_campaign": {},
+    "request_challengers": {"variant_ids": ["<variant_id>"]},
     "set_campaign_learning": {"is_on": False},
     "set_campaign_weights": {"weights": []},
     "refresh_campaign_report": {},
@@ -166,7 +167,10 @@ def test_a_body_sets_only_the_fields_that_are_its_to_set(name, shop, other_shop,
             Creative.objects.update(status="approved", approved_sha256=F("sha256"))
         if name == "stop_experiment":
             Experiment.objects.update(status="running", started_at=datetime.now(UTC))
-        body = json.loads(json.dumps(BODIES[name]).replace("<campaign_id>", str(rows["campaign_id"])))
+        text = json.dumps(BODIES[name])
+        for kind in ("campaign_id", "variant_id"):
+            text = text.replace(f"<{kind}>", str(rows[kind]))
+        body = json.loads(text)
         before = state(other_shop)
         status, plain = outcome(client, method, url, body, other_shop)
         assert (status >= 400) == (name in REFUSING), (status, call(client, method, url, body).content)

@@ -19,11 +19,11 @@ from campaigns.weight_services import learning_configure
 PLANNED_SHOPPERS = 2_000
 BROKEN_DAYS = 7
 PICTURE_DAYS = 3  # before the end: too few for a verdict
-HOLDOUT_RATE, DIVIDEND_RATE = 0.2, 0.5  # large, because the demo's shoppers are few
+HOLDOUT_RATE, DIVIDEND_RATE = 0.2, 0.3  # large, because the demo's shoppers are few
 FIRST, AGAIN, PICTURES = (
     "Own picture against generic",
     "Own picture against generic, page mended",
-    "Studio scene against the present picture",
+    "Studio packshot against the present picture",
 )
 
 
@@ -78,7 +78,7 @@ class DemoExperiments:
 HYPOTHESES = {
     FIRST: "Hikers and players click a picture made for them more often than one made for everybody.",
     AGAIN: "The same again: in the first week the page lost what phones saw of the generic pictures.",
-    PICTURES: "A studio scene says more of a dress or a lipstick than a soft 3D one.",
+    PICTURES: "A plain packshot in a studio says more of a bag or a lipstick than a loud offer.",
 }
 
 

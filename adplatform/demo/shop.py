@@ -76,7 +76,7 @@ CAMPAIGNS: tuple[dict[str, Any], ...] = (
         "style": "soft_3d",
         "segments": ("tea-and-coffee", "style-lovers"),
         "products": ("PL-201", "PL-204", "PL-207", "PL-208"),
-        "challenged": ("style-lovers", ("PL-207", "PL-208"), "studio"),
+        "challenged": ("style-lovers", ("PL-207", "PL-208"), {"style": "studio", "template": "packshot"}),
     },
     {
         "name": "Always on the trail",
@@ -244,13 +244,13 @@ def _campaign_add(advertiser: Advertiser, plan: dict[str, Any]) -> None:
             user=planner,
         )
     if "challenged" in plan:
-        slug, products, style = plan["challenged"]
+        slug, products, look = plan["challenged"]
         challengers_request(
             advertiser=advertiser,
             campaign_id=campaign.pk,
             variant_ids=_ids(mine.filter(segment__slug=slug, product__external_id__in=products)),
-            style=style,
             requested_by=planner,
+            **look,
         )
 
 

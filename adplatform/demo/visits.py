@@ -23,7 +23,8 @@ from adplatform.demo.people import Person
 VIEWABLE_RATE = 0.72
 CLICK_RATE = 0.025  # of a creative that has nothing to do with the shopper
 OWN_THEME_FACTOR = 2.5
-OWN_SEGMENT_FACTOR = 2.0
+# Of a picture made for the shopper's segment; to a plain scene with a tool it adds less than to tea or dress.
+OWN_SEGMENT_FACTOR = {"outdoors": 2.2, "play": 2.2, "tea_and_coffee": 3.2, "style": 3.2}
 FAVOURITE_FACTOR = 1.6
 TIRED_FACTOR = 0.95  # with each time that a shopper has seen the picture before
 BUY_RATE = 0.25  # of clicks
@@ -63,7 +64,7 @@ class Taste:
         if any(title in alt for title in self.favourites):
             rate *= FAVOURITE_FACTOR
         if creative in self.own_creatives.get(theme, ()):
-            rate *= OWN_SEGMENT_FACTOR
+            rate *= OWN_SEGMENT_FACTOR[theme]
         if creative in self.worn_creatives and self.began_at is not None:
             rate *= worn_factor((at - self.began_at) / timedelta(days=1))
         return rate
@@ -181,7 +182,7 @@ def visits_play(
 
 def _visit_time(now: datetime, days: int, rng: random.Random) -> datetime:
     """More visits in the evening than at night, and a slow growth over the days."""
-    day = days * (1 - rng.random() ** 0.7)
+    day = days * (1 - rng.random() ** 0.85)
     hour = min(23.5, max(0.0, rng.gauss(19, 4) if rng.random() < 0.7 else rng.uniform(7, 24)))
     midnight = (now - timedelta(days=day)).replace(hour=0, minute=0, second=0, microsecond=0)
     return min(midnight + timedelta(hours=hour, seconds=rng.uniform(0, 1800)), now - timedelta(minutes=15))

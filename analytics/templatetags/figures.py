@@ -58,7 +58,7 @@ def figure(value: int | float | None) -> str:
 @register.filter
 def signed_figure(value: int | float | None) -> str:
     """A number of things with its sign."""
-    return "–" if value is None else f"{value:+,.0f}"
+    return "–" if value is None else f"{value:+,.0f}".replace("-", "−")
 
 
 @register.filter

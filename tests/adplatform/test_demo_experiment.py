@@ -54,7 +54,7 @@ def test_the_demo_learns_and_splits_in_its_second_campaign_unless_somebody_chose
     campaign, _ = campaign_named(shop, 1, "hero")
     assert demo_learning_ensure(shop, now=now).learns
     campaign.refresh_from_db()
-    assert (campaign.learns, campaign.dividend_rate) == (True, 0.5)
+    assert (campaign.learns, campaign.dividend_rate) == (True, 0.3)
     learning_configure(advertiser=shop, campaign_id=campaign.pk, now=now, learns=False)
     assert demo_learning_ensure(shop, now=now) is None
 
@@ -71,7 +71,7 @@ def test_what_the_crowd_likes_is_what_was_planted():
     )
     plain = taste.click_rate("play", "other", "A boot", now, 0)
     assert taste.click_rate("play", "other", "Headphones", now, 0) == pytest.approx(2.5 * plain)
-    assert taste.click_rate("play", "own", "Headphones", now, 0) == pytest.approx(5 * plain)
+    assert taste.click_rate("play", "own", "Headphones", now, 0) == pytest.approx(2.5 * 2.2 * plain)
     assert taste.click_rate("play", "other", "A boot", now, 3) < plain
     old = now + timedelta(days=20)
     assert taste.click_rate("play", "worn", "A boot", old, 0) == pytest.approx(plain / 4)

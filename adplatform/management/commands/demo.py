@@ -43,6 +43,7 @@ class Command(serve.Command):
             child.environment["STOREFRONT_CONVERSIONS_FROM_PAGE"] = "true"
             # Made-up people need less hiding, and a demo that is weeks old has fewer who are newly seen.
             child.environment.setdefault("REPORTS_MIN_SHOPPERS", "10")
+            child.environment.setdefault("DIVIDEND_TUNED_SHOPPERS", "300")  # about so many take part
             child.environment.setdefault("PROFILES_SEGMENT_MIN_SHOPPERS", "20")
         return children
 
