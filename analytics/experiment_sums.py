@@ -204,7 +204,7 @@ def pictures_shown(experiment: Experiment, *, end: datetime) -> list[dict[str, A
     found: dict[tuple[str, str], set[str]] = {}
     for pictures in _hours(experiment, end).values_list("pictures", flat=True):
         for variant, _, creative, *arm in pictures:
-            if arm:
+            if arm and "None" not in (variant, creative):  # an event may not say which
                 found.setdefault((arm[0], variant), set()).add(creative)
     return [
         {"arm": arm, "variant_id": variant, "creative_ids": sorted(creatives)}

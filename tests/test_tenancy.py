@@ -68,6 +68,7 @@ REVIEWING = {
     "creative-comment",
     "creative-move",
     "picture-regenerate",
+    "fatigue-replace",
     "api-creative-comment",
     "api-render-job-copy",
     "api-creative-approve",
@@ -91,6 +92,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "api-experiment-ask": {"action": "start", "comment": "Mine now."},
     "api-experiment-decline": {"comment": "Mine now."},
     "api-campaign-weights": {"weights": []},
+    "api-challenger-list": {"variant_ids": ["00000000-0000-4000-8000-000000000000"]},
     "creative-review-decide": {"verb": "approve", "decision": "approve"},
 }
 # Pages on which a person may still be who has to show a second step first: how they get it, and out again.

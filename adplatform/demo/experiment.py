@@ -1,6 +1,6 @@
 """What the demo shop finds out in its three weeks, all of it through the product's own services.
 
-The first campaign's first experiment runs for a week in which the shop's page is broken on phones
+The first campaign's first experiment runs for five days in which the shop's page is broken on phones
 (``visits.Taste.lost_until``), so its split is not what was planned and it gets no verdict. Mended, the second
 one asks the same. The second campaign learns, has the standing split, and in the end compares two pictures.
 """
@@ -17,7 +17,7 @@ from campaigns.models import Campaign, Experiment
 from campaigns.weight_services import learning_configure
 
 PLANNED_SHOPPERS = 2_000
-BROKEN_DAYS = 7
+BROKEN_DAYS = 5
 PICTURE_DAYS = 3  # before the end: too few for a verdict
 HOLDOUT_RATE, DIVIDEND_RATE = 0.2, 0.3  # large, because the demo's shoppers are few
 FIRST, AGAIN, PICTURES = (
@@ -77,7 +77,7 @@ class DemoExperiments:
 
 HYPOTHESES = {
     FIRST: "Hikers and players click a picture made for them more often than one made for everybody.",
-    AGAIN: "The same again: in the first week the page lost what phones saw of the generic pictures.",
+    AGAIN: "The same again: in the first days the page lost what phones saw of the generic pictures.",
     PICTURES: "A plain packshot in a studio says more of a bag or a lipstick than a loud offer.",
 }
 

@@ -142,3 +142,13 @@ def test_the_better_of_two_pictures_is_found_and_shipped(shop, api, alice_client
     after = counts_get(campaign=campaign, now=now)
     assert list(after.values()) == [(2 * shown[challenger], clicks.filter(creative_id=challenger).count())]
     assert json.dumps(report)  # no NaN, no infinity
+
+
+def test_an_event_that_does_not_say_its_picture_breaks_no_page(shop, alice_client):
+    experiment = cast.make_running(shop)
+    cast.make_touches(experiment, 120, click_rates={"generic": 0.3, "own_segment": 0.3})
+    reports_refresh()
+    assert experiment.report.content["pictures"] == []
+    page = alice_client.get(reverse("experiment-detail", args=[experiment.pk]))
+    assert page.status_code == 200
+    assert "What each arm would show" in page.content.decode()
