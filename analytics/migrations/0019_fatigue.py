@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0008_operator_counts'),
-        ('analytics', '0017_fill_daily_creative_rollup'),
+        ('analytics', '0018_events_by_day'),
         ('campaigns', '0008_challengers'),
         ('generation', '0009_review_newest'),
     ]
