@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounts', '0008_operator_counts'),
         ('analytics', '0018_events_by_day'),
-        ('campaigns', '0008_challengers'),
+        ('campaigns', '0009_challengers'),
         ('generation', '0009_review_newest'),
     ]
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('campaigns', '0007_weight_record'),
+        ('campaigns', '0008_remote_pictures'),
         ('generation', '0009_review_newest'),
     ]
 
