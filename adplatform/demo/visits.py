@@ -24,7 +24,7 @@ VIEWABLE_RATE = 0.72
 CLICK_RATE = 0.025  # of a creative that has nothing to do with the shopper
 OWN_THEME_FACTOR = 2.5
 # Of a picture made for the shopper's segment; to a plain scene with a tool it adds less than to tea or dress.
-OWN_SEGMENT_FACTOR = {"outdoors": 1.85, "play": 1.85, "tea_and_coffee": 3.2, "style": 3.2}
+OWN_SEGMENT_FACTOR = {"outdoors": 1.65, "play": 1.65, "tea_and_coffee": 3.2, "style": 3.2}
 FAVOURITE_FACTOR = 1.6
 TIRED_FACTOR = 0.95  # with each time that a shopper has seen the picture before
 BUY_RATE = 0.25  # of clicks

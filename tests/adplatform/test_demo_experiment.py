@@ -71,7 +71,7 @@ def test_what_the_crowd_likes_is_what_was_planted():
     )
     plain = taste.click_rate("play", "other", "A boot", now, 0)
     assert taste.click_rate("play", "other", "Headphones", now, 0) == pytest.approx(2.5 * plain)
-    assert taste.click_rate("play", "own", "Headphones", now, 0) == pytest.approx(2.5 * 1.85 * plain)
+    assert taste.click_rate("play", "own", "Headphones", now, 0) == pytest.approx(2.5 * 1.65 * plain)
     assert taste.click_rate("play", "other", "A boot", now, 3) < plain
     old = now + timedelta(days=20)
     assert taste.click_rate("play", "worn", "A boot", old, 0) == pytest.approx(plain / 4)
