@@ -64,12 +64,23 @@ def session_make(
         default_timeout=timeout_seconds,
         user_agent_override=user_agent,
     )
-    session = HTTPSession(config)
+    session = _Session(config)
     session.trust_env = False
     session.verify = ca_file or True
     session.mount("https://", _Adapter(is_https_proto=True, allow_loopback=allow_loopback))
     session.mount("http://", _Adapter(is_https_proto=False, allow_loopback=allow_loopback))
     return session
+
+
+class _Session(HTTPSession):
+    """requests-hardened's, to which no answer is a redirect.
+
+    Told not to follow one, requests still prepares ``response.next``, and for that reads and unpacks the
+    whole body, streamed or not. Callers read ``Location`` themselves.
+    """
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
 
 
 class _Adapter(IPFilterAdapter):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import gzip
 import hashlib
 import hmac
 import json
@@ -11,6 +13,7 @@ import signal
 import socket
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -39,6 +42,7 @@ class Receiver(HTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.got: list[tuple[dict[str, str], str]] = []
         self.answer = 200
+        self.packed = b""  # the answer's body, gzipped
         self.url = f"http://127.0.0.1:{self.server_port}/hook"
 
 
@@ -50,8 +54,11 @@ class Handler(BaseHTTPRequestHandler):
         self.server.got.append((dict(self.headers), body))
         self.send_response(self.server.answer)
         self.send_header("Location", f"{self.server.url}/elsewhere")
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(self.server.packed)))
         self.end_headers()
+        with contextlib.suppress(OSError):  # the sender had enough
+            self.wfile.write(self.server.packed)
 
     def log_message(self, *args: object) -> None:
         pass
@@ -147,6 +154,18 @@ def test_a_redirect_is_not_followed_and_no_failing_endpoint_holds_up_another(sho
     assert len(receiver.got) == 1
     answers = {d.endpoint_id: (d.answer_status, d.error) for d in WebhookDelivery.objects.filter(attempts=1)}
     assert answers == {endpoint.pk: (302, ""), dead.pk: (None, "connection_failed")}
+
+
+def test_the_body_of_a_redirect_is_not_unpacked(shop, endpoint, receiver):
+    receiver.answer, receiver.packed = 302, gzip.compress(bytes(10**8))
+    emit(shop)
+    tracemalloc.start()
+    try:
+        assert webhook_sending.webhooks_send() == 1
+        assert tracemalloc.get_traced_memory()[1] < 10**7
+    finally:
+        tracemalloc.stop()
+    assert WebhookDelivery.objects.get().answer_status == 302
 
 
 def drip(receiver: socket.socket) -> None:

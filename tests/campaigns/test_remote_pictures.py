@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import socket
 import time
+import tracemalloc
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from adplatform.lib.outgoing import session_make
 from campaigns import remote_working
 from campaigns.models import PictureHost, Product, RemotePicture, ServingVersion
 from campaigns.product_services import product_save
+from campaigns.remote_fetching import picture_fetch
 from campaigns.remote_pictures import remote_picture_counts, remote_pictures_retry
 from campaigns.remote_words import REASONS, FetchCode
 from tests.campaigns.catalog_cast import PICTURES, codes, feed, line, run
@@ -160,6 +162,18 @@ def test_a_redirect_leads_nowhere_inside(shop, host, to, code, monkeypatch):
     row = ask(shop, host.lead("/x", to))
     assert (row.status, row.code) == ("refused", code)
     assert {path for path, _ in host.seen} == {"/x"}
+
+
+def test_the_body_of_a_redirect_is_not_unpacked(host):
+    packed = gzip.compress(bytes(10**8))
+    host.give("/b.png", picture())
+    url = host.give("/x", packed, 302, Location="/b.png", Content_Encoding="gzip")
+    tracemalloc.start()
+    try:
+        assert picture_fetch(url, now=timezone.now()).content == picture()
+        assert tracemalloc.get_traced_memory()[1] < 10**7
+    finally:
+        tracemalloc.stop()
 
 
 def test_redirects_to_good_places_are_followed(shop, host):
