@@ -90,6 +90,16 @@ def hours_of(hour_from: int | None, hour_until: int | None) -> tuple[int, ...]:
     return (*range(hour_until), *range(hour_from, 24))
 
 
+def serving_weekday(hours: tuple[int, ...], local: datetime) -> int:
+    """The weekday, 0 for Monday, on which the serving hours began that ``local`` lies in.
+
+    Friday from 22 until 6 ends on Saturday's morning, which is still Friday's.
+    """
+    spans_midnight = len(hours) < 24 and hours[0] == 0 and hours[-1] == 23
+    is_of_the_day_before = spans_midnight and hours[local.hour : local.hour + 1] == (local.hour,)
+    return (local.weekday() - is_of_the_day_before) % 7
+
+
 def refusals(limited: Iterable[Limits], context: ServeContext, delivery: Delivery) -> Mapping[Limits, Reason]:
     """The campaigns that may not be shown in this context, each with the first reason."""
     local = context.now.astimezone(delivery.zone)
@@ -104,7 +114,9 @@ def refusals(limited: Iterable[Limits], context: ServeContext, delivery: Deliver
 def _refusal(limits: Limits, context: ServeContext, local: datetime, delivered: Delivered) -> Reason | None:
     if limits.devices and context.device not in limits.devices:
         return Reason.DEVICE_MISMATCH
-    if (limits.weekdays and local.weekday() not in limits.weekdays) or local.hour not in limits.hours:
+    if local.hour not in limits.hours:
+        return Reason.OUTSIDE_HOURS
+    if limits.weekdays and serving_weekday(limits.hours, local) not in limits.weekdays:
         return Reason.OUTSIDE_HOURS
     if limits.budget_cents is not None and spent_cents(limits, delivered) >= limits.budget_cents:
         return Reason.BUDGET_SPENT

@@ -18,7 +18,15 @@ from campaigns.delivery_services import Capped, Counts, counted_campaign_list, d
 from campaigns.models import Campaign, CampaignDelivery, CappedShopper, WeightRecord
 from campaigns.services import campaign_update
 from campaigns.serving.engine import decide, explain, match_of
-from campaigns.serving.limits import Delivered, Delivery, Limits, day_share, hours_of, refusals
+from campaigns.serving.limits import (
+    Delivered,
+    Delivery,
+    Limits,
+    day_share,
+    hours_of,
+    refusals,
+    serving_weekday,
+)
 from campaigns.serving.loading import snapshot_load, version_read
 from campaigns.serving.reasons import Reason
 from campaigns.serving.store import SnapshotStore
@@ -41,6 +49,21 @@ TODAY = NOW.astimezone(SHANGHAI).date()  # NOW is Monday 12:00 UTC, 20:00 in Sha
 def reason_of(limits, delivered=None, **context):
     delivery = Delivery(SHANGHAI, {ID: delivered} if delivered else {})
     return refusals([limits], context_of(**context), delivery).get(limits)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "day", "hour", "weekday"),
+    [
+        (22, 6, 28, 2, 4),  # Saturday 2:00 is the end of Friday's night
+        (22, 6, 27, 22, 4),
+        (22, 6, 27, 2, 3),
+        (None, None, 28, 2, 5),
+        (0, 6, 28, 2, 5),
+    ],
+)
+def test_the_hours_after_midnight_are_those_of_the_day_before(first, last, day, hour, weekday):
+    local = datetime(2026, 11, day, hour, tzinfo=SHANGHAI)
+    assert serving_weekday(hours_of(first, last), local) == weekday
 
 
 @pytest.mark.parametrize(
