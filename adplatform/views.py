@@ -7,7 +7,6 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from adplatform.lib.api import problem_response
-from analytics import event_buffer
 from analytics.freshness import rollups_behind
 from campaigns.serving.store import snapshots
 
@@ -51,8 +50,11 @@ def hot_readyz(request: HttpRequest) -> JsonResponse:
     """
     if snapshots.can_serve():
         return JsonResponse({"status": "ok", "serves_from": "memory"})
-    if event_buffer.answers():
-        return JsonResponse({"status": "ok", "serves_from": "buffer"})
+    if settings.EVENTS_BUFFER_URL:
+        from analytics.event_buffer import answers  # brings redis
+
+        if answers():
+            return JsonResponse({"status": "ok", "serves_from": "buffer"})
     return readyz(request)
 
 

@@ -30,6 +30,7 @@ WITHOUT = {
     "segment_preview": "stores nothing",
     "plan_campaign": "stores nothing",
     "verify_creative_file": "stores nothing",
+    "shopper_lookup": "stores nothing",
     "shopper_export": "stores nothing; a kept answer would be a second copy of the shopper's data",
     "shopper_erasure_create": "a second erasure finds nothing left; a kept request would name the shopper",
 }

@@ -50,6 +50,21 @@ def manifests(kind: str) -> dict[str, dict]:
     return {found["metadata"]["name"]: found for found in MANIFESTS if found["kind"] == kind}
 
 
+def container_of(program: str) -> dict:
+    """The container that runs a service of compose.yaml; what fetches pictures shares the worker's pod."""
+    found = pods()[f"adplatform-{'worker' if program == 'fetch' else program}"]["containers"]
+    return next(each for each in found if program != "fetch" or each["name"] == "fetch")
+
+
+def command_of(program: str) -> list[str] | None:
+    """Without the name that tells the worker from another of its pod."""
+    command = container_of(program).get("command")
+    if command and "--hostname" in command:
+        at = command.index("--hostname")
+        command = command[:at] + command[at + 2 :]
+    return command
+
+
 def queues_of(command: list[str]) -> set[str]:
     return set(command[command.index("--queues") + 1].split(","))
 
@@ -125,8 +140,8 @@ def test_whatever_ends_is_started_again():
 @pytest.mark.django_db
 def test_pods_run_what_the_services_run_and_are_probed_at_what_answers(client):
     for name in PROGRAMS:
-        (container,) = pods()[f"adplatform-{name}"]["containers"]
-        assert container.get("command") == COMPOSE[name].get("command"), name
+        container = container_of(name)
+        assert command_of(name) == COMPOSE[name].get("command"), name
         assert container["image"].removesuffix("-gpu") == COMPOSE[name]["image"]
         for probe in (container.get(kind, {}) for kind in ("livenessProbe", "readinessProbe")):
             if "httpGet" in probe:
@@ -134,7 +149,7 @@ def test_pods_run_what_the_services_run_and_are_probed_at_what_answers(client):
                 assert probe["httpGet"]["port"] in {port["name"] for port in container["ports"]}
     # The same checks by exec, but for the shell's way of naming the host.
     for name in ("worker", "render"):
-        (container,) = pods()[f"adplatform-{name}"]["containers"]
+        container = container_of(name)
         check = COMPOSE[name]["healthcheck"]["test"][1].replace("$$", "$")
         assert container["livenessProbe"]["exec"]["command"][-1] == check
 
@@ -253,19 +268,13 @@ def test_what_must_outlive_a_pod_lies_in_no_pod():
 
 @pytest.mark.parametrize("where", ["compose", "kubernetes"])
 def test_every_queue_has_a_worker_and_one_worker_has_the_beat(where):
-    if where == "compose":
-        commands = [COMPOSE[name]["command"] for name in ("worker", "render")]
-    else:
-        deployments = manifests("Deployment")
-        commands = [
-            deployments[name]["spec"]["template"]["spec"]["containers"][0]["command"]
-            for name in ("adplatform-worker", "adplatform-render")
-        ]
+    workers = ("worker", "render", "fetch")
+    commands = [COMPOSE[name]["command"] if where == "compose" else command_of(name) for name in workers]
     assert set.union(*map(queues_of, commands)) == {
         app.conf.task_default_queue,
         *(route["queue"] for route in app.conf.task_routes.values()),
     }
-    assert ["--beat" in command for command in commands] == [True, False]
+    assert ["--beat" in command for command in commands] == [True, False, False]
     assert all(command[command.index("--concurrency") + 1] == "1" for command in commands)
 
 

@@ -42,7 +42,7 @@ def decisions_log(snapshot, campaign, segment, rates, *, count):
     rng, now, rows = random.Random(7), timezone.now(), []
     for number in range(count):
         at = now - timedelta(days=rng.uniform(0.1, 9))
-        context = ServeContext(campaign.advertiser_id, ("hero",), at, f"s{number}", (segment.pk,))
+        context = ServeContext(campaign.advertiser_id, ("hero",), at, f"s{number}", segment_ids=(segment.pk,))
         answer = decide(context, snapshot, rng).slots[0]
         token = token_make(uuid7(at), context, answer)
         fields = {name: getattr(token, name) for name in FIELDS}
