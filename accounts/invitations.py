@@ -14,6 +14,7 @@ from uuid import UUID
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils.text import slugify
 
 from accounts.models import Advertiser, Invitation, Membership, User
@@ -48,8 +49,14 @@ def invitation_create(
 
 
 def invitation_find(*, token: str, now: datetime) -> Invitation:
-    """The open invitation behind a link. Raises NotFound."""
-    open_ones = Invitation.objects.select_related("advertiser").filter(expires_at__gt=now)
+    """The open invitation behind a link, of somebody who may still invite. Raises NotFound."""
+    inviting = Membership.objects.filter(
+        advertiser=OuterRef("advertiser"),
+        user=OuterRef("invited_by"),
+        user__is_active=True,
+        role=Membership.Role.ADMIN,
+    )
+    open_ones = Invitation.objects.select_related("advertiser").filter(Exists(inviting), expires_at__gt=now)
     found = open_ones.filter(digest=_digest(token)).first()
     if found is None:
         raise NotFound("invitation")

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
-from accounts.models import Advertiser, ApiKey, Membership, User
+from accounts.models import Advertiser, ApiKey, Invitation, Membership, User
 from adplatform.lib.errors import DomainError, NotFound
 
 GRACE_LIMIT = timedelta(days=30)  # in which a key and the one in its place both work
@@ -75,7 +75,10 @@ def membership_set(*, advertiser: Advertiser, user: User, role: str) -> Membersh
 
 @transaction.atomic
 def member_role_set(*, advertiser: Advertiser, membership_id: UUID, role: str) -> Membership:
-    """Change a member's role. Raises NotFound, DomainError ``role_unknown``, ``last_admin``."""
+    """Change a member's role; who is no admin any more leaves no open invitations.
+
+    Raises NotFound, DomainError ``role_unknown``, ``last_admin``.
+    """
     membership = Membership.objects.filter(advertiser=advertiser, pk=membership_id).first()
     if membership is None:
         raise NotFound("member")
@@ -83,17 +86,27 @@ def member_role_set(*, advertiser: Advertiser, membership_id: UUID, role: str) -
         raise DomainError("role_unknown", "Choose one of the roles.")
     if role != Membership.Role.ADMIN:
         _require_another_admin(advertiser, membership.user)
+        _invitations_end(advertiser, membership.user)
     return membership_set(advertiser=advertiser, user=membership.user, role=role)
 
 
 @transaction.atomic
 def member_remove(*, advertiser: Advertiser, membership_id: str) -> None:
-    """End a membership. Raises NotFound, DomainError ``last_admin``."""
+    """End a membership, and with it the invitations that the person gave.
+
+    Raises NotFound, DomainError ``last_admin``.
+    """
     membership = Membership.objects.filter(advertiser=advertiser, pk=membership_id).first()
     if membership is None:
         raise NotFound("member")
     _require_another_admin(advertiser, membership.user)
+    _invitations_end(advertiser, membership.user)
     membership.delete()
+
+
+def _invitations_end(advertiser: Advertiser, invited_by: User) -> None:
+    """A link that an admin kept would make them an admin again."""
+    Invitation.objects.filter(advertiser=advertiser, invited_by=invited_by).delete()
 
 
 def _require_another_admin(advertiser: Advertiser, user: User) -> None:

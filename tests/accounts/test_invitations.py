@@ -96,3 +96,37 @@ def test_an_admin_changes_roles_of_members_and_one_admin_stays(shop, boss, alice
     assert boss.post("/people/invite/", {"name": " ", "role": "admin"}, follow=True).status_code == 200
     assert boss.post("/people/invite/", {"name": "x", "role": "emperor"}, follow=True).status_code == 200
     assert not Invitation.objects.exists()
+
+
+@pytest.mark.parametrize("how", ["removed", "demoted"])
+def test_a_former_admins_own_link_brings_nothing_back(shop, boss, mallory_client, how):
+    partner = factories.make_member(shop, Membership.Role.ADMIN, "partner")
+    leaving = Client()
+    leaving.force_login(partner)
+    _, link = invite(leaving, role="admin")
+    _, boss_link = invite(boss, "Somebody else")
+    member = Membership.objects.get(user=partner)
+    if how == "removed":
+        boss.post(f"/people/{member.pk}/remove/")
+    else:
+        boss.post(f"/people/{member.pk}/role/", {"role": "reporter"})
+    assert [invitation.name for invitation in Invitation.objects.all()] == ["Somebody else"]
+    assert leaving.post(link).status_code == mallory_client.post(link).status_code == 404
+    assert boss.get(boss_link).status_code == 200
+    assert roles(shop) == {"boss": "admin"} | ({"partner": "reporter"} if how == "demoted" else {})
+
+
+@pytest.mark.parametrize("how", ["demoted", "removed", "inactive"])
+def test_an_invitation_is_good_while_who_gave_it_may_invite(shop, boss, mallory_client, how):
+    """However they lost the right: /admin/ and commands change rows as well."""
+    _, link = invite(boss, role="admin")
+    found = Membership.objects.filter(user__username="boss")
+    if how == "demoted":
+        found.update(role=Membership.Role.MANAGER)
+    elif how == "removed":
+        found.delete()
+    else:
+        User.objects.filter(username="boss").update(is_active=False)
+    assert mallory_client.get(link).status_code == mallory_client.post(link).status_code == 404
+    assert Client().post(link, {"password": "correct horse 9 battery"}).status_code == 404
+    assert "mallory" not in roles(shop)
