@@ -5,15 +5,15 @@ shopper's eyes.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models import Count, Max, Min, QuerySet, Sum
 
-from analytics.models import Event
+from analytics.models import DailyCreativeRollup, Event
 from analytics.simulated import deciding
 from analytics.small_groups import small_groups_get
 from analytics.stats.fatigue import Life, fatigue_judge, stratum_of
@@ -30,11 +30,16 @@ Looks = Mapping[tuple[UUID, str], int]  # (creative, shopper) -> impressions bef
 
 @dataclass(frozen=True)
 class _Span:
-    """When a creative was seen first, ever, and last."""
+    """The days of a creative's life so far, and what showed it."""
 
-    first_at: datetime
-    last_at: datetime
+    first: date
+    last: date
     impressions: int
+    variant_id: str
+
+    @property
+    def first_at(self) -> datetime:
+        return _midnight(self.first)
 
 
 class _Record:
@@ -74,28 +79,18 @@ def fatigue_compute(campaign: Campaign, parameters: Mapping[str, Any], now: date
     """One line a creative, the worst first. Shoppers without a pseudonym are left out: nobody can
     count their looks.
 
-    Early life is that of the creative's first impression ever, however long ago; what lies between it and
-    the last days is counted by the database and not read.
+    Early life is that of the creative's first day ever (UTC) and the six after it, however long ago; what
+    lies between them and the last days is counted by the database and not read.
     """
-    # From the first impression on, however long ago: all partitions.
-    events = Event.objects.filter(
-        advertiser_id=campaign.advertiser_id,
-        campaign_id=campaign.pk,
-        occurred_at__lt=now,
-        validity=Event.Validity.VALID,
-        creative_id__isnull=False,
-    )
-    events = deciding(events, campaign.advertiser)
-    late_from = now - LATE
-    spans, variants = _spans(events, now - LISTED)
-    records = {creative: _Record(span) for creative, span in spans.items()}
+    records = {creative: _Record(span) for creative, span in _spans(campaign, now).items()}
     if records:
-        _read(events.exclude(shopper_pseudonym=""), records, late_from)
+        _read_early(campaign, records, now - LATE)
+        _read_late(campaign, records, now)
     groups = small_groups_get(
         advertiser_id=campaign.advertiser_id, start=(now - LISTED).date(), end=now.date()
     )
     lines = [
-        _line(pk, variants[pk], record, now) if groups.shows_creative(pk) else _withheld(pk, variants[pk])
+        _line(pk, record, now) if groups.shows_creative(pk) else _withheld(pk, record)
         for pk, record in records.items()
     ]
     order = [State.FATIGUED, State.LIMITED, State.HEALTHY, State.UNKNOWN]
@@ -103,49 +98,79 @@ def fatigue_compute(campaign: Campaign, parameters: Mapping[str, Any], now: date
     return {"lines": lines, "counts": {state: sum(li["state"] == state for li in lines) for state in order}}
 
 
-def _spans(events: QuerySet[Event], since: datetime) -> tuple[dict[UUID, _Span], dict[UUID, str]]:
-    """Of every creative seen since; and one variant that showed it."""
+def _spans(campaign: Campaign, now: datetime) -> dict[UUID, _Span]:
+    """Of every creative seen of late, from the days' sums: the events of its whole life are too many."""
+    shown = DailyCreativeRollup.objects.filter(
+        advertiser_id=campaign.advertiser_id,
+        campaign_id=campaign.pk,
+        day__lte=now.date(),
+        creative_id__isnull=False,
+        impressions__gt=0,
+    )
     rows = (
-        events.filter(kind=Event.Kind.IMPRESSION)
+        deciding(shown, campaign.advertiser)
         .order_by()
         .values_list("creative_id", "variant_id")
-        .annotate(first=Min("occurred_at"), last=Max("occurred_at"), impressions=Count("pk"))
+        .annotate(first=Min("day"), last=Max("day"), shown=Sum("impressions"))
     )
     spans: dict[UUID, _Span] = {}
-    variants: dict[UUID, str] = {}
     for creative, variant, first, last, impressions in rows:
         if creative is None:
             continue
-        old = spans.get(creative, _Span(first, last, 0))
+        old = spans.get(creative, _Span(first, last, 0, ""))
         spans[creative] = _Span(
-            min(old.first_at, first), max(old.last_at, last), old.impressions + impressions
+            min(old.first, first), max(old.last, last), old.impressions + impressions, str(variant)
         )
-        variants[creative] = str(variant)
-    return {pk: span for pk, span in spans.items() if span.last_at >= since}, variants
+    return {pk: span for pk, span in spans.items() if span.last >= (now - LISTED).date()}
 
 
-def _read(events: QuerySet[Event], records: Mapping[UUID, _Record], late_from: datetime) -> None:
-    """Early and late impressions into the records."""
-    first = min(record.span.first_at for record in records.values())
-    early_until = max(record.span.first_at for record in records.values()) + EARLY
-    mine = events.filter(creative_id__in=list(records), occurred_at__gte=first)
-    near = Q(occurred_at__lt=early_until + AFTER) | Q(occurred_at__gte=late_from)
-    clicked = set(mine.filter(near, kind=Event.Kind.CLICK).order_by().values_list("decision_id", flat=True))
-    looks = _looks(mine, late_from)
-    rows: Any = (
-        mine.filter(
-            Q(occurred_at__lt=early_until) | Q(occurred_at__gte=late_from), kind=Event.Kind.IMPRESSION
-        )
-        .order_by("occurred_at", "id")
-        .values_list("creative_id", "shopper_pseudonym", "occurred_at", "decision_id")
+def _events(campaign: Campaign, creatives: Iterable[UUID], start: datetime, end: datetime) -> QuerySet[Event]:
+    events = Event.objects.within(start, end).filter(
+        advertiser_id=campaign.advertiser_id,
+        campaign_id=campaign.pk,
+        validity=Event.Validity.VALID,
+        creative_id__in=list(creatives),
     )
-    for creative, shopper, at, decision in rows.iterator(chunk_size=5000):
-        record = records[creative]
-        if at >= late_from:
-            before = looks.get((creative, shopper), 0)
-            record.add_late(shopper, before, is_clicked=decision in clicked)
-        elif at < record.span.first_at + EARLY:
-            record.add_early(shopper, is_clicked=decision in clicked)
+    return deciding(events, campaign.advertiser).exclude(shopper_pseudonym="").order_by()
+
+
+def _impressions(
+    campaign: Campaign, creatives: Iterable[UUID], start: datetime, end: datetime
+) -> Iterator[tuple[UUID, str, bool]]:
+    """Creative, shopper and whether it was clicked, in order of time."""
+    mine = list(creatives)
+    clicks = _events(campaign, mine, start, end + AFTER).filter(kind=Event.Kind.CLICK)
+    clicked = set(clicks.values_list("decision_id", flat=True))
+    rows: Any = (
+        _events(campaign, mine, start, end)
+        .filter(kind=Event.Kind.IMPRESSION)
+        .order_by("occurred_at", "id")
+        .values_list("creative_id", "shopper_pseudonym", "decision_id")
+    )
+    for creative, shopper, decision in rows.iterator(chunk_size=5000):
+        yield creative, shopper, decision in clicked
+
+
+def _read_early(campaign: Campaign, records: Mapping[UUID, _Record], late_from: datetime) -> None:
+    """First days, of those that began together at once: each creative's own, nothing of later life."""
+    cohorts: dict[datetime, list[UUID]] = defaultdict(list)
+    for creative, record in records.items():
+        cohorts[record.span.first_at].append(creative)
+    for first_at, creatives in cohorts.items():
+        until = min(first_at + EARLY, late_from)
+        if first_at >= until:
+            continue
+        for creative, shopper, is_clicked in _impressions(campaign, creatives, first_at, until):
+            records[creative].add_early(shopper, is_clicked=is_clicked)
+
+
+def _read_late(campaign: Campaign, records: Mapping[UUID, _Record], now: datetime) -> None:
+    late_from = now - LATE
+    first_at = min(record.span.first_at for record in records.values())
+    looks = _looks(_events(campaign, records, first_at, now), late_from)
+    for creative, shopper, is_clicked in _impressions(campaign, records, late_from, now):
+        before = looks.get((creative, shopper), 0)
+        records[creative].add_late(shopper, before, is_clicked=is_clicked)
 
 
 def _looks(events: QuerySet[Event], late_from: datetime) -> Looks:
@@ -161,13 +186,13 @@ def _looks(events: QuerySet[Event], late_from: datetime) -> Looks:
     return {(creative, shopper): looks for creative, shopper, looks in rows.iterator(chunk_size=5000)}
 
 
-def _line(creative_id: UUID, variant_id: str, record: _Record, now: datetime) -> dict[str, Any]:
+def _line(creative_id: UUID, record: _Record, now: datetime) -> dict[str, Any]:
     life = record.life(now)
     found = fatigue_judge(life)
     rates = [clicked / shown if shown else None for shown, clicked in (life.total(0), life.total(1))]
     return {
         "creative_id": str(creative_id),
-        "variant_id": variant_id,
+        "variant_id": record.span.variant_id,
         "state": found.state.value,
         "reason": found.reason,
         "change": found.change,
@@ -183,10 +208,14 @@ def _line(creative_id: UUID, variant_id: str, record: _Record, now: datetime) ->
     }
 
 
-def _withheld(creative_id: UUID, variant_id: str) -> dict[str, Any]:
+def _withheld(creative_id: UUID, record: _Record) -> dict[str, Any]:
     """A creative of too few shoppers: nothing but that it is."""
     figures = ("change", "low", "high", "plain_change", "early_rate", "late_rate", "early_frequency")
     nothing = dict.fromkeys((*figures, "late_frequency", "impressions", "first_at"))
     reason = "Too few shoppers saw it for its figures to be shown."
-    told = {"creative_id": str(creative_id), "variant_id": variant_id}
+    told = {"creative_id": str(creative_id), "variant_id": record.span.variant_id}
     return {**told, "state": State.UNKNOWN.value, "reason": reason, **nothing}
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

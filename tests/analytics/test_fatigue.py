@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -147,6 +149,28 @@ def test_early_life_is_that_of_the_first_impression_however_long_ago(shop):
     assert first["impressions"] == Event.objects.filter(kind="impression", variant_id=variants[0].pk).count()
     # A shopper's looks are counted through the months in between, which are not read.
     assert first["late_frequency"] > first["early_frequency"] + 1
+
+
+def test_a_young_creative_does_not_make_the_old_ones_whole_life_be_read(shop):
+    campaign, placement, _, variants = cast.make_campaign(shop, 2)
+    now = timezone.now()
+    for since, until, shown in ((200, 199, variants[:1]), (150, 30, variants[:1]), (10, 9, variants[1:])):
+        cast.make_draws(
+            campaign, placement, shown, [0.1], count=300 if since == 150 else 20, seed=since,
+            since=now - timedelta(days=since), until=now - timedelta(days=until),
+        )  # fmt: skip
+    with CaptureQueriesContext(connection) as asked:
+        lines = fatigue_compute(campaign, {}, now)["lines"]
+    assert sorted(line["impressions"] or 0 for line in lines) == [20, 320]
+    events = [query["sql"] for query in asked if 'FROM "analytics_event"' in query["sql"]]
+    rows = 0
+    with connection.cursor() as cursor:
+        for query in events:
+            cursor.execute(query[query.index("SELECT") :])  # PostgreSQL declares a cursor for it
+            rows += sum("impression" in query for _ in cursor.fetchall())
+    assert rows == 40  # the first days of both
+    # Nor is the whole table asked when each of them was first and last seen.
+    assert all('"occurred_at" >= ' in query for query in events)
 
 
 def test_where_nobody_knows_any_more_who_saw_it_first_it_says_so(shop, worn):
