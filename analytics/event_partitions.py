@@ -67,9 +67,12 @@ def partitions_ensure(*, today: date, first: date | None = None) -> list[date]:
     with _locked() as now:
         wanted = Partitions(min(first or now.first, now.first), max(end, now.end))
         missing = [day for day in wanted.days if not now.first <= day < now.end]
-        _execute(
-            f"ALTER TABLE {TABLE} DETACH PARTITION {BEFORE}", f"ALTER TABLE {TABLE} DETACH PARTITION {AFTER}"
-        )
+        # The other end stays as it is: attaching reads all that an end holds, and that of the days before may
+        # be everything from before the partitions.
+        moving = [
+            end for end, moves in ((BEFORE, wanted.first < now.first), (AFTER, wanted.end > now.end)) if moves
+        ]
+        _execute(*(f"ALTER TABLE {TABLE} DETACH PARTITION {end}" for end in moving))
         for day in missing:
             _day_create(day)
         low, high = _floor(wanted.first), _floor(wanted.end)
@@ -77,10 +80,10 @@ def partitions_ensure(*, today: date, first: date | None = None) -> list[date]:
             *(
                 f"WITH moved AS (DELETE FROM {end} WHERE decision_id >= '{low}' AND decision_id < '{high}' "  # noqa: S608 # nosec B608
                 f"RETURNING *) INSERT INTO {TABLE} SELECT * FROM moved"
-                for end in (BEFORE, AFTER)
+                for end in moving
             ),
             "SET CONSTRAINTS ALL IMMEDIATE",
-            *_ends_attach(wanted),
+            *(_end_attach(end, wanted) for end in moving),
         )
     return missing
 
@@ -105,12 +108,12 @@ def _day_create(day: date) -> None:
     )
 
 
-def _ends_attach(days: Partitions) -> tuple[str, str]:
-    attach = f"ALTER TABLE {TABLE} ATTACH PARTITION"
-    return (
-        f"{attach} {BEFORE} FOR VALUES FROM (MINVALUE) TO ('{_floor(days.first)}')",
-        f"{attach} {AFTER} FOR VALUES FROM ('{_floor(days.end)}') TO (MAXVALUE)",
-    )
+def _end_attach(end: str, days: Partitions) -> str:
+    if end == BEFORE:
+        bounds = f"FROM (MINVALUE) TO ('{_floor(days.first)}')"
+    else:
+        bounds = f"FROM ('{_floor(days.end)}') TO (MAXVALUE)"
+    return f"ALTER TABLE {TABLE} ATTACH PARTITION {end} FOR VALUES {bounds}"
 
 
 def _name(day: date) -> str:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -24,6 +26,7 @@ from campaigns.selectors import campaign_get
 log = structlog.get_logger(__name__)
 Kind = StoredReport.Kind
 KEPT_FRESH = timedelta(days=1)
+TURN_SECONDS = 20
 Compute = Callable[[Campaign, Mapping[str, Any], datetime], dict[str, Any]]
 
 
@@ -55,7 +58,11 @@ def stored_report_request(
 
 
 def stored_reports_refresh(*, now: datetime | None = None) -> int:
-    """Compute what somebody waits for, and once a day what was asked for before; the number."""
+    """Compute what somebody waits for, and once a day what was asked for before; the number.
+
+    A turn begins no report after ``TURN_SECONDS``: roll-ups and erasures wait in the same queue.
+    """
+    turn_ends = monotonic() + TURN_SECONDS
     old = (now or timezone.now()) - KEPT_FRESH
     StoredReport.objects.filter(
         computed_at__lt=old, requested_at__isnull=True, campaign__status=Campaign.Status.LIVE
@@ -63,7 +70,8 @@ def stored_reports_refresh(*, now: datetime | None = None) -> int:
     _fatigue_ensure(now or timezone.now())
     waiting = StoredReport.objects.filter(requested_at__isnull=False)
     waiting = waiting.filter(Q(computed_at__isnull=True) | Q(computed_at__lt=F("requested_at")))
-    return sum(stored_report_compute(pk) for pk in list(waiting.values_list("pk", flat=True)))
+    oldest_first = list(waiting.order_by("requested_at").values_list("pk", flat=True))
+    return sum(stored_report_compute(pk) for pk in oldest_first if monotonic() < turn_ends)
 
 
 def _fatigue_ensure(now: datetime) -> None:
@@ -94,14 +102,21 @@ def stored_report_compute(report_id: UUID, *, now: datetime | None = None) -> bo
         if row.kind == Kind.FATIGUE:
             fatigue_write(campaign=row.campaign, content=content, now=now)
         is_done = True
+    except SoftTimeLimitExceeded:  # settled, or the next turn would run into it again; then the task ends
+        _settle(row, {"error": "The figures took too long to compute."}, now)
+        raise
     except Exception:
         log.exception("stored_report_failed", kind=row.kind, campaign=str(row.campaign_id))
         content = {"error": "The figures could not be computed; the operator's log says why."}
         is_done = False
+    _settle(row, content, now)
+    return is_done
+
+
+def _settle(row: StoredReport, content: dict[str, Any], now: datetime) -> None:
     StoredReport.objects.filter(pk=row.pk, requested_at=row.requested_at).update(
         content=content, computed_at=now, requested_at=None
     )
-    return is_done
 
 
 def compute_of(kind: str) -> Compute:

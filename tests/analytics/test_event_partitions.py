@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 from django.db import OperationalError, connection, connections
+from django.test.utils import CaptureQueriesContext
 
 from adplatform.lib.ids import uuid7
 from analytics import event_partitions, tasks
@@ -132,6 +133,18 @@ def test_what_waited_at_an_open_end_moves_into_its_day(shop):
     assert partitions_get().days == [made[0] + timedelta(days=n) for n in range(len(partitions_get().days))]
     assert partitions_ensure(today=late.date()) == []
     assert events_record(events=[event], received_at=MONDAY).duplicates == 1
+
+
+@on_postgresql
+@pytest.mark.django_db
+def test_another_day_reads_nothing_of_the_time_before_the_partitions():
+    """That end may hold millions of events, and attaching it anew would read them all under the lock."""
+    found = partitions_get()
+    with CaptureQueriesContext(connection) as queries:
+        assert partitions_ensure(today=found.end)
+    statements = [query["sql"] for query in queries if "pg_inherits" not in query["sql"]]
+    assert statements
+    assert not [sql for sql in statements if f"{TABLE}_before" in sql]
 
 
 @on_postgresql

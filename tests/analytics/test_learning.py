@@ -8,6 +8,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
@@ -491,3 +492,19 @@ def test_mallory_sees_nothing_of_it(shop, mallory_client):
     for name in ("learning-detail", "what-if", "dividend", "fatigue"):
         assert mallory_client.get(reverse(name, args=[campaign.pk])).status_code == 404
     assert campaign.name not in mallory_client.get(reverse("learning-list")).content.decode()
+
+
+def test_a_report_that_takes_too_long_ends_its_task_and_is_not_tried_for_ever(
+    shop, alice_client, monkeypatch
+):
+    def slow(*_):
+        raise SoftTimeLimitExceeded
+
+    campaign, *_ = cast.make_campaign(shop)
+    monkeypatch.setattr("analytics.fatigue_report.fatigue_compute", slow)
+    alice_client.post(reverse("stored-report-refresh", args=[campaign.pk, "fatigue"]))
+    with pytest.raises(SoftTimeLimitExceeded):
+        stored_reports_refresh()
+    assert stored_reports_refresh() == 0
+    text = alice_client.get(reverse("fatigue", args=[campaign.pk])).content.decode()
+    assert "took too long" in text

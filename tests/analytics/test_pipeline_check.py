@@ -27,7 +27,7 @@ def _small(monkeypatch):
 
 @pytest.mark.usefixtures("_small")
 def test_planted_truths_come_out_of_the_pipeline():
-    tally = batch_check(experiments=1, seed=4, number=0, shoppers=500)
+    tally = batch_check(experiments=1, seed=4, number=0, shoppers=900)  # of 500 one broken split in 20 hides
     assert (tally.equal, tally.caught, tally.unblamed) == (tally.compared, 1, 1)
     assert tally.compared > 60
     assert tally.events == Event.objects.count() > 4000
