@@ -494,9 +494,7 @@ def test_mallory_sees_nothing_of_it(shop, mallory_client):
     assert campaign.name not in mallory_client.get(reverse("learning-list")).content.decode()
 
 
-def test_a_report_that_takes_too_long_ends_its_task_and_is_not_tried_again(
-    shop, alice_client, monkeypatch
-):
+def test_a_report_that_takes_too_long_ends_its_task_and_is_not_tried_again(shop, alice_client, monkeypatch):
     def slow(*_):
         raise SoftTimeLimitExceeded
 
