@@ -219,14 +219,21 @@ def _granian(target: str, workers: int, threads: int, binding: Sequence[str]) ->
     ]  # fmt: skip
 
 
-def worker_child() -> Child:
-    """Celery prefork with one child: only prefork enforces time limits, and torch stays in the child."""
-    command = [
+def worker_children() -> list[Child]:
+    """One for the work of the product, with the beat, and one that waits for the hosts of remote pictures:
+    a long queue of these keeps no roll-up, webhook or erasure waiting.
+    """
+    pictures = Child("pictures worker", _celery("pictures", "--hostname", "pictures@%h"), stop_seconds=45)
+    return [Child("worker", _celery("default,gpu", "--beat"), stop_seconds=45), pictures]
+
+
+def _celery(queues: str, *more: str) -> list[str]:
+    """Prefork with one child: only prefork enforces time limits, and torch stays in the child."""
+    return [
         sys.executable, "-m", "celery", "-A", "adplatform", "--quiet", "worker", "--pool", "prefork",
-        "--concurrency", "1", "--queues", "default,gpu,pictures", "--beat", "--loglevel", "WARNING",
+        "--concurrency", "1", "--queues", queues, *more, "--loglevel", "WARNING",
         "--without-gossip", "--without-mingle",
     ]  # fmt: skip
-    return Child("worker", command, stop_seconds=45)
 
 
 def drain_child() -> Child:

@@ -23,6 +23,7 @@ from accounts.tasks import accounts_purge
 from adplatform.celery import app
 from adplatform.hot_urls import PREFIXES
 from adplatform.management.commands.backup import backups_drop
+from adplatform.supervisor import worker_children
 from generation import queue
 from generation.models import Draft, RenderBatch, RenderJob
 from tests import factories
@@ -276,6 +277,12 @@ def test_every_queue_has_a_worker_and_one_worker_has_the_beat(where):
     }
     assert ["--beat" in command for command in commands] == [True, False, False]
     assert all(command[command.index("--concurrency") + 1] == "1" for command in commands)
+
+
+def test_serve_lets_nothing_wait_behind_the_hosts_of_pictures():
+    commands = [list(child.command) for child in worker_children()]
+    assert [queues_of(command) for command in commands] == [{"default", "gpu"}, {"pictures"}]
+    assert ["--beat" in command for command in commands] == [True, False]
 
 
 def test_every_pod_runs_without_rights_and_is_probed():

@@ -9,10 +9,11 @@ import tracemalloc
 from datetime import timedelta
 
 import pytest
+from celery.signals import before_task_publish
 from django.utils import timezone
 
 from adplatform.lib.outgoing import session_make
-from campaigns import remote_working
+from campaigns import remote_working, tasks
 from campaigns.models import PictureHost, Product, RemotePicture, ServingVersion
 from campaigns.product_services import product_save
 from campaigns.remote_fetching import picture_fetch
@@ -495,3 +496,26 @@ def test_saving_a_product_again_keeps_what_became_of_its_picture(shop, host):
     product, is_new = product_save(advertiser=shop, values={**values, "title": "Boot"})
     assert (is_new, product.title, bool(product.image)) == (False, "Boot", True)
     assert product.remote_picture.status == "fetched"
+
+
+def test_many_wake_ups_keep_one_next_turn_in_the_queue(shop, host, monkeypatch):
+    sent = []
+
+    def on_publish(headers, **more):
+        sent.append(headers["kwargsrepr"])
+
+    run(shop, feed(line("A1", image_link=host.give("/a.png", picture()))))
+    monkeypatch.setattr(remote_working, "BUDGET_SECONDS", 0.0)  # so that work is left
+    monkeypatch.setattr(tasks, "_turn_until", 0.0)
+    before_task_publish.connect(on_publish)
+    try:
+        for _ in range(3):  # the import, another, and the beat
+            tasks.pictures_fetch()
+        assert sent == ["{'is_turn': True}"]
+        tasks.pictures_fetch(is_turn=True)
+        assert len(sent) == 2, "the turn itself comes back while work is left"
+        monkeypatch.setattr(remote_working, "BUDGET_SECONDS", 5.0)
+        tasks.pictures_fetch(is_turn=True)
+        assert (len(sent), len(host.seen)) == (2, 1)
+    finally:
+        before_task_publish.disconnect(on_publish)

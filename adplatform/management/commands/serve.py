@@ -17,7 +17,7 @@ from adplatform.supervisor import (
     check_port,
     drain_child,
     web_children,
-    worker_child,
+    worker_children,
 )
 
 
@@ -56,7 +56,7 @@ class Command(BaseCommand):
 
     def children(self, host: str, port: int, web_workers: int, page_workers: int) -> list[Child]:
         """What runs."""
-        children = [*web_children(host, port, web_workers, page_workers), worker_child()]
+        children = [*web_children(host, port, web_workers, page_workers), *worker_children()]
         return [*children, drain_child()] if settings.EVENTS_BUFFER_URL else children
 
     def on_ready(self, url: str) -> None:
