@@ -19,7 +19,8 @@ from accounts.throttling import ApiKeyThrottle
 from adplatform.lib.errors import DomainError
 from profiles import services
 from profiles.behaviours import BATCH_LIMIT, ItemRefused, behaviour_parse
-from profiles.consent import Answer
+from profiles.consent import Answer, takes_away
+from profiles.selectors import consent_state_of, shopper_find
 from profiles.serializers import (
     BehaviourBatchSerializer,
     ConsentInputSerializer,
@@ -98,21 +99,36 @@ def _batch(data: Any) -> tuple[list[Any], Any]:
 
 
 class ConsentThrottle(ApiKeyThrottle):
-    """Answers are counted apart from everything else, and one that takes away is never refused."""
+    """Answers are counted apart from everything else, and one that takes something away is never refused.
+
+    Of an unknown shopper, or said once more, a no changes nothing and is held to the limit: it would write
+    rows without an end for whoever copies the page's key.
+    """
 
     scope = "consents"
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        return super().allow_request(request, view) or _is_no(request)
+        return super().allow_request(request, view) or _takes_away(request)
 
 
-def _is_no(request: Request) -> bool:
+def _takes_away(request: Request) -> bool:
     try:
         values = _answer_values(request)
     except (APIException, DomainError):
         return False
     said = {name: values.get(name) for name in ("personalisation", "purposes", "objection", "is_minor")}
-    return Answer.of(**said, opted_out=opted_out(request)).is_no
+    answer = Answer.of(**said, opted_out=opted_out(request))
+    if not answer.is_no:
+        return False
+    shopper = shopper_find(
+        advertiser_id=request.advertiser.pk,  # type: ignore[attr-defined]
+        shopper_key=values["shopper_key"].strip(),
+    )
+    if shopper is None:
+        return False
+    most = shopper.purposes_most
+    is_proof_new = is_proven(request) and (most is None or not answer.purposes >= set(most))
+    return is_proof_new or takes_away(answer, consent_state_of(shopper))
 
 
 class ConsentListApi(APIView):

@@ -105,8 +105,18 @@ class Answer:
 
     @property
     def is_no(self) -> bool:
-        """Whether it only takes away. Such an answer is never refused."""
+        """Whether it only takes away. No lack of proof refuses such an answer."""
         return not self.purposes or bool(self.objection) or bool(self.is_minor)
+
+
+def takes_away(answer: Answer, state: ConsentState) -> bool:
+    """Whether the answer ends something that the state allows. Such an answer waits for nothing."""
+    return (
+        (state.personalisation and not grants(answer.purposes, Use.PERSONALISATION))
+        or (state.measurement and not grants(answer.purposes, Use.MEASUREMENT))
+        or (bool(answer.objection) and not state.has_objected)
+        or (bool(answer.is_minor) and not state.is_minor)
+    )
 
 
 def narrowed(answer: Answer, state: ConsentState, purposes_most: Iterable[str] | None) -> Answer | None:

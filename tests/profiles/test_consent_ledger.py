@@ -17,7 +17,7 @@ from accounts.throttling import ApiKeyThrottle
 from adplatform.lib.append_only import AppendOnlyError
 from campaigns.serving import store
 from profiles import services
-from profiles.models import Behaviour, ConsentRecord, InterestProfile, Shopper
+from profiles.models import Behaviour, ConsentRecord, InterestProfile, Shopper, ShopperKey
 from profiles.pseudonyms import pseudonym_of
 from profiles.selectors import audience_get
 from profiles.snapshots import Audience, BehaviourInput
@@ -318,7 +318,7 @@ def test_one_shoppers_flood_leaves_the_others_their_turn(shop, three_a_minute):
     ],
     ids=["withdrawal", "no-purpose", "objection", "minor"],
 )
-def test_a_no_is_never_refused_by_the_throttle(shop, page, api, three_a_minute, no):
+def test_the_throttle_refuses_no_word_that_takes_something_away(shop, page, api, three_a_minute, no):
     assert [page(personalisation=True)[0] for _ in range(4)] == [201, 201, 201, 429]
     for _ in range(3):
         api.post("/api/v1/consents", {"shopper": "bob", "text_version": "1", "personalisation": True})
@@ -326,3 +326,17 @@ def test_a_no_is_never_refused_by_the_throttle(shop, page, api, three_a_minute, 
     assert api.post("/api/v1/consents", {"shopper": "ann", "text_version": "1", **no}).status_code == 201
     assert audience(shop) == Audience("")
     assert page(personalisation=True)[0] == page(personalisation="?")[0] == 429
+
+
+def test_beyond_the_throttle_a_page_makes_no_rows_without_end(shop, page, three_a_minute):
+    agree(shop)
+    assert [page(shopper=f"x{n}", personalisation=False)[0] for n in range(5)] == [201, 201, 201, 429, 429]
+    known = Shopper.objects.count(), ShopperKey.objects.count()
+    # Each takes something away once; saying it again, or in turns with another, changes nothing any more.
+    every_no = [{"purposes": []}, {"purposes": ALL, "objection": True}, {"purposes": ALL, "is_minor": True}]
+    said = [page(**no)[0] for _ in range(5) for no in every_no]
+    assert said == [201] * 4 + [429] * 11
+    assert page(shopper="nobody", objection=True)[0] == page(shopper=" ", objection=True)[0] == 429
+    assert (Shopper.objects.count(), ShopperKey.objects.count()) == known
+    shopper = Shopper.objects.get(pseudonym=pseudonym_of(shop.pk, "ann"))
+    assert (shopper.personalisation_allowed, shopper.has_objected, shopper.is_minor) == (False, True, True)
