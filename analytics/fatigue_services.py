@@ -57,6 +57,7 @@ def fatigue_write(*, campaign: Campaign, content: Mapping[str, Any], now: dateti
 def _change_tell(
     campaign: Campaign, creative_id: UUID, line: Mapping[str, Any], before: str, now: datetime
 ) -> None:
+    was_told = _was_told(campaign, creative_id)
     FatigueRecord.objects.create(
         advertiser_id=campaign.advertiser_id,
         campaign=campaign,
@@ -69,7 +70,7 @@ def _change_tell(
         high=line["high"],
         changed_at=now,
     )
-    if line["state"] == State.FATIGUED:
+    if line["state"] == State.FATIGUED and not was_told:
         webhook_emit(
             advertiser_id=campaign.advertiser_id,
             kind=WebhookEndpoint.Kind.CREATIVE_FATIGUED,
@@ -84,6 +85,14 @@ def _change_tell(
                 "found_at": now,
             },
         )
+
+
+def _was_told(campaign: Campaign, creative_id: UUID) -> bool:
+    """Whether it was found worn out and never healthy since: limited or unknown in between is no recovery."""
+    telling = FatigueRecord.objects.filter(
+        campaign=campaign, creative_id=creative_id, state__in=[State.FATIGUED.value, State.HEALTHY.value]
+    )
+    return telling.order_by("-changed_at", "-id").values_list("state", flat=True).first() == State.FATIGUED
 
 
 def fatigued_counts(*, advertiser_id: UUID) -> dict[UUID, int]:

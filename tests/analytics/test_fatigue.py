@@ -89,6 +89,22 @@ def test_a_change_of_state_is_recorded_with_what_it_was_before(shop, worn):
     assert fatigued_counts(advertiser_id=shop.pk) == {}
 
 
+def test_what_was_told_is_told_again_only_after_it_was_healthy(shop, worn):
+    campaign, _ = worn
+    listener(shop)
+    now = timezone.now()
+    content = fatigue_compute(campaign, {}, now)
+    line = next(line for line in content["lines"] if line["state"] == "fatigued")
+    told = []
+    for day, state in enumerate(
+        ("fatigued", "limited", "fatigued", "unknown", "fatigued", "healthy", "limited", "fatigued")
+    ):
+        line["state"] = state
+        fatigue_write(campaign=campaign, content=content, now=now + timedelta(days=day))
+        told.append(WebhookDelivery.objects.count())
+    assert told == [1, 1, 1, 1, 1, 1, 1, 2]
+
+
 def on_air(campaign):
     slots = snapshot_load(campaign.advertiser_id).slots.values()
     return {c.variant_id: {x.id for x in c.creatives.values()} for slot in slots for c in slot.candidates}
