@@ -14,17 +14,19 @@ would tell them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, QuerySet
+from django.db.models.functions import TruncDate
 
 from analytics.anchors import year_start
 from analytics.experiment_names import names_get, segment_names
 from analytics.experiment_reading import Split, shoppers_read
 from analytics.experiment_table import UNKNOWN, Table, table_make
 from analytics.models import Event
+from analytics.report_caps import end_of, sentence_of
 from analytics.simulated import deciding
 from analytics.stats.frequentist import Comparison
 from analytics.stats.multiplicity import benjamini_hochberg, holm
@@ -50,7 +52,8 @@ QUESTIONS = {"picture": (0, 2), "match": (2, 1), "both": (0, 1)}
 def dividend_compute(campaign: Campaign, parameters: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Answers and figures by arm since the split's start; money of a month, by 1,000 shoppers and in all."""
     start = year_start(_began_at(campaign), now)
-    table = _table(campaign, start, now)
+    end = end_of(_days(campaign, start, now), start, now)
+    table = _table(campaign, start, end)
     # A shopper's revenue grows with the time looked at: a month's money comes from a month's shoppers.
     month = _table(campaign, now - MONTH, now)
     counts = table.counts()
@@ -58,7 +61,8 @@ def dividend_compute(campaign: Campaign, parameters: Mapping[str, Any], now: dat
     monthly = _monthly_shoppers(campaign, now)
     content: dict[str, Any] = {
         "start": start.isoformat(),
-        "end": now.isoformat(),
+        "end": end.isoformat(),
+        "capped": sentence_of(end, now),
         "shoppers": table.shoppers,
         "mixed_shoppers": table.mixed,
         "counts": dict(zip(ARMS, counts, strict=True)),
@@ -83,6 +87,15 @@ def _began_at(campaign: Campaign) -> datetime:
         if change.new.get("dividend_rate", 0) > 0 and change.old["dividend_rate"] == 0:
             return change.changed_at
     return campaign.created_at
+
+
+def _days(campaign: Campaign, start: datetime, now: datetime) -> list[tuple[date, int]]:
+    """The split's impressions by day, counted by the database."""
+    rows = Event.objects.within(start, now).filter(
+        advertiser_id=campaign.advertiser_id, experiment_id=campaign.pk, kind=Event.Kind.IMPRESSION
+    )
+    days = rows.annotate(day=TruncDate("occurred_at", tzinfo=UTC)).order_by("day").values_list("day")
+    return list(days.annotate(shown=Count("pk")))
 
 
 def _table(campaign: Campaign, start: datetime, now: datetime) -> Table:

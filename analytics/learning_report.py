@@ -8,14 +8,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, Sum
 
 from analytics.anchors import year_start
-from analytics.models import Event
+from analytics.models import DailyCreativeRollup, Event
+from analytics.report_caps import end_of, sentence_of
 from analytics.simulated import deciding
 from analytics.stats.frequentist import Comparison
 from analytics.stats.stratified import Cell, stratified_compare
@@ -43,11 +44,13 @@ def learning_compute(campaign: Campaign, parameters: Mapping[str, Any], now: dat
             "holdout": None,
             "sentence": "Nothing was learned yet.",
         }
-    cells = _cells(campaign, _spans(periods, start, now), start, now)
+    end = end_of(_days(campaign, start), start, now)
+    cells = _cells(campaign, _spans(periods, start, end), start, end)
     found = stratified_compare(cells, tuned_for=TUNED_FOR)
     lift = found.comparison
     return {
         "start": start.isoformat(),
+        "capped": sentence_of(end, now),
         "periods": len(periods),
         "strata": found.strata,
         "holdout": _line(cells, 0, found.values[0]),
@@ -59,6 +62,19 @@ def learning_compute(campaign: Campaign, parameters: Mapping[str, Any], now: dat
         "earned": _earned(_line(cells, 1, None)["impressions"], found.values[0], lift),
         "sentence": _sentence(lift.lift_low, lift.lift_high),
     }
+
+
+def _days(campaign: Campaign, start: datetime) -> list[tuple[date, int]]:
+    """Impressions by day, those of experiments among them, which are not read: rather a day too few."""
+    rows = DailyCreativeRollup.objects.filter(
+        advertiser_id=campaign.advertiser_id, campaign_id=campaign.pk, day__gte=start.date()
+    )
+    return list(
+        deciding(rows, campaign.advertiser)
+        .order_by("day")
+        .values_list("day")
+        .annotate(shown=Sum("impressions"))
+    )
 
 
 def _line(cells: Mapping[Cell, Sequence[int]], side: int, value: float | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from adplatform.lib.errors import DomainError
+from analytics import report_caps
 from analytics.dividend_report import _answer, _segment_answer, dividend_compute
 from analytics.learning import campaign_learn, counts_get, learning_refresh
 from analytics.learning_report import learning_compute
@@ -223,6 +224,33 @@ def test_switched_off_learning_goes_on_counting_nothing(shop):
     after = learning_compute(campaign, {}, now)
     assert before == after | {"start": before["start"]}
     assert after["lift_low"] < 0 < after["lift_high"]
+
+
+def test_beyond_so_many_impressions_learning_stops_at_a_day_and_says_so(shop, alice_client, monkeypatch):
+    campaign, placement, _, variants = cast.make_campaign(shop, 2)
+    now = timezone.now()
+    cast.make_draws(campaign, placement, variants, [0.2, 0.2], count=400, since=now - timedelta(days=10))
+    AllocationPeriod.objects.create(
+        advertiser=shop, campaign=campaign, placement=placement, segment=variants[0].segment,
+        started_at=now - timedelta(days=10), shares={}, reason="cold_start", holdout_rate=0.1,
+    )  # fmt: skip
+    assert learning_compute(campaign, {}, now)["capped"] == ""
+    monkeypatch.setattr(report_caps, "MAX_IMPRESSIONS", 200)
+    found = learning_compute(campaign, {}, now)
+    assert 100 < found["learned"]["impressions"] <= 200
+    assert found["capped"].startswith("Counted until ")
+    assert found["start"] == (now - timedelta(days=10)).isoformat()
+
+
+def test_beyond_so_many_impressions_the_dividend_does_so_too(shop, monkeypatch):
+    campaign, *_ = cast.make_campaign(shop, 2)
+    rates = {"generic": 0.1, "own_segment": 0.1, "other_segment": 0.1}
+    cast.make_split(campaign, 100, rates, order_rates=rates)
+    assert dividend_compute(campaign, {}, timezone.now())["capped"] == ""
+    monkeypatch.setattr(report_caps, "MAX_IMPRESSIONS", 60)
+    found = dividend_compute(campaign, {}, timezone.now())
+    assert found["capped"].startswith("Counted until ")
+    assert 0 < found["shoppers"] <= 60
 
 
 def test_shares_of_last_year_that_are_still_in_force_are_counted(shop):
