@@ -9,13 +9,14 @@ from django.db import models
 from accounts.models import TenantModel
 from campaigns.count_models import DecisionCount, FilledDecisionCount
 from campaigns.learning_models import AllocationPeriod, WeightRecord
-from campaigns.remote_models import PictureHost, RemotePicture
+from campaigns.remote_models import PictureHost, PictureRest, RemotePicture
 
 __all__ = [
     "AllocationPeriod",
     "DecisionCount",
     "FilledDecisionCount",
     "PictureHost",
+    "PictureRest",
     "RemotePicture",
     "WeightRecord",
 ]

@@ -54,3 +54,18 @@ class PictureHost(models.Model):
 
     host = models.CharField(max_length=255, primary_key=True)
     next_at = models.DateTimeField(db_index=True)
+
+
+class PictureRest(TenantModel):
+    """Until when one advertiser's pictures of a host wait, because it failed or asked for patience.
+
+    Its word is about that advertiser's address; those who share the host are not held up by it.
+    """
+
+    host = models.CharField(max_length=255)
+    next_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["advertiser", "host"], name="picture_rest_once_per_host")
+        ]

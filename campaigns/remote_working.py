@@ -1,7 +1,8 @@
 """The worker of the queue of remote pictures. Every change of a row is one guarded UPDATE.
 
-Fair twice: a host is asked for one picture at a time, by any worker for anybody, and rests in between; and
-advertisers take turns, so that a feed of 100,000 pictures delays another shop's by one picture.
+Fair twice: a host is asked for one picture at a time, by any worker for anybody, and pauses in between; and
+advertisers take turns, so that a feed of 100,000 pictures delays another shop's by one picture. A host that
+fails rests longer, from that advertiser's pictures only: else one shop's bad address stops a shared host.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from django.utils import timezone
 
 from adplatform.lib.failpoints import failpoint
 from campaigns.catalog_pictures import PictureError, fingerprint, prepare_picture
-from campaigns.models import PictureHost, Product, RemotePicture
+from campaigns.models import PictureHost, PictureRest, Product, RemotePicture
 from campaigns.prepared_pictures import (
     PICTURE_FIELDS,
     StoredPicture,
@@ -39,9 +40,9 @@ LEASE = timedelta(minutes=2)  # longer than a fetch and the work on its picture 
 DELAYS = (
     timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=6),
 )  # fmt: skip
-TROUBLE_REST = timedelta(seconds=10)  # of a host that does not answer as it should
+TROUBLE_REST = timedelta(seconds=10)  # of a host that does not answer an advertiser as it should
 STORAGE_REST = timedelta(minutes=1)
-REST_LONGEST = 1.0  # seconds that a call waits for a host to have rested
+REST_LONGEST = 1.0  # seconds that a call waits for a host to have paused
 HOST_KEPT = timedelta(days=1)
 
 
@@ -58,18 +59,27 @@ def pictures_fetch(*, now: datetime | None = None) -> bool:
         if not worked and (now is not None or not _rest(at, until)):
             break
     PictureHost.objects.filter(next_at__lt=(now or timezone.now()) - HOST_KEPT).delete()
+    PictureRest.objects.filter(next_at__lte=now or timezone.now()).delete()
     return _due(now or timezone.now()).exclude(advertiser_id__in=slow).exists()
 
 
 def _due(now: datetime) -> QuerySet[RemotePicture]:
-    """What may be asked for now: due, and its host has rested."""
-    resting = PictureHost.objects.filter(host=OuterRef("host"), next_at__gt=now)
+    """What may be asked for now: ready, and its host has paused."""
+    pausing = PictureHost.objects.filter(host=OuterRef("host"), next_at__gt=now)
+    return _ready(now).exclude(Exists(pausing))
+
+
+def _ready(now: datetime) -> QuerySet[RemotePicture]:
+    """What waits for nothing but its host's pause between two pictures."""
+    resting = PictureRest.objects.filter(
+        advertiser=OuterRef("advertiser"), host=OuterRef("host"), next_at__gt=now
+    )
     return RemotePicture.objects.filter(available_at__lte=now).exclude(Exists(resting))
 
 
 def _rest(now: datetime, until: float) -> bool:
-    """Wait for the next host that is done resting; False when none is worth waiting for."""
-    waiting = RemotePicture.objects.filter(available_at__lte=now, host=OuterRef("host"))
+    """Wait for the next host that is done pausing; False when none is worth waiting for."""
+    waiting = _ready(now).filter(host=OuterRef("host"))
     next_at = (
         PictureHost.objects.filter(Exists(waiting), next_at__gt=now)
         .order_by("next_at")
@@ -93,21 +103,25 @@ def _turn(advertiser_id: UUID, now: datetime | None, slow: set[UUID], until: flo
     row = _due(at).filter(advertiser_id=advertiser_id).order_by("available_at", "pk").first()
     if row is None or not _host_take(row.host, at):
         return False
-    rest = timedelta(seconds=settings.REMOTE_PICTURES_HOST_PAUSE_SECONDS)
+    pause = timedelta(seconds=settings.REMOTE_PICTURES_HOST_PAUSE_SECONDS)
     try:
         if not _claim(row, at):
             return False
         failure = _work(row, at)
         if failure is not None:
             slow.add(advertiser_id)
-            rest = failure.retry_after or TROUBLE_REST
+            PictureRest.objects.update_or_create(
+                advertiser_id=advertiser_id,
+                host=row.host,
+                defaults={"next_at": (now or timezone.now()) + (failure.retry_after or TROUBLE_REST)},
+            )
     finally:
-        PictureHost.objects.filter(host=row.host).update(next_at=(now or timezone.now()) + rest)
+        PictureHost.objects.filter(host=row.host).update(next_at=(now or timezone.now()) + pause)
     return True
 
 
 def _host_take(host: str, now: datetime) -> bool:
-    """Guarded by the time it rests until: of two workers one gets the host."""
+    """Guarded by the time it pauses until: of two workers one gets the host."""
     PictureHost.objects.bulk_create([PictureHost(host=host, next_at=now)], ignore_conflicts=True)
     return bool(PictureHost.objects.filter(host=host, next_at__lte=now).update(next_at=now + LEASE))
 

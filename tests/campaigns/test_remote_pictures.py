@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from adplatform.lib.outgoing import session_make
 from campaigns import remote_working, tasks
-from campaigns.models import PictureHost, Product, RemotePicture, ServingVersion
+from campaigns.models import Product, RemotePicture, ServingVersion
 from campaigns.product_services import product_save
 from campaigns.remote_fetching import picture_fetch
 from campaigns.remote_pictures import remote_picture_counts, remote_pictures_retry
@@ -254,7 +254,12 @@ def test_a_host_that_asks_for_patience_gets_it(shop, host):
     assert (row.status, row.code) == ("waiting", "rate_limited")
     soon = timezone.now() + timedelta(minutes=115)
     assert row.available_at > soon
-    assert PictureHost.objects.get().next_at > soon
+    host.give("/b.png", picture())
+    run(shop, feed(line("B1", image_link=host.url("/b.png"))))
+    remote_working.pictures_fetch(now=soon)
+    assert [path for path, _ in host.seen] == ["/x"], "nor is it asked for this shop's other pictures"
+    remote_working.pictures_fetch(now=soon + timedelta(minutes=10))
+    assert RemotePicture.objects.get(product__external_id="B1").status == "fetched"
 
 
 def test_what_passes_by_itself_is_tried_six_times_over_hours_and_then_refused(shop, host):
@@ -392,6 +397,20 @@ def test_a_shop_with_many_pictures_delays_another_by_one(shop, other_shop, host)
     run(other_shop, feed(line("h", image_link=host.url("/h.png"))))
     remote_working.pictures_fetch()
     assert "/h.png" in [path for path, _ in host.seen[:2]]
+
+
+@pytest.mark.parametrize("headers", [{}, {"Retry_After": "21600"}])
+def test_a_shop_in_trouble_with_a_shared_host_holds_up_no_other(shop, other_shop, host, headers):
+    ask(shop, host.give("/x", b"", 503, **headers))
+    for name in "ab":
+        host.give(f"/{name}.png", picture())
+    run(shop, feed(line("a", image_link=host.url("/a.png"))))
+    run(other_shop, feed(line("b", image_link=host.url("/b.png"))))
+    now = timezone.now() + timedelta(seconds=1)
+    remote_working.pictures_fetch(now=now)
+    assert [path for path, _ in host.seen] == ["/x", "/b.png"]
+    remote_working.pictures_fetch(now=now + timedelta(hours=7))
+    assert RemotePicture.objects.get(product__external_id="a").status == "fetched"
 
 
 def test_every_reason_has_words():
