@@ -18,7 +18,7 @@ def index_choose(*, system: str, has_gpu: bool, index: str = CPU_INDEX, seconds:
     if system != "Linux" or has_gpu:
         return ""
     try:
-        with urllib.request.urlopen(f"{index}/torch/", timeout=seconds) as answer:  # noqa: S310 - ours, above
+        with urllib.request.urlopen(f"{index}/torch/", timeout=seconds) as answer:  # noqa: S310 # nosec B310 - ours, above
             return index if answer.status == 200 else ""
     except OSError:
         return ""

@@ -74,7 +74,7 @@ def partition(apps, schema_editor):
             *("CREATE " + sql.format(name=name, table=f"{TABLE}_undated") for name, sql in UNDATED.items()),
             f"CREATE TABLE {TABLE}_after PARTITION OF {TABLE} FOR VALUES FROM ('{bound}') TO (MAXVALUE)",
             f"ALTER TABLE {TABLE}_after ADD PRIMARY KEY (id)",
-            f"WITH moved AS (DELETE FROM {TABLE}_before WHERE decision_id IS NULL OR decision_id >= '{bound}' "  # noqa: S608
+            f"WITH moved AS (DELETE FROM {TABLE}_before WHERE decision_id IS NULL OR decision_id >= '{bound}' "  # noqa: S608 # nosec B608
             f"RETURNING *) INSERT INTO {TABLE} SELECT * FROM moved",
             "SET CONSTRAINTS ALL IMMEDIATE",
             f"ALTER TABLE {TABLE} ATTACH PARTITION {TABLE}_before FOR VALUES FROM (MINVALUE) TO ('{bound}')",
