@@ -135,6 +135,9 @@ def state(other: Any) -> list[str]:
         if model._meta.app_label in OUR_APPS:
             for row in model.objects.values():
                 row.pop("last_used_at", None)
+                # PostgreSQL's clock, which cannot be stopped; what a body would set is 2001.
+                if "available_at" in row and row["available_at"].year > 2001:
+                    row["available_at"] = "now"
                 for random in ("sealed", "salt"):
                     row.pop(random, None)
                 rows.append(f"{model._meta.label} {json.dumps(row, cls=DjangoJSONEncoder, sort_keys=True)}")
