@@ -60,7 +60,7 @@ def hot_readyz(request: HttpRequest) -> JsonResponse:
 
 def _error(request: HttpRequest, status: int) -> HttpResponse:
     code, title, sentence = SENTENCES[status]
-    if request.path.startswith("/api/"):
+    if request.path.startswith(("/api/", "/i/")):  # what programs ask
         answer = problem_response(code, sentence, status)
     else:
         answer = render(request, "error.html", {"title": title, "sentence": sentence}, status=status)

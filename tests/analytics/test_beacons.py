@@ -233,3 +233,8 @@ def test_a_pixel_that_could_not_be_stored_says_so_and_counts_when_it_is_asked_fo
 def test_a_pixel_obeys_the_browsers_no(client, shop):
     client.get(pixel_of(shop, u="a" * 64)[1], headers={"Sec-GPC": "1"})
     assert Event.objects.get().shopper_pseudonym == ""
+
+
+def test_a_pixels_broken_address_is_told_to_a_program(client):
+    answer = client.get("/i/token?k=%00")
+    assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
