@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import connection
 from django.db.backends.sqlite3.base import DatabaseWrapper
@@ -119,3 +121,11 @@ def other_api(other_shop: Advertiser) -> APIClient:
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {factories.make_key(other_shop)}")
     return client
+
+
+@pytest.fixture
+def rows(shop: Advertiser, alice: User) -> dict[str, Any]:
+    """One row of everything that a path can name, all of the shop and all marked; parameter -> id."""
+    from tests.routes import MARK, rows_make  # the URL table, which few tests need
+
+    return rows_make(shop, alice, MARK)

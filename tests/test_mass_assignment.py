@@ -24,7 +24,7 @@ from generation.models import Creative
 from tests import factories
 from tests.analytics.experiment_cast import BODY as EXPERIMENT
 from tests.routes import call, rows_make
-from tests.test_tenancy import OUR_APPS, keyed, signed_in
+from tests.tenants import OUR_APPS, keyed, signed_in
 
 SCHEMA = SchemaGenerator().get_schema(request=None, public=True)
 JSON = "application/json"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import random
 from datetime import timedelta
 from typing import Any
 
+from django.urls import reverse
 from django.utils import timezone
 
 from adplatform.lib.ids import uuid7
-from analytics.models import Event
+from analytics.models import Event, StoredReport
 from analytics.rollups import rollups_rebuild
+from analytics.stored_reports import stored_reports_refresh
 from campaigns.serving.experiments import arm_of, standing_split
 from campaigns.weight_services import learning_configure
 from tests import factories
@@ -132,3 +135,18 @@ def make_split(
                 )
             )
     Event.objects.bulk_create(rows, batch_size=2000)
+
+
+def learns(campaign, **changes):
+    return learning_configure(
+        advertiser=campaign.advertiser, campaign_id=campaign.pk, now=timezone.now(), learns=True, **changes
+    )
+
+
+def computed(client, campaign, kind, **data):
+    client.post(reverse("stored-report-refresh", args=[campaign.pk, kind]), data)
+    stored_reports_refresh()
+    row = StoredReport.objects.get(campaign=campaign, kind=kind)
+    json.dumps(row.content, allow_nan=False)
+    assert "error" not in row.content
+    return row.content

@@ -4,49 +4,30 @@ questions.
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 
 import pytest
-from celery.exceptions import SoftTimeLimitExceeded
 from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
 
 from adplatform.lib.errors import DomainError
 from analytics import report_caps
-from analytics.dividend_report import _answer, _segment_answer, dividend_compute
 from analytics.learning import campaign_learn, counts_get, learning_refresh
 from analytics.learning_report import learning_compute
 from analytics.learning_selectors import draw_changes_count
-from analytics.models import Event, StoredReport
-from analytics.stats.multiplicity import holm
+from analytics.models import Event
 from analytics.stored_reports import stored_reports_refresh
 from campaigns.learning_models import AllocationPeriod, WeightRecord
 from campaigns.models import Product, Variant
 from campaigns.serving.loading import snapshot_load
 from campaigns.weight_services import allocation_write, learning_configure, weights_write
 from generation.models import Creative, RenderJob
-from profiles.models import Segment
 from tests import factories
 from tests.analytics import learning_cast as cast
+from tests.analytics.learning_cast import computed, learns
 
 pytestmark = pytest.mark.django_db
-
-
-def learns(campaign, **changes):
-    return learning_configure(
-        advertiser=campaign.advertiser, campaign_id=campaign.pk, now=timezone.now(), learns=True, **changes
-    )
-
-
-def computed(client, campaign, kind, **data):
-    client.post(reverse("stored-report-refresh", args=[campaign.pk, kind]), data)
-    stored_reports_refresh()
-    row = StoredReport.objects.get(campaign=campaign, kind=kind)
-    json.dumps(row.content, allow_nan=False)
-    assert "error" not in row.content
-    return row.content
 
 
 def test_off_by_default_nothing_is_written(shop):
@@ -125,20 +106,6 @@ def test_another_take_starts_without_the_clicks_of_the_old_picture(shop):
     counts = counts_get(campaign=campaign, now=timezone.now())
     assert key not in counts
     assert counts[placement.pk, variants[1].pk][0] > 50
-
-
-def test_a_month_s_money_comes_from_a_month(shop):
-    """Shoppers who ordered two months ago are in the split's answers, not in the money of 30 days."""
-    campaign, *_ = cast.make_campaign(shop)
-    rates = dict.fromkeys(("own_segment", "generic", "other_segment"), 0.1)
-    cast.make_split(campaign, 1500, rates, order_rates=rates | {"own_segment": 0.3})
-    recent = dividend_compute(campaign, {}, timezone.now())
-    old = timedelta(days=60)
-    cast.make_split(campaign, 1500, rates, order_rates=rates | {"own_segment": 0.9}, prefix="old")
-    Event.objects.filter(shopper_pseudonym__startswith="old").update(occurred_at=F("occurred_at") - old)
-    found = dividend_compute(campaign, {}, timezone.now())
-    assert found["shoppers"] == 3000
-    assert found["money"] == recent["money"]
 
 
 def test_the_pictures_match_speaks_before_any_click(shop):
@@ -242,17 +209,6 @@ def test_beyond_so_many_impressions_learning_stops_at_a_day_and_says_so(shop, al
     assert found["start"] == (now - timedelta(days=10)).isoformat()
 
 
-def test_beyond_so_many_impressions_the_dividend_does_so_too(shop, monkeypatch):
-    campaign, *_ = cast.make_campaign(shop, 2)
-    rates = {"generic": 0.1, "own_segment": 0.1, "other_segment": 0.1}
-    cast.make_split(campaign, 100, rates, order_rates=rates)
-    assert dividend_compute(campaign, {}, timezone.now())["capped"] == ""
-    monkeypatch.setattr(report_caps, "MAX_IMPRESSIONS", 60)
-    found = dividend_compute(campaign, {}, timezone.now())
-    assert found["capped"].startswith("Counted until ")
-    assert 0 < found["shoppers"] <= 60
-
-
 def test_shares_of_last_year_that_are_still_in_force_are_counted(shop):
     """Once a year the comparison begins anew, in the middle of a period."""
     campaign, placement, segment, variants = cast.make_campaign(shop, 2)
@@ -338,199 +294,3 @@ def test_every_change_of_the_draw_is_counted_once(shop):
     learning_refresh(now=now - timedelta(days=2))
     learning_refresh(now=now - timedelta(days=1))
     assert draw_changes_count(**inside) == 3  # the second run found nothing new
-
-
-# --- what if
-def test_questions_to_the_log_cover_the_planted_truth(shop, alice_client):
-    campaign, placement, _, variants = cast.make_campaign(shop)
-    rates = [0.05, 0.10, 0.20]
-    cast.make_draws(campaign, placement, variants, rates, count=6000, shares=[0.6, 0.3, 0.1])
-    weights = {f"weight-{variants[0].pk}": "1", f"weight-{variants[2].pk}": "3"}
-    content = computed(alice_client, campaign, "what_if", days=28, **weights)
-    lines = {line["policy"]: line for line in content["lines"] if line["policy"] != "only"}
-    truth = {"now": 0.6 * 0.05 + 0.3 * 0.1 + 0.1 * 0.2, "uniform": sum(rates) / 3, "weights": 0.1625}
-    for policy, value in truth.items():
-        found = lines[policy]["doubly_robust"]
-        assert found["low"] <= value <= found["high"], policy
-        assert lines[policy]["ips"]["value"] == pytest.approx(lines[policy]["snips"]["value"], rel=0.1)
-    only = {line["variant_id"]: line for line in content["lines"] if line["policy"] == "only"}
-    best = only[str(variants[2].pk)]["doubly_robust"]
-    assert best["low"] <= 0.20 <= best["high"]
-    assert lines["generic"]["refusal"] == "no_split"
-    text = alice_client.get(reverse("what-if", args=[campaign.pk])).content.decode()
-    assert "No shopper of a segment was shown the generic picture by chance" in text
-    assert "nan" not in text
-
-
-def test_a_picture_that_was_hardly_shown_gets_no_figure(shop, alice_client):
-    campaign, placement, _, variants = cast.make_campaign(shop)
-    cast.make_draws(campaign, placement, variants, [0.1] * 3, count=800, shares=[0.7, 0.295, 0.005])
-    content = computed(alice_client, campaign, "what_if")
-    line = next(li for li in content["lines"] if li.get("variant_id") == str(variants[2].pk))
-    assert line["refusal"] == "too_little"
-    assert line["doubly_robust"]["value"] is None
-
-
-def test_no_personalisation_is_asked_of_the_standing_split(shop, alice_client):
-    campaign, *_ = cast.make_campaign(shop)
-    cast.make_split(
-        campaign, 1500, {"own_segment": 0.2, "generic": 0.1, "other_segment": 0.12},
-        order_rates=dict.fromkeys(("own_segment", "generic", "other_segment"), 0.0),
-    )  # fmt: skip
-    content = computed(alice_client, campaign, "what_if")
-    line = content["lines"][-1]
-    # Who is in which arm hangs on the campaign's random id: four standard errors, not one interval in twenty.
-    assert line["doubly_robust"]["value"] == pytest.approx(0.1, abs=0.035)
-    assert line["now"]["value"] == pytest.approx(0.2, abs=0.045)
-
-
-# --- dividend
-def test_picture_match_and_money_are_told_apart(shop, alice_client):
-    campaign, placement, _, variants = cast.make_campaign(shop)
-    cast.make_draws(campaign, placement, variants, [0.1] * 3, count=600, shoppers=300)
-    cast.make_split(
-        campaign, 3000, {"own_segment": 0.25, "generic": 0.1, "other_segment": 0.1},
-        order_rates={"own_segment": 0.3, "generic": 0.1, "other_segment": 0.1},
-    )  # fmt: skip
-    content = computed(alice_client, campaign, "dividend")
-    assert {name: answer["code"] for name, answer in content["answers"].items()} == {
-        "picture": "open", "match": "yes", "both": "yes",
-    }  # fmt: skip
-    money = content["money"]["by_thousand_cents"]
-    assert money["low"] < 0.2 * 4000 * 1000 < money["high"]
-    assert content["monthly_shoppers"] == 300
-    assert content["money"]["by_month_cents"]["value"] == pytest.approx(money["value"] * 0.3)
-    text = alice_client.get(reverse("dividend", args=[campaign.pk])).content.decode()
-    assert "Personalisation is clicked more often than the generic picture" in text
-    assert "The standing split is off" not in text
-
-
-def test_the_dividend_is_told_by_segment_and_small_segments_are_withheld(shop, alice_client, settings):
-    settings.REPORTS_MIN_SHOPPERS = 50
-    campaign, _, hikers, _ = cast.make_campaign(shop)
-    tea, small = (factories.make_segment(shop, slug) for slug in ("tea", "small"))
-    Segment.objects.filter(pk__in=[tea.pk, small.pk]).update(name="The same name")
-    nothing = dict.fromkeys(("own_segment", "generic", "other_segment"), 0.1)
-    better = nothing | {"own_segment": 0.3}
-    cast.make_split(campaign, 3000, better, order_rates=better, segment=hikers, prefix="hiker")
-    cast.make_split(campaign, 900, nothing, order_rates=nothing, segment=tea, prefix="tea")
-    cast.make_split(campaign, 90, nothing, order_rates=nothing, segment=small, prefix="small")
-    content = computed(alice_client, campaign, "dividend")
-    first, second, third = content["segments"]
-    assert (first["segment"], first["answers"]) == (
-        hikers.name, {"picture": "open", "match": "yes", "both": "yes"},
-    )  # fmt: skip
-    money = first["money"]["by_thousand_cents"]
-    assert money["low"] < 0.2 * 4000 * 1000 < money["high"]
-    # The small one is hidden, and the next with it: else it would be all minus the others.
-    assert [second["is_hidden"], third["is_hidden"]] == [True, True]
-    assert {second["segment"], third["segment"]} == {"The same name (tea)", "The same name (small)"}
-    assert set(third) == {"segment", "is_hidden"}
-    text = alice_client.get(reverse("dividend", args=[campaign.pk])).content.decode()
-    assert text.count("Withheld: too few shoppers") == 2
-
-
-def test_the_many_segments_are_paid_for():
-    """An answer needs the adjusted p below 0.05, not only an interval above zero."""
-    found = {"low": 0.01, "high": 0.4, "p": 0.04, "p_adjusted": 0.08}
-    assert _segment_answer(found) == "open"
-    assert _segment_answer(found | {"p_adjusted": 0.04}) == "yes"
-    assert _segment_answer({"low": None, "high": None, "p": None, "p_adjusted": None}) == "few"
-
-
-@pytest.mark.parametrize(("p_match", "code"), [(0.024, "open"), (0.012, "yes")])
-def test_three_questions_are_answered_as_three(p_match, code):
-    """An interval above zero is not enough: p of 0.024 is 0.072 after Holm over three."""
-    given = {"picture": 0.4, "match": p_match, "both": 0.3}
-    found = {name: {"low": 0.01, "high": 0.3, "p": p} for name, p in given.items()}
-    for each, p in zip(found.values(), holm([each["p"] for each in found.values()]), strict=True):
-        each["p_adjusted"] = p
-    assert _answer("match", {"metrics": {"click_rate": found}}, "ok")["code"] == code
-
-
-def test_the_dividend_counts_from_the_split_s_start_anew_every_year(shop):
-    campaign, *_ = cast.make_campaign(shop)
-    now = timezone.now()
-
-    def start_of(days_ago, rate):
-        learning_configure(
-            advertiser=shop, campaign_id=campaign.pk, now=now - timedelta(days=days_ago), dividend_rate=rate
-        )
-        return dividend_compute(campaign, {}, now)["start"]
-
-    def ago(days):
-        return (now - timedelta(days=days)).isoformat()
-
-    assert start_of(1200, 0.1) == ago(105)  # its fourth year
-    assert start_of(500, 0.3) == ago(105)  # another rate moves nobody
-    start_of(200, 0)
-    assert start_of(100, 0.1) == ago(100)
-
-
-def test_without_a_split_the_dividend_says_so(shop, alice_client):
-    campaign, *_ = cast.make_campaign(shop)
-    content = computed(alice_client, campaign, "dividend")
-    assert {answer["code"] for answer in content["answers"].values()} == {"open"}
-    assert content["money"]["by_month_cents"]["value"] is None
-
-
-# --- fatigue
-def test_a_worn_picture_is_named_and_one_click_asks_for_another(shop, alice_client):
-    campaign, placement, _, variants = cast.make_campaign(shop, 2)
-    now = timezone.now()
-    for since, until, rates in ((29, 23, [0.4, 0.4]), (6, 0.1, [0.1, 0.4])):
-        cast.make_draws(
-            campaign, placement, variants, rates, count=2000, shoppers=1500, seed=int(since),
-            since=now - timedelta(days=since), until=now - timedelta(days=until),
-        )  # fmt: skip
-    content = computed(alice_client, campaign, "fatigue")
-    states = {line["variant_id"]: line["state"] for line in content["lines"]}
-    assert states == {str(variants[0].pk): "fatigued", str(variants[1].pk): "healthy"}
-    url = reverse("fatigue", args=[campaign.pk])
-    text = alice_client.get(url).content.decode()
-    assert text.count(">Replace<") == 1
-    replace = reverse("picture-regenerate", args=[variants[0].job_id])
-    assert replace in text
-    alice_client.post(replace, {"next": url})
-    assert Variant.objects.get(pk=variants[0].pk).job_id != variants[0].job_id
-    assert ">Replace<" not in alice_client.get(url).content.decode()  # its place is taken already
-    RenderJob.objects.filter(pk=variants[0].job_id).delete()
-    assert "Deleted creative" in alice_client.get(url).content.decode()
-
-
-def test_what_was_asked_for_once_is_kept_fresh_by_day(shop, alice_client):
-    campaign, *_ = cast.make_campaign(shop)
-    computed(alice_client, campaign, "fatigue")
-    assert stored_reports_refresh() == 0
-    StoredReport.objects.update(computed_at=timezone.now() - timedelta(days=2))
-    assert stored_reports_refresh() == 1
-
-
-def test_a_report_that_fails_says_so_and_no_page_breaks(shop, alice_client, monkeypatch):
-    campaign, *_ = cast.make_campaign(shop)
-    monkeypatch.setattr("analytics.fatigue_report.fatigue_compute", lambda *a: 1 / 0)
-    alice_client.post(reverse("stored-report-refresh", args=[campaign.pk, "fatigue"]))
-    assert stored_reports_refresh() == 0
-    text = alice_client.get(reverse("fatigue", args=[campaign.pk])).content.decode()
-    assert "could not be computed" in text
-
-
-def test_mallory_sees_nothing_of_it(shop, mallory_client):
-    campaign, *_ = cast.make_campaign(shop)
-    for name in ("learning-detail", "what-if", "dividend", "fatigue"):
-        assert mallory_client.get(reverse(name, args=[campaign.pk])).status_code == 404
-    assert campaign.name not in mallory_client.get(reverse("learning-list")).content.decode()
-
-
-def test_a_report_that_takes_too_long_ends_its_task_and_is_not_tried_again(shop, alice_client, monkeypatch):
-    def slow(*_):
-        raise SoftTimeLimitExceeded
-
-    campaign, *_ = cast.make_campaign(shop)
-    monkeypatch.setattr("analytics.fatigue_report.fatigue_compute", slow)
-    alice_client.post(reverse("stored-report-refresh", args=[campaign.pk, "fatigue"]))
-    with pytest.raises(SoftTimeLimitExceeded):
-        stored_reports_refresh()
-    assert stored_reports_refresh() == 0
-    text = alice_client.get(reverse("fatigue", args=[campaign.pk])).content.decode()
-    assert "took too long" in text

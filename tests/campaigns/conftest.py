@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from accounts.models import ApiKey
@@ -9,7 +11,9 @@ from campaigns.models import Campaign
 from campaigns.serving import keys
 from campaigns.serving.store import snapshots
 from tests import factories
+from tests.campaigns.picture_host import NAME, Names, PictureHostServer
 from tests.campaigns.serving_cast import make_live
+from tests.campaigns.tag_page import browser, tag  # noqa: F401  (fixtures)
 
 
 @pytest.fixture(autouse=True)
@@ -49,3 +53,18 @@ def campaign(shop) -> Campaign:
             factories.make_placement(shop, width=728, height=90),
         ],
     )
+
+
+@pytest.fixture
+def host(tmp_path, settings, monkeypatch):
+    """A real HTTPS host of pictures whose name leads to this machine, and a worker that may ask it."""
+    server = PictureHostServer(tmp_path)
+    settings.REMOTE_PICTURES_CA = str(server.ca)
+    settings.REMOTE_PICTURES_LOOPBACK_HOSTS = (NAME,)
+    settings.REMOTE_PICTURES_PORTS = (443, server.server_port)
+    settings.REMOTE_PICTURES_SECONDS = 1.5
+    settings.REMOTE_PICTURES_HOST_PAUSE_SECONDS = 0.0
+    monkeypatch.setattr(socket, "getaddrinfo", Names(pictures_test=["127.0.0.1"]))
+    yield server
+    server.shutdown()
+    server.server_close()

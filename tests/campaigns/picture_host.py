@@ -20,6 +20,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from PIL import Image, ImageDraw
 
+from campaigns import remote_working
+from campaigns.models import RemotePicture
+from tests.campaigns.catalog_cast import feed, line, run
+
 NAME = "pictures.test"
 
 
@@ -187,3 +191,10 @@ class Names:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         end = (0, 0) if ":" in address else ()
         return [(family, socket.SOCK_STREAM, 6, "", (address, port, *end))]
+
+
+def ask(shop, url: str, id: str = "A1") -> RemotePicture:
+    """A feed that names ``url``, and one turn of the worker."""
+    run(shop, feed(line(id, image_link=url)))
+    remote_working.pictures_fetch()
+    return RemotePicture.objects.get(product__external_id=id)
