@@ -58,8 +58,6 @@ METRICS = {
         MetricSpec("returning_rate", "Shoppers seen on two days or more", _C.DAYS, at_least=2),
     )
 }
-# What a draft may be judged by: those that the planner knows the traffic of.
-PLANNED = ("click_rate", "conversion_rate", "revenue_cents")
 
 
 def metric_label(key: str) -> str:

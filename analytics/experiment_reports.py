@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.utils import timezone
 
@@ -58,6 +59,8 @@ def reports_refresh(*, now: datetime | None = None) -> int:
         try:
             report_refresh(experiment_id=pk, now=now)
             done += 1
+        except SoftTimeLimitExceeded:
+            raise
         except Exception:
             # One broken experiment must not keep the others from their figures.
             log.exception("experiment_report_failed", experiment=str(pk))
@@ -93,11 +96,6 @@ def report_refresh(
         },
     )
     return row
-
-
-def report_compute(experiment: Experiment, *, now: datetime) -> dict[str, Any]:
-    """Health, numbers, trend, exploration and verdict, ready for JSON: no NaN, no infinity."""
-    return _Computation(experiment, now).report()
 
 
 class _Computation:
@@ -150,6 +148,7 @@ class _Computation:
 
     # --- parts
     def report(self) -> dict[str, Any]:
+        """Health, numbers, trend, exploration and verdict, ready for JSON: no NaN, no infinity."""
         metrics = metrics_make(self.design, self.stored)
         checks = self._checks()
         verdict = self._verdict(metrics, checks)

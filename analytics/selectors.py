@@ -137,30 +137,17 @@ def counts_get(*, advertiser_id: UUID, start: date, end: date, **filters: Unpack
     return Counts(**rows.aggregate(**sums_in(currency_of(advertiser_id))))
 
 
-def campaigns_get(
-    *, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]
-) -> dict[UUID, Counts]:
-    """Sums by campaign."""
-    return _counts_by("campaign_id", advertiser_id, start, end, filters)
-
-
 def placements_get(
     *, advertiser_id: UUID, start: date, end: date, **filters: Unpack[Filters]
 ) -> dict[UUID, Counts]:
     """Sums by placement."""
-    return _counts_by("placement_id", advertiser_id, start, end, filters)
-
-
-def _counts_by(
-    name: str, advertiser_id: UUID, start: date, end: date, filters: Filters
-) -> dict[UUID, Counts]:
     rows = (
-        rollups_of(advertiser_id, start, end, filters, whole=name == "placement_id")
-        .filter(**{f"{name}__isnull": False})
-        .values(name)
+        rollups_of(advertiser_id, start, end, filters, whole=True)
+        .filter(placement_id__isnull=False)
+        .values("placement_id")
         .annotate(**sums_in(currency_of(advertiser_id)))
     )
-    return {row.pop(name): Counts(**row) for row in rows}
+    return {row.pop("placement_id"): Counts(**row) for row in rows}
 
 
 def invalid_get(

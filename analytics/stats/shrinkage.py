@@ -104,7 +104,7 @@ def beta_quantile(probability: float, alpha: float, beta: float) -> float:
     log_beta = _log_beta(alpha, beta)
     enough = (1e-4 if min(alpha, beta) > 1 else 1e-10) * deviation
     for _ in range(100):
-        error = _cdf(x, alpha, beta, log_beta) - probability
+        error = beta_cdf(x, alpha, beta, log_beta) - probability
         low, high = (x, high) if error < 0 else (low, x)
         density = math.exp(_log_kernel(x, alpha, beta, log_beta)) / (x * (1 - x)) if 0 < x < 1 else 0.0
         step = error / density if density > 0 else math.inf
@@ -134,22 +134,20 @@ def _near_quantile(probability: float, alpha: float, beta: float) -> float:
     return alpha / (alpha + beta * math.exp(min(2 * w, 500.0)))
 
 
-def beta_cdf(x: float, alpha: float, beta: float) -> float:
-    """The regularised incomplete beta function I_x(alpha, beta).
+def beta_cdf(x: float, alpha: float, beta: float, log_beta: float | None = None) -> float:
+    """The regularised incomplete beta function I_x(alpha, beta); ``log_beta`` where the caller has it.
 
     By its continued fraction (NIST Digital Library of Mathematical Functions 8.17.22), evaluated with
     Lentz's method; for x beyond the mean through I_x(a, b) = 1 - I_(1-x)(b, a), where it converges fast.
     """
-    return _cdf(x, alpha, beta, _log_beta(alpha, beta))
-
-
-def _cdf(x: float, alpha: float, beta: float, log_beta: float) -> float:
+    if log_beta is None:
+        log_beta = _log_beta(alpha, beta)
     if x <= 0:
         return 0.0
     if x >= 1:
         return 1.0
     if x > (alpha + 1) / (alpha + beta + 2):
-        return 1.0 - _cdf(1 - x, beta, alpha, log_beta)
+        return 1.0 - beta_cdf(1 - x, beta, alpha, log_beta)
     front = math.exp(_log_kernel(x, alpha, beta, log_beta))
     return min(1.0, front / (alpha * _continued_fraction(x, alpha, beta)))
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from adplatform.lib.ids import uuid7
 from analytics.dirty_hours import hour_of, hours_mark
+from analytics.experiment_reports import report_refresh
 from analytics.models import Event
 from campaigns.experiment_services import ArmPlan, experiment_create, experiment_start
 from campaigns.models import Experiment
@@ -204,3 +205,10 @@ def visit(api: Any, key: str, at: Any, *, click: bool, order: bool = False) -> d
     sent = api.post("/api/v1/events", {"events": events}, format="json", HTTP_USER_AGENT=CHROME)
     assert sent.json()["rejected"] == [], sent.json()
     return decision
+
+
+def report_compute(experiment: Any, *, now: Any) -> dict[str, Any]:
+    """What a worker stores of the experiment now."""
+    row = report_refresh(experiment_id=experiment.pk, now=now)
+    assert row is not None
+    return row.content

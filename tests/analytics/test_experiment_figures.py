@@ -19,12 +19,13 @@ from analytics.experiment_figures import (
     metrics_make,
 )
 from analytics.experiment_metrics import METRICS
-from analytics.experiment_reports import report_compute, report_refresh
+from analytics.experiment_reports import report_refresh
 from analytics.models import Event
 from analytics.stats.adjustment import PairedSums
 from analytics.stats.statistics import Sums
 from tests import factories
 from tests.analytics import experiment_cast as cast
+from tests.analytics.experiment_cast import report_compute
 
 pytestmark = pytest.mark.django_db
 

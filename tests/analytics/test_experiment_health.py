@@ -6,9 +6,9 @@ import pytest
 from django.utils import timezone
 
 from analytics import experiment_health as health
-from analytics.experiment_reports import report_compute
 from analytics.models import Event
 from tests.analytics import experiment_cast as cast
+from tests.analytics.experiment_cast import report_compute
 
 
 @pytest.mark.parametrize(

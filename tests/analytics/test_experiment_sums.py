@@ -18,7 +18,6 @@ from analytics.exchange_rates import exchange_rates_set, line_parse
 from analytics.experiment_metrics import Column
 from analytics.experiment_models import ExperimentHour, ExperimentShopper
 from analytics.experiment_reading import PRE_PERIOD, Split, shoppers_read
-from analytics.experiment_reports import report_compute
 from analytics.experiment_shoppers import ShopperSums
 from analytics.experiment_sums import (
     invalid_counts,
@@ -34,6 +33,7 @@ from campaigns.experiment_services import experiment_stop
 from campaigns.models import Experiment
 from profiles.models import Shopper
 from tests.analytics import experiment_cast as cast
+from tests.analytics.experiment_cast import report_compute
 
 pytestmark = pytest.mark.django_db
 ARMS = ("generic", "own_segment")

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from adplatform.lib.errors import DomainError
-from analytics.experiment_reports import report_compute, report_refresh, reports_refresh
+from analytics.experiment_reports import report_refresh, reports_refresh
 from analytics.experiment_services import experiment_decide
 from analytics.models import Event
 from campaigns.experiment_services import experiments_finish
@@ -19,6 +19,7 @@ from campaigns.models import Experiment
 from campaigns.serving.store import snapshots
 from campaigns.weight_services import weights_write
 from tests.analytics import experiment_cast as cast
+from tests.analytics.experiment_cast import report_compute
 
 pytestmark = pytest.mark.django_db
 
