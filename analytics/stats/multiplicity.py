@@ -31,6 +31,7 @@ def benjamini_hochberg(p_values: Sequence[float | None]) -> list[float | None]:
     reached = 1.0
     for rank in range(len(tested), 0, -1):
         p, index = tested[rank - 1]
-        reached = min(reached, p * len(tested) / rank)
+        # The quotient first: p * n / n may lie below p by a rounding.
+        reached = min(reached, p * (len(tested) / rank))
         adjusted[index] = reached
     return adjusted
