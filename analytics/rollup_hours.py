@@ -64,12 +64,21 @@ def hour_compute(*, advertiser_id: UUID, start: datetime) -> Hour:
     everything = Event.objects.within(start, end).filter(advertiser_id=advertiser_id).order_by()
     valid = everything.filter(validity=Event.Validity.VALID)
     hour = Hour(start)
-    _add_counts(hour, valid.exclude(kind__in=MONEY_KINDS))
-    _add_invalid(hour, everything.filter(validity=Event.Validity.INVALID))
-    _add_orders(hour, advertiser_id, list(valid.filter(kind=Event.Kind.CONVERSION)))
-    _add_refund_problems(hour, advertiser_id, valid.filter(kind=Event.Kind.REFUND))
-    _add_reach(hour, valid.filter(kind=Event.Kind.IMPRESSION))
-    hour.later = _later_hours(advertiser_id, valid, end)
+    # Most hours of most shops hold a kind or two: what they do not hold is not asked for.
+    found = set(everything.values_list("kind", "validity").distinct())
+    kinds = {kind for kind, validity in found if validity == Event.Validity.VALID}
+    if kinds.difference(MONEY_KINDS):
+        _add_counts(hour, valid.exclude(kind__in=MONEY_KINDS))
+    if any(validity == Event.Validity.INVALID for _, validity in found):
+        _add_invalid(hour, everything.filter(validity=Event.Validity.INVALID))
+    if Event.Kind.CONVERSION in kinds:
+        _add_orders(hour, advertiser_id, list(valid.filter(kind=Event.Kind.CONVERSION)))
+    if Event.Kind.REFUND in kinds:
+        _add_refund_problems(hour, advertiser_id, valid.filter(kind=Event.Kind.REFUND))
+    if Event.Kind.IMPRESSION in kinds:
+        _add_reach(hour, valid.filter(kind=Event.Kind.IMPRESSION))
+    if kinds.intersection(TOUCH_KINDS):
+        hour.later = _later_hours(advertiser_id, valid, end)
     return hour
 
 

@@ -11,7 +11,7 @@ from adplatform.lib.errors import DomainError
 from campaigns.catalog_plan import plan_import
 from campaigns.catalog_services import changes_write
 from campaigns.feeds.base import RawRow
-from campaigns.feeds.rows import Severity, is_remote, parse_row
+from campaigns.feeds.rows import ProductRow, Severity, is_remote, parse_row
 from campaigns.models import Product
 from campaigns.price_services import prices_refresh
 from campaigns.remote_pictures import remote_pictures_follow
@@ -31,7 +31,7 @@ def product_save(
         if found.severity == Severity.ERROR:
             errors[found.field].append(found.message)
     row = parsed.product
-    if row is not None and not is_remote(row.image_link):
+    if row is not None and not is_remote(row.image_link) and not _has_picture(advertiser, row):
         errors["image_link"].append("image_link must be a web address; files come with an import.")
     if row is None or errors:
         raise DomainError("invalid", "The product has invalid fields.", errors=dict(errors))
@@ -44,3 +44,9 @@ def product_save(
         remote_pictures_follow(advertiser_id=advertiser.pk, links={row.external_id: row.image_link})
     prices_refresh(advertiser=advertiser, requested_by=user)
     return Product.objects.get(advertiser=advertiser, external_id=row.external_id), bool(plan.created)
+
+
+def _has_picture(advertiser: Advertiser, row: ProductRow) -> bool:
+    """Whether the product has the picture that the row names: a file that came with an import stays."""
+    products = Product.objects.filter(advertiser=advertiser, external_id=row.external_id)
+    return products.filter(image_link=row.image_link).exclude(image="").exists()

@@ -29,7 +29,7 @@ class ProductForm(forms.Form):
     image_link = forms.CharField(
         label="Picture's address",
         max_length=2000,
-        help_text="https, open to everybody. It is fetched in the background.",
+        help_text="https, open to everybody; it is fetched in the background. A file of an import may stay.",
     )
     price = forms.CharField(label="Price", max_length=40, help_text="Such as 12.50 EUR.")
     sale_price = forms.CharField(label="Sale price (optional)", max_length=40, required=False)

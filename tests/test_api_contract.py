@@ -79,7 +79,7 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) ->
 
 @schema.parametrize()
 @settings(
-    max_examples=int(os.environ.get("API_EXAMPLES", "15")),  # make test-faults: 200
+    max_examples=int(os.environ.get("API_EXAMPLES", "10")),  # make test-faults: 200
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),

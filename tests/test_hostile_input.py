@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
@@ -57,6 +58,7 @@ CONTENT_TYPES = (
     "application/x-www-form-urlencoded",
     "\x00/\x00",
 )
+FORM = "application/x-www-form-urlencoded"
 WRITE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 API_ROUTES = [r for r in ROUTES if r.is_api and r.name not in ("api-schema", "api-docs")]
 PAGE_ROUTES = [route for route in TENANT_ROUTES if not route.is_api]
@@ -89,11 +91,17 @@ def secret(shop) -> APIClient:
 
 
 def test_no_body_makes_the_api_fail(rows, secret) -> None:
-    failures = []
+    failures, tried = [], 0
     for route in API_ROUTES:
         url = route.url(rows)
+        answers = {
+            method: secret.generic(method, url, b"{}", content_type="application/json")
+            for method in WRITE_METHODS
+        }
+        taken = [method for method, response in answers.items() if response.status_code != 405]
+        tried += len(taken)
         for name, body in BODIES.items():
-            for method in WRITE_METHODS if name != "10 MB" else ("POST",):
+            for method in taken if name != "10 MB" else ("POST",):
                 status = secret.generic(method, url, body, content_type="application/json").status_code
                 if status >= 500:
                     failures.append((route.name, method, name, status))
@@ -159,8 +167,11 @@ def test_no_text_in_any_form_makes_a_page_fail(rows, shop) -> None:
                     values = {
                         name: text if hostile in (None, name) else value for name, value in fields.items()
                     }
-                    encoded = {k: v.encode("utf-8", "surrogatepass") for k, v in values.items()}
-                    response = getattr(client, method)(url, encoded)
+                    encoded = urlencode(values, errors="surrogatepass")
+                    if method == "get":
+                        response = client.get(f"{url}?{encoded}")
+                    else:
+                        response = client.post(url, encoded, content_type=FORM)
                     if response.status_code >= 500:
                         failures.append((method, url, hostile, text[:20]))
     assert len(sent) > 15, "the pages have forms"

@@ -33,8 +33,12 @@ def world(shop):
     now = timezone.now()
     events = []
     ids = [(world.creative.pk, world.placement.pk), (uuid7(), uuid7())]
+
+    def moment():
+        return now - timedelta(days=rng.randrange(20), minutes=rng.randrange(90))
+
     for _ in range(300):
-        at = now - timedelta(minutes=rng.randrange(20 * 24 * 60))
+        at = moment()
         decision = uuid7(at)
         creative, placement = rng.choice(ids)
         for kind in ("impression", "viewable", "click")[: rng.choice((1, 1, 2, 3))]:
@@ -48,7 +52,7 @@ def world(shop):
                 fields["invalid_reason"] = "ua_bot"
             events.append(IncomingEvent(**fields))
     for n in range(25):
-        at = now - timedelta(minutes=rng.randrange(20 * 24 * 60))
+        at = moment()
         events.append(
             IncomingEvent(
                 advertiser_id=shop.pk, event_id=f"order-{n}", kind="conversion", occurred_at=at,

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from celery.signals import before_task_publish
+from django.urls import reverse
 from django.utils import timezone
 
 from campaigns import remote_working, tasks
@@ -14,6 +15,7 @@ from campaigns.models import Product, RemotePicture, ServingVersion
 from campaigns.product_services import product_save
 from campaigns.remote_pictures import remote_picture_counts, remote_pictures_retry
 from campaigns.remote_words import REASONS, FetchCode
+from tests import factories
 from tests.campaigns.catalog_cast import PICTURES, codes, feed, line, run
 from tests.campaigns.picture_host import (
     NAME,
@@ -334,6 +336,18 @@ def test_saving_a_product_again_keeps_what_became_of_its_picture(shop, host):
     product, is_new = product_save(advertiser=shop, values={**values, "title": "Boot"})
     assert (is_new, product.title, bool(product.image)) == (False, "Boot", True)
     assert product.remote_picture.status == "fetched"
+
+
+def test_a_picture_that_came_as_a_file_stays_and_another_file_is_refused(shop, alice_client):
+    product = factories.make_product(shop, "A1", image_link="images/a.webp")
+    page = reverse("product-edit", args=[product.pk])
+    form = {"title": "Boot", "link": product.link, "price": "89.90 EUR", "image_link": "images/a.webp"}
+    assert alice_client.post(page, form).status_code == 302
+    saved = Product.objects.get()
+    assert (saved.title, saved.image) == ("Boot", product.image)
+    assert not RemotePicture.objects.exists()
+    other = alice_client.post(page, {**form, "image_link": "images/b.webp"})
+    assert "image_link must be a web address" in other.content.decode()
 
 
 def test_many_wake_ups_keep_one_next_turn_in_the_queue(shop, host, monkeypatch):
