@@ -6,6 +6,7 @@ Not Django's cache: even the local-memory one unpickles, 40 to 70 us a request, 
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections import defaultdict
@@ -76,6 +77,7 @@ class SnapshotStore:
         self._clock = clock
         self._entries: dict[UUID, _Entry] = {}
         self._used_at: dict[UUID, float] = {}
+        self._failed_at: dict[UUID, float] = {}
         # How many periods a request waits before it refreshes for itself; more where a thread does it.
         self.patience = 1.0
         self._locks: defaultdict[UUID, threading.Lock] = defaultdict(threading.Lock)
@@ -86,15 +88,21 @@ class SnapshotStore:
         now = self._used_at[advertiser_id] = self._clock()
         if entry is not None and now < entry.ask_at:
             return _unless_stale(entry, now)
-        # One thread asks the database; the others serve on. Only the very first request has to wait.
+        # One thread asks the database; the others serve on. Who has nothing to serve waits for its answer,
+        # unless the database has lately given none.
         lock = self._locks[advertiser_id]
-        if not lock.acquire(blocking=entry is None):
+        failed_at = self._failed_at.get(advertiser_id, -math.inf)
+        is_away = now - failed_at < settings.SERVING_STALE_SECONDS
+        must_wait = entry is None or (now > entry.stale_at and not is_away)
+        if not lock.acquire(blocking=must_wait):
             assert entry is not None  # noqa: S101
             return _unless_stale(entry, now)
         try:
             found = self._entries.get(advertiser_id)
             if found is not None and found is not entry:
                 return _unless_stale(found, self._clock())
+            if self._failed_at.get(advertiser_id, -math.inf) > now:  # who came first asked for all who waited
+                raise _unavailable()
             return self._refresh(advertiser_id, found)
         finally:
             lock.release()
@@ -155,6 +163,7 @@ class SnapshotStore:
         except Exception as error:
             # Whatever went wrong, the storefront goes on with what it had, for a while.
             log.warning("snapshot_refresh_failed", advertiser=str(advertiser_id), error=repr(error))
+            self._failed_at[advertiser_id] = self._clock()
             if entry is None:
                 raise _unavailable() from error
             entry = replace(entry, ask_at=ask_at)

@@ -289,3 +289,50 @@ def test_while_one_thread_rebuilds_the_others_serve_on(shop):
     go_on.set()
     rebuilding.join(10)
     assert number == 2
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize("is_down", [True, False])
+def test_who_has_nothing_to_serve_waits_for_the_one_that_asks(shop, settings, is_known, is_down):
+    settings.SERVING_STALE_SECONDS = 60.0
+    snapshot = snapshot_load(shop.pk)
+    clock = Clock()
+    is_asked, go_on = threading.Event(), threading.Event()
+    asked, answers = [], []
+
+    def version(advertiser_id):
+        asked.append(advertiser_id)
+        if len(asked) > is_known:
+            is_asked.set()
+            go_on.wait(10)
+            clock.now += 1
+            if is_down:
+                raise OperationalError("database is gone")
+        return Version((len(asked),))
+
+    def ask():
+        try:
+            answers.append(store.get(shop.pk))
+        except DomainError as refusal:
+            answers.append(refusal.code)
+
+    store = SnapshotStore(version=version, load=lambda advertiser_id: snapshot, clock=clock)
+    if is_known:
+        ask()
+        answers.clear()
+        clock.now += 3600  # of silence
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    assert is_asked.wait(10)
+    time.sleep(0.2)  # the others are at the lock, too
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert answers == ["snapshot_unavailable" if is_down else snapshot] * 4
+    assert len(asked) == is_known + 1
+    if is_down and is_known:  # nobody waits for a database that is known to be away
+        clock.now += 2
+        with store._locks[shop.pk]:
+            ask()
+        assert answers[-1] == "snapshot_unavailable"
