@@ -13,6 +13,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import WebhookEndpoint
 from accounts.webhooks import webhook_emit
@@ -82,10 +83,12 @@ def delivery_write(
 
     Serving follows each write: counts that stand still grow old there unless it sees that they were taken.
     """
+    # The locks make overlapping refreshes take turns: who comes second sees what the first wrote and told.
+    locked = Campaign.objects.select_for_update(no_key=True).filter(advertiser_id=advertiser_id)
+    rows = locked.filter(pk__in=[count.campaign_id for count in counts]).order_by("pk")
+    mine = {campaign.pk: campaign for campaign in rows}
     known = {row.campaign_id: row for row in CampaignDelivery.objects.filter(advertiser_id=advertiser_id)}
-    mine = Campaign.objects.filter(advertiser_id=advertiser_id).in_bulk(
-        [count.campaign_id for count in counts]
-    )
+    now = timezone.now()
     has_moved = has_written = False
     for count in counts:
         if count.campaign_id not in mine:  # deleted meanwhile
@@ -93,48 +96,51 @@ def delivery_write(
         row = known.get(count.campaign_id) or CampaignDelivery(
             advertiser_id=advertiser_id, campaign_id=count.campaign_id
         )
-        values = {name: value for name, value in vars(count).items() if name != "campaign_id"}
-        differs = row._state.adding or any(getattr(row, name) != value for name, value in values.items())
-        has_moved |= differs
-        if not differs and counted_at - row.counted_at < WATERMARK_RESOLUTION:
+        is_first = row._state.adding
+        if not is_first and counted_at < row.counted_at <= now:  # counted later, not by a clock that was fast
             continue
-        before = Delivered(row.impressions, row.clicks)
+        values = {name: value for name, value in vars(count).items() if name != "campaign_id"}
+        differs = is_first or any(getattr(row, name) != value for name, value in values.items())
+        has_moved |= differs
         for name, value in values.items():
             setattr(row, name, value)
+        is_told = _budget_tell(mine[count.campaign_id], row)
+        if not differs and not is_told and counted_at - row.counted_at < WATERMARK_RESOLUTION:
+            continue
         row.counted_at = counted_at
         row.save()
         has_written = True
-        _budget_tell(mine[count.campaign_id], before, Delivered(row.impressions, row.clicks))
     CappedShopper.objects.filter(advertiser_id=advertiser_id, until_at__lte=counted_at).delete()
-    rows = [CappedShopper(advertiser_id=advertiser_id, **vars(line)) for line in capped]
+    reached = [CappedShopper(advertiser_id=advertiser_id, **vars(line)) for line in capped]
     CappedShopper.objects.bulk_create(
-        [row for row in rows if row.campaign_id in mine], ignore_conflicts=True, batch_size=500
+        [row for row in reached if row.campaign_id in mine], ignore_conflicts=True, batch_size=500
     )
     if has_written:  # a shopper who reached a cap saw an impression, so the counts moved too
         delivery_version_bump(advertiser_id)
     return has_moved
 
 
-def _budget_tell(campaign: Campaign, before: Delivered, now: Delivered) -> None:
-    """Tell the shop's server once, when these counts are the first to use the budget up."""
+def _budget_tell(campaign: Campaign, row: CampaignDelivery) -> bool:
+    """Tell the shop's server once for each budget that it is used up, also by lowering it; True when told."""
     limits, budget = limits_of(campaign), campaign.budget_cents
-    if (
-        limits is None
-        or budget is None
-        or not spent_cents(limits, before) < budget <= spent_cents(limits, now)
-    ):
-        return
+    if limits is None or budget is None or row.told_budget_cents == budget:
+        return False
+    spent = spent_cents(limits, Delivered(row.impressions, row.clicks))
+    if spent < budget:
+        return False
+    row.told_budget_cents = budget
     webhook_emit(
         advertiser_id=campaign.advertiser_id,
         kind=WebhookEndpoint.Kind.BUDGET_SPENT,
         data={
             "campaign_id": campaign.pk,
             "budget_cents": budget,
-            "spent_cents": round(spent_cents(limits, now)),
-            "impressions": now.impressions,
-            "clicks": now.clicks,
+            "spent_cents": round(spent),
+            "impressions": row.impressions,
+            "clicks": row.clicks,
         },
     )
+    return True
 
 
 @transaction.atomic

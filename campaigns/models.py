@@ -268,6 +268,7 @@ class CampaignDelivery(TenantModel):
     day_impressions = models.PositiveBigIntegerField(default=0)
     day_clicks = models.PositiveBigIntegerField(default=0)
     counted_at = models.DateTimeField()  # events received before this moment are in the counts
+    told_budget_cents = models.PositiveBigIntegerField(null=True)  # the whole budget last told as spent
 
 
 class CappedShopper(TenantModel):

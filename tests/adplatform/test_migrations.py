@@ -27,6 +27,7 @@ TAKING_AWAY = (
 # Looked at by hand: (app, migration) -> why the release before runs on it, and on tables of any size.
 LOOKED_AT: dict[tuple[str, str], str] = {
     ("accounts", "0010_counts_simulated"): "updates one row, found by its unique slug",
+    ("campaigns", "0011_budget_told"): "a row for each limited campaign, one short UPDATE",
     ("analytics", "0017_fill_daily_creative_rollup"): "writes a new table, a day a transaction; what the "
     "release before still counts is caught up every hour (rollups.days_catch_up)",
     ("analytics", "0003_mark_counted_hours"): "before the first release",

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import random
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from django.apps import apps
 from django.utils import timezone
 
 from accounts.models import WebhookDelivery, WebhookEndpoint
 from analytics import delivery, tasks
 from analytics.models import DirtyHour
 from analytics.rollups import rollups_refresh
+from campaigns.delivery_services import Counts
 from campaigns.models import CampaignDelivery, CappedShopper
 from campaigns.serving.context import ServeContext
 from campaigns.serving.engine import decide
@@ -92,6 +95,59 @@ def test_a_spent_budget_is_told_once(shop, campaign):
         delivery_refresh(now=NOW)
         assert WebhookDelivery.objects.count() == told
     assert json.loads(WebhookDelivery.objects.get().body)["data"]["spent_cents"] == 2
+
+
+def budgets_told(shop, campaign, delivered):
+    """The budgets told as spent after each count of impressions; the shop's endpoint is made first."""
+    WebhookEndpoint.objects.get_or_create(
+        advertiser=shop, url="https://shop.example/", kinds=["budget.spent"], secret="whsec_"
+    )
+    for counted_at, impressions in delivered:
+        counts = [Counts(campaign.pk, counted_at.date(), impressions=impressions)]
+        delivery.delivery_write(advertiser_id=shop.pk, counts=counts, capped=[], counted_at=counted_at)
+    bodies = WebhookDelivery.objects.order_by("pk").values_list("body", flat=True)
+    return [json.loads(body)["data"]["budget_cents"] for body in bodies]
+
+
+def test_a_budget_lowered_below_what_was_spent_is_told(shop, campaign):
+    limit(campaign, rate_cents=1000, budget_cents=100)
+    assert budgets_told(shop, campaign, [(NOW, 50)]) == []
+    limit(campaign, budget_cents=50)
+    assert budgets_told(shop, campaign, [(NOW, 50), (NOW, 50)]) == [50]
+    limit(campaign, budget_cents=60)
+    assert budgets_told(shop, campaign, [(NOW, 59), (NOW, 60), (NOW, 61)]) == [50, 60]
+
+
+def test_an_older_count_that_comes_late_changes_and_tells_nothing(shop, campaign):
+    limit(campaign, rate_cents=1000, budget_cents=2)
+    late = NOW - timedelta(seconds=10)
+    assert budgets_told(shop, campaign, [(NOW, 2), (late, 1), (NOW, 2)]) == [2]
+    assert budgets_told(shop, campaign, [(late, 1)]) == [2]
+    assert CampaignDelivery.objects.get().impressions == 2
+
+
+def test_a_count_of_a_clock_that_was_fast_does_not_stand(shop, campaign):
+    limit(campaign, rate_cents=1000, budget_cents=2)
+    now = timezone.now()
+    assert budgets_told(shop, campaign, [(now + timedelta(hours=1), 1), (now, 2)]) == [2]
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"rate_cents": 1000, "budget_cents": 50}, 50),
+        ({"rate_cents": 1000, "budget_cents": 51}, None),
+        ({"rate_cents": 10, "budget_cents": 30, "rate_unit": "cpc"}, 30),
+        ({"rate_cents": 10, "budget_cents": 31, "rate_unit": "cpc"}, None),
+        ({"cap_daily": 1}, None),
+    ],
+)
+def test_what_the_release_before_told_is_not_told_again(shop, campaign, fields, told):
+    limit(campaign, **fields)
+    delivered = {"impressions": 50, "clicks": 3, "day": NOW.date(), "counted_at": NOW}
+    CampaignDelivery.objects.create(advertiser=shop, campaign=campaign, **delivered)
+    importlib.import_module("campaigns.migrations.0011_budget_told").spent_are_told(apps, None)
+    assert CampaignDelivery.objects.get().told_budget_cents == told
 
 
 def test_a_shopper_at_the_cap_sees_something_else_until_midnight_where_the_shop_is(shop, campaign, settings):
