@@ -11,7 +11,7 @@ from typing import Any
 
 from analytics.experiment_metrics import METRICS, metric_label, metric_unit
 from analytics.stats.adjustment import Adjustment, PairedSums, adjust
-from analytics.stats.bayesian import Belief, believe
+from analytics.stats.bayesian import Belief, believe, believe_estimates
 from analytics.stats.frequentist import Comparison, compare, compare_estimates
 from analytics.stats.multiplicity import benjamini_hochberg, holm
 from analytics.stats.sequential import compare_always_valid, compare_always_valid_estimates
@@ -124,7 +124,7 @@ def _metric(design: Design, name: str, role: str, arms: Sequence[PairedSums]) ->
     adjusted = holm(p_values) if role == "primary" else p_values
     rows = [_row(design, 0, arms[0].now)]
     for i, ((found, adjustment), p) in enumerate(zip(pairs, adjusted, strict=True), start=1):
-        belief = believe(arms[0].now, arms[i].now) if design.with_chances else Belief()
+        belief = _believed(arms[0], arms[i], adjustment) if design.with_chances else Belief()
         plain = estimate_of(arms[0].now), estimate_of(arms[i].now)
         rows.append(
             _row(design, i, arms[i].now)
@@ -170,6 +170,13 @@ def _compared(design: Design, control: PairedSums, treatment: PairedSums) -> tup
             adjustment,
         )
     return sums_compare(design, control.now, treatment.now), adjustment
+
+
+def _believed(control: PairedSums, treatment: PairedSums, adjustment: Adjustment) -> Belief:
+    """Of the same two values as the row's lift, interval and p: adjusted where those are."""
+    if adjustment.control is not None and adjustment.treatment is not None:
+        return believe_estimates(adjustment.control, adjustment.treatment)
+    return believe(control.now, treatment.now)
 
 
 def sums_compare(design: Design, control: Sums, treatment: Sums) -> Comparison:

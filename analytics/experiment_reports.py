@@ -232,7 +232,10 @@ class _Computation:
         return max(0.0, (self.end - self.start) / timedelta(days=1))
 
     def _trend(self) -> dict[str, Any]:
-        """The lift so far by day with its always-valid interval, and new shoppers by day and arm."""
+        """The lift so far by day with its always-valid interval, and new shoppers by day and arm.
+
+        Unlike the metrics it is not adjusted for the period before.
+        """
         days = [day.isoformat() for day in self.table.days]
         lines: list[dict[str, Any]] = [
             {"arm": arm.key, "label": _label(arm), "lift": [], "low": [], "high": []} for arm in self.arms[1:]

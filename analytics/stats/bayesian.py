@@ -1,8 +1,9 @@
 """Chance to beat control and expected loss.
 
 For shoppers who did or did not: Beta-Binomial posteriors with Jeffreys' prior, by bayesian-testing (Monte
-Carlo, seeded). For every other metric: the posterior of the difference under a flat prior is normal with
-the delta method's standard error, in closed form. Chances are kept off 0 and 1: no data proves anything.
+Carlo, seeded). For every other metric, and for values that were adjusted for the period before: the
+posterior of the difference under a flat prior is normal with the estimates' standard error, in closed form.
+Chances are kept off 0 and 1: no data proves anything.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from analytics.stats.statistics import Sums, finite
+from analytics.stats.statistics import Estimate, Sums, estimate_of, finite
 
 DRAWS = 200_000
 # The least chance that so many draws can tell from none.
@@ -32,7 +33,20 @@ def believe(control: Sums, treatment: Sums, *, seed: int = 1) -> Belief:
         return Belief()
     if _is_binary(control) and _is_binary(treatment):
         return _binary(control, treatment, seed)
-    return _normal(control, treatment)
+    usual, other = estimate_of(control), estimate_of(treatment)
+    return Belief() if usual is None or other is None else believe_estimates(usual, other)
+
+
+def believe_estimates(control: Estimate, treatment: Estimate) -> Belief:
+    """The same of two values with their errors, such as those adjusted for the period before."""
+    error = math.hypot(control.standard_error, treatment.standard_error)
+    if error <= 0 or not math.isfinite(error):
+        return Belief()
+    z = (treatment.value - control.value) / error
+    normal = NormalDist()
+    # E[max(0, -D)] of D ~ N(d, s²) is s (φ(z) - z Φ(-z)).
+    loss = error * (normal.pdf(z) - z * normal.cdf(-z))
+    return Belief(_inside(normal.cdf(z)), finite(max(0.0, loss)))
 
 
 def _is_binary(sums: Sums) -> bool:
@@ -47,17 +61,6 @@ def _binary(control: Sums, treatment: Sums, seed: int) -> Belief:
         test.add_variant_data_agg(name, totals=sums.n, positives=int(sums.y))
     found = {row["variant"]: row for row in test.evaluate(sim_count=DRAWS, seed=seed)}["treatment"]
     return Belief(_inside(float(found["prob_being_best"])), finite(float(found["expected_loss"])))
-
-
-def _normal(control: Sums, treatment: Sums) -> Belief:
-    error = math.hypot(control.standard_error or 0.0, treatment.standard_error or 0.0)
-    if error <= 0 or not math.isfinite(error):
-        return Belief()
-    z = ((treatment.value or 0.0) - (control.value or 0.0)) / error
-    normal = NormalDist()
-    # E[max(0, -D)] of D ~ N(d, s²) is s (φ(z) - z Φ(-z)).
-    loss = error * (normal.pdf(z) - z * normal.cdf(-z))
-    return Belief(_inside(normal.cdf(z)), finite(max(0.0, loss)))
 
 
 def _inside(chance: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from datetime import timedelta
+from statistics import NormalDist
 
 import pytest
 from django.urls import reverse
@@ -28,6 +29,7 @@ from tests.analytics import experiment_cast as cast
 from tests.analytics.experiment_cast import report_compute
 
 pytestmark = pytest.mark.django_db
+Z = NormalDist().inv_cdf(0.975)
 
 
 def make_past(experiment, shoppers, rate_of):
@@ -65,6 +67,14 @@ def test_the_period_before_narrows_the_interval_and_the_report_says_by_how_much(
     row = content["metrics"][0]["rows"][1]
     assert row["is_adjusted"]
     assert row["variance_reduction_rate"] > 0.5
+    # The row's chance and loss are of the same adjusted values as its difference and interval.
+    adjusted = {m["metric"]: m["rows"][1] for m in content["metrics"] if m["rows"][1]["is_adjusted"]}
+    assert {"click_rate", "clicker_rate"} <= adjusted.keys()  # a ratio, and one of yes and no
+    for told in adjusted.values():
+        believed = NormalDist(told["difference"], (told["difference_high"] - told["difference"]) / Z)
+        assert told["chance_to_beat"] == pytest.approx(1 - believed.cdf(0), abs=1e-5)
+        loss = sum(max(0.0, -believed.inv_cdf((n + 0.5) / 2000)) for n in range(2000)) / 2000
+        assert told["expected_loss"] == pytest.approx(loss, abs=0.002 * believed.stdev)
     Event.objects.filter(occurred_at__lt=experiment.started_at).delete()
     plain = report_compute(experiment, now=timezone.now())["metrics"][0]["rows"][1]
     assert not plain["is_adjusted"]
