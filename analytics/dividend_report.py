@@ -2,9 +2,10 @@
 
 Three pictures of the same product, by chance: generic, own segment, other segment. Other against generic
 asks whether a picture made for a group is livelier whoever sees it; own against other, whether the match is
-right; own against generic, what both are worth together. The split has no end, so all intervals are
-always-valid and count from its start, anew every year (``analytics.anchors``). An answer stands only where p,
-adjusted for the three questions (Holm), says so too.
+right; own against generic, what both are worth together. The split has no end, so the intervals of answers
+and figures are always-valid and count from its start, anew every year (``analytics.anchors``). An answer
+stands only where p, adjusted for the three questions (Holm), says so too. Money is that of the last 30 days:
+another sample every day, so that its interval holds for one look, not for many, and nothing is decided by it.
 
 The same by segment: that of the picture which the draw had chosen, whatever the split showed in its place, at
 the shopper's first exposure, so that the arm cannot change it. Small segments are withheld together with what
@@ -39,7 +40,8 @@ from campaigns.models import Campaign
 
 ARMS = ("generic", "own_segment", "other_segment")
 METRICS = ("click_rate", "conversion_rate", "revenue_cents")
-MONTH = timedelta(days=30)
+DAY = timedelta(days=1)
+MONTH = 30 * DAY
 SEGMENT = "segment"  # the dimension of a table of shoppers
 Part = tuple[str, str]
 Money = dict[str, dict[str, float | None]]
@@ -50,15 +52,21 @@ QUESTIONS = {"picture": (0, 2), "match": (2, 1), "both": (0, 1)}
 
 
 def dividend_compute(campaign: Campaign, parameters: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """Answers and figures by arm since the split's start; money of a month, by 1,000 shoppers and in all."""
-    start = year_start(_began_at(campaign), now)
+    """Answers and figures by arm since the split's start, and the money of its last 30 days.
+
+    Money is in cents, by 1,000 shoppers and of all who were shown their segment's picture then; of
+    ``money_days`` days, fewer than 30 while the split is younger.
+    """
+    began_at = _began_at(campaign)
+    start = year_start(began_at, now)
     end = end_of(_days(campaign, start, now), start, now)
     table = _table(campaign, start, end)
     # A shopper's revenue grows with the time looked at: a month's money comes from a month's shoppers.
-    month = _table(campaign, now - MONTH, now)
+    month_start = max(began_at, now - MONTH)
+    month = _table(campaign, month_start, now)
     counts = table.counts()
     check = split_check(counts, [1, 1, 1])
-    monthly = _monthly_shoppers(campaign, now)
+    monthly = _monthly_shoppers(campaign, month_start, now)
     content: dict[str, Any] = {
         "start": start.isoformat(),
         "end": end.isoformat(),
@@ -68,6 +76,7 @@ def dividend_compute(campaign: Campaign, parameters: Mapping[str, Any], now: dat
         "counts": dict(zip(ARMS, counts, strict=True)),
         "split_level": check.level,
         "split_p": check.p,
+        "money_days": max(1, round((now - month_start) / DAY)),
         "monthly_shoppers": monthly,
         "metrics": {name: _metric(table, name) for name in METRICS},
     }
@@ -75,7 +84,9 @@ def dividend_compute(campaign: Campaign, parameters: Mapping[str, Any], now: dat
     content["answers"] = {name: _answer(name, content, check.level) for name in QUESTIONS}
     content["minimum"] = settings.REPORTS_MIN_SHOPPERS
     content["segments"] = (
-        [] if check.level == "fail" else _segments(table, month, _monthly_by_segment(campaign, now))
+        []
+        if check.level == "fail"
+        else _segments(table, month, _monthly_by_segment(campaign, month_start, now))
     )
     return content
 
@@ -191,24 +202,24 @@ def _scaled(found: Comparison, shoppers: int) -> dict[str, float | None]:
     return {key: None if value is None else value * shoppers for key, value in values.items()}
 
 
-def _monthly_shoppers(campaign: Campaign, now: datetime) -> int:
-    """Different shoppers who were shown a picture of their segment in 30 days."""
-    return _shown(campaign, now).values("shopper_pseudonym").distinct().count()
+def _monthly_shoppers(campaign: Campaign, start: datetime, now: datetime) -> int:
+    """Different shoppers who were shown a picture of their segment from ``start`` on."""
+    return _shown(campaign, start, now).values("shopper_pseudonym").distinct().count()
 
 
-def _monthly_by_segment(campaign: Campaign, now: datetime) -> dict[str, int]:
+def _monthly_by_segment(campaign: Campaign, start: datetime, now: datetime) -> dict[str, int]:
     """The same by the segment's name; who moved from one to another counts in both."""
     names = segment_names(campaign.advertiser_id)
     rows = (
-        _shown(campaign, now)
+        _shown(campaign, start, now)
         .values_list("segment_id")
         .annotate(shoppers=Count("shopper_pseudonym", distinct=True))
     )
     return {names[pk]: shoppers for pk, shoppers in rows if pk in names}
 
 
-def _shown(campaign: Campaign, now: datetime) -> QuerySet[Event]:
-    events = Event.objects.within(now - MONTH, now).filter(
+def _shown(campaign: Campaign, start: datetime, now: datetime) -> QuerySet[Event]:
+    events = Event.objects.within(start, now).filter(
         advertiser_id=campaign.advertiser_id,
         campaign_id=campaign.pk,
         kind=Event.Kind.IMPRESSION,

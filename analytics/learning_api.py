@@ -117,7 +117,11 @@ class StoredReportApi(TenantApi):
     @extend_schema(
         operation_id="get_campaign_report",
         summary="Learning, what if, dividend or fatigue, as last computed",
-        description="Null stands where a figure cannot be told; a refusal has a code and a sentence.",
+        description=(
+            "Null stands where a figure cannot be told; a refusal has a code and a sentence. The dividend's "
+            "money is in cents and that of the last `money_days` days, 30 unless the split is younger; its "
+            "interval holds for one look, not for many: decide by `answers`."
+        ),
         parameters=[KIND],
         responses=OpenApiTypes.OBJECT,
         tags=["learning"],

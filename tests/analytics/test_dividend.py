@@ -33,7 +33,30 @@ def test_a_month_s_money_comes_from_a_month(shop):
     Event.objects.filter(shopper_pseudonym__startswith="old").update(occurred_at=F("occurred_at") - old)
     found = dividend_compute(campaign, {}, timezone.now())
     assert found["shoppers"] == 3000
+    assert found["money_days"] == 30
     assert found["money"] == recent["money"]
+
+
+def test_a_young_split_has_the_money_of_its_days_and_of_one_look(shop, alice_client):
+    campaign, placement, _, variants = cast.make_campaign(shop)
+    rates = dict.fromkeys(("own_segment", "generic", "other_segment"), 0.1)
+    cast.make_split(campaign, 1500, rates, order_rates=rates)
+    now = timezone.now()
+    for days, rate in ((11, 0), (10, 0.3)):  # off, and on again ten days ago
+        learning_configure(
+            advertiser=shop, campaign_id=campaign.pk, now=now - timedelta(days=days), dividend_rate=rate
+        )
+    for since, until, shoppers in ((25, 12, 90), (9, 1, 40)):
+        cast.make_draws(
+            campaign, placement, variants, [0.1] * 3, count=90, shoppers=shoppers,
+            since=now - timedelta(days=since), until=now - timedelta(days=until),
+        )  # fmt: skip
+    content = computed(alice_client, campaign, "dividend")
+    assert (content["money_days"], content["monthly_shoppers"]) == (10, 40)
+    text = alice_client.get(reverse("dividend", args=[campaign.pk])).content.decode()
+    assert "1,000 shoppers in 10 days" in text
+    assert "the interval of the money holds for one look" in text
+    assert "The intervals of these figures are always-valid" in text
 
 
 def test_beyond_so_many_impressions_the_dividend_does_so_too(shop, monkeypatch):
