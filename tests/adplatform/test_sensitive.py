@@ -12,18 +12,19 @@ REFUSED = {
     "health": "diabetics|cancer patients|糖尿病患者|孕妇|Krebspatienten|"
     "Schwangere|femmes enceintes|diabéticos|embarazadas|malati|"
     "donne incinte|grávidas|zwangere vrouwen|kobiety w ciąży|"
-    "niepełnosprawni niepełnosprawnych",
+    "niepełnosprawni|alcoholics|gambling addicts|blind people|Brustkrebs|alcooliques|alcohólicos|"
+    "alcolisti|borstkanker|rak piersi|肥胖",
     "religion": "Muslims|Jewish families|穆斯林|佛教徒|Katholiken|musulmans|judíos|"
     "cattolici|evangélicos|moslims|katolicy",
     "politics": "Republicans|far right voters|共产党员|AfD|extrême droite|"
-    "votantes|elettori|eleitores|kiezers|wyborcy",
+    "党员|votantes|elettori|eleitores|kiezers|wyborcy",
     "union": "union members|工会|Gewerkschafter|syndiqués|sindicalistas|sindacato|vakbondsleden|związkowcy",
     "orientation": "gay men|lesbians|同性恋|Schwule|lesbiennes|transexuales|"
     "omosessuali|homossexuais|homoseksuelen|lesbijki",
-    "ethnicity": "Hispanic shoppers|refugees|维吾尔|Flüchtlinge|immigrés|gitanos|"
+    "ethnicity": "Hispanic shoppers|refugees|维吾尔|少数民族|Flüchtlinge|immigrés|gitanos|"
     "immigrati|ciganos|vluchtelingen|uchodźcy",
     "biometric": "DNA test buyers|基因检测|Gentest|test ADN|prueba de ADN|test del DNA|teste de DNA|test DNA",
-    "crime": "ex convicts|坐牢|vorbestraft|casier judiciaire|antecedentes penales|strafblad",
+    "crime": "ex convicts|坐牢|刑满释放|vorbestraft|casier judiciaire|antecedentes penales|strafblad",
     "hardship": "in debt|失业|arbeitslos|chômeurs|desempleados|disoccupati|werklozen|bezrobotni",
     "minors": "schoolgirls|小学生|minderjährige|menores de edad|minorenni|minderjarigen|nieletni",
 }
@@ -59,6 +60,7 @@ jack wolfskin jacket|orient watch|orientation compass
 map and orientation|minor scale piano book|minor chord chart
 gift card|credit union mug|rugby union ball|vintage mug rack
 trans siberian route map|transparent case
+alcohol free beer|non-alcoholic wine|AS Roma scarf|roma tomatoes|anxiety blanket|venetian blinds
 """
 
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import time
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from rights.tombstones import tombstone_file
 
 SQLITE_COPY, DUMP = "adplatform.sqlite3", "adplatform.dump"
 _NAME = re.compile(r"\d{8}-\d{6}")  # of a backup's folder: when it was begun, UTC
+_PARTIAL = ".partial"
 
 
 class Command(BaseCommand):
@@ -36,22 +38,39 @@ class Command(BaseCommand):
         if options["keep"] is not None and options["keep"] < 1:
             raise CommandError("--keep wants at least 1, the backup that is being made.")
         target = options["folder"] / timezone.now().strftime("%Y%m%d-%H%M%S")
+        if target.exists():
+            raise CommandError(f"{target} is there already.")
+        partial_drop(options["folder"])
+        # Its name comes last: a folder that has the name of a backup is whole.
+        partial = target.with_name(target.name + _PARTIAL)
         try:
-            target.mkdir(parents=True, mode=0o700)  # it holds keys and shoppers' data
+            partial.mkdir(parents=True, mode=0o700)  # it holds keys and shoppers' data
         except FileExistsError:
-            raise CommandError(f"{target} is there already.") from None
-        database = sqlite_copy(target) if connection.vendor == "sqlite" else postgresql_dump(target)
-        files = media_copy(target / "media")
-        for path in (tombstone_file(), settings.VAR_DIR / "secret_key"):
-            if path.exists():
-                shutil.copy2(path, target / path.name)
-        if (settings.VAR_DIR / "c2pa").exists():  # without it creatives of before are nobody's
-            shutil.copytree(settings.VAR_DIR / "c2pa", target / "c2pa")
+            raise CommandError(f"{target} is being made by somebody else.") from None
+        try:
+            database = sqlite_copy(partial) if connection.vendor == "sqlite" else postgresql_dump(partial)
+            files = media_copy(partial / "media")
+            for path in (tombstone_file(), settings.VAR_DIR / "secret_key"):
+                if path.exists():
+                    shutil.copy2(path, partial / path.name)
+            if (settings.VAR_DIR / "c2pa").exists():  # without it creatives of before are nobody's
+                shutil.copytree(settings.VAR_DIR / "c2pa", partial / "c2pa")
+            partial.rename(target)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)  # on a full disk it would keep the next from fitting
+            raise
         LastRun.objects.update_or_create(name="backup", defaults={"ran_at": timezone.now()})
         self.stdout.write(f"{database} and {files} files of media are in {target}")
         if options["keep"] is not None:
             for old in backups_drop(options["folder"], keep=options["keep"]):
                 self.stdout.write(f"{old} deleted")
+
+
+def partial_drop(folder: Path) -> None:
+    """Delete what a killed run left behind; none takes a day."""
+    for path in folder.glob(f"*{_PARTIAL}"):
+        if _NAME.fullmatch(path.stem) and time.time() - path.stat().st_mtime > 24 * 3600:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def backups_drop(folder: Path, *, keep: int) -> list[Path]:
