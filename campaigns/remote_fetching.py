@@ -90,7 +90,10 @@ def picture_fetch(url: str, *, etag: str = "", last_modified: str = "", now: dat
         found = _exchange(url, headers, end - time.monotonic(), now)
         if isinstance(found, Fetched):
             return found
-        url = urljoin(url, found)
+        try:
+            url = urljoin(url, found)
+        except ValueError:  # its text would be the host's
+            raise FetchError(FetchCode.ADDRESS_INVALID) from None
     raise FetchError(FetchCode.TOO_MANY_REDIRECTS)
 
 
@@ -182,7 +185,7 @@ def _retry_after(headers: requests.structures.CaseInsensitiveDict[str], now: dat
     else:
         try:
             at = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         wait = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
     return min(max(wait, timedelta()), RETRY_LONGEST)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
@@ -115,6 +116,13 @@ def _turn(advertiser_id: UUID, now: datetime | None, slow: set[UUID], until: flo
                 host=row.host,
                 defaults={"next_at": (now or timezone.now()) + (failure.retry_after or TROUBLE_REST)},
             )
+    except (OSError, SoftTimeLimitExceeded):  # the disk's fault, or the task's time is over
+        raise
+    except Exception as error:
+        # Nothing that one picture does may end the call for every shop: its row keeps the lease and the
+        # attempt, as if the worker had died of it. The error's text may be the host's.
+        slow.add(advertiser_id)
+        log.error("picture_broke", picture=str(row.pk), error=type(error).__name__, attempt=row.attempts)
     finally:
         PictureHost.objects.filter(host=row.host).update(next_at=(now or timezone.now()) + pause)
     return True

@@ -10,11 +10,14 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from structlog.testing import capture_logs
 
 from adplatform.lib.outgoing import session_make
-from campaigns.models import Product
-from campaigns.remote_fetching import picture_fetch
+from campaigns import remote_fetching, remote_working
+from campaigns.models import Product, RemotePicture
+from campaigns.remote_fetching import FetchError, picture_fetch
 from campaigns.remote_words import FetchCode
+from tests.campaigns.catalog_cast import feed, line, run
 from tests.campaigns.picture_host import (
     Names,
     ask,
@@ -103,6 +106,8 @@ def test_a_slow_drip_ends_at_the_time_limit_and_is_tried_again_later(shop, host,
         ("https://shop.test:22/", "port_not_allowed"),
         ("ftp://shop.test/a.png", "address_invalid"),
         ("file:///etc/passwd", "address_invalid"),
+        ("https://[", "address_invalid"),
+        ("//[words of the host]/a.png", "address_invalid"),
         ("/x", "too_many_redirects"),
     ],
 )  # fmt: skip
@@ -115,6 +120,49 @@ def test_a_redirect_leads_nowhere_inside(shop, host, to, code, monkeypatch):
     row = ask(shop, host.lead("/x", to))
     assert (row.status, row.code) == ("refused", code)
     assert {path for path, _ in host.seen} == {"/x"}
+
+
+@pytest.mark.parametrize("found", ["https://[", "//a\u2100b.example/a.png", "https://[words]/a.png"])
+def test_a_redirect_to_what_is_no_address_is_an_invalid_address(monkeypatch, found):
+    monkeypatch.setattr(remote_fetching, "_exchange", lambda *_: found)
+    with pytest.raises(FetchError) as caught:
+        picture_fetch("https://pictures.test/a.png", now=timezone.now())
+    assert caught.value.code == FetchCode.ADDRESS_INVALID
+
+
+@pytest.mark.parametrize("asked", ["Mon, 01 Jan 2020 00:00:00 +99999999999999", "soon", "\xb2"])
+def test_a_wait_that_nobody_can_read_is_none(shop, host, asked):
+    row = ask(shop, host.give("/x", b"", 429, Retry_After=asked))
+    assert (row.status, row.code, row.attempts) == ("waiting", "rate_limited", 1)
+
+
+def test_a_host_that_leads_nowhere_ends_no_other_shops_turn(shop, other_shop, host):
+    run(shop, feed(line("A1", image_link=host.lead("/bad.png", "https://["))))
+    run(other_shop, feed(line("B1", image_link=host.give("/good.png", picture()))))
+    remote_working.pictures_fetch()
+    assert RemotePicture.objects.get(advertiser=shop).code == "address_invalid"
+    assert RemotePicture.objects.get(advertiser=other_shop).status == "fetched"
+
+
+def test_nor_does_an_error_that_nobody_has_met_yet(shop, other_shop, host, monkeypatch):
+    exchange = remote_fetching._exchange
+
+    def broken(url, *rest):
+        if url.endswith("/bad.png"):
+            raise RecursionError("words of the host")
+        return exchange(url, *rest)
+
+    monkeypatch.setattr(remote_fetching, "_exchange", broken)
+    run(shop, feed(*(line(f"A{number}", image_link=host.url("/bad.png")) for number in range(2))))
+    run(other_shop, feed(line("B1", image_link=host.give("/good.png", picture()))))
+    with capture_logs() as logs:
+        remote_working.pictures_fetch()
+    assert RemotePicture.objects.get(advertiser=other_shop).status == "fetched"
+    (row,) = RemotePicture.objects.filter(advertiser=shop, attempts__gt=0)  # one in a call
+    assert (row.status, row.attempts) == ("waiting", 1)
+    assert row.available_at > timezone.now() + timedelta(seconds=100)  # the lease
+    assert [entry["error"] for entry in logs if entry["event"] == "picture_broke"] == ["RecursionError"]
+    assert "words of the host" not in str(logs)
 
 
 def test_the_body_of_a_redirect_is_not_unpacked(host):
