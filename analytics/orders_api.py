@@ -55,7 +55,10 @@ class OrderEventSerializer(serializers.Serializer[Any]):
 
 
 def _record(request: Request, kind: str, fields: dict[str, Any]) -> Response:
-    """201 for a new event, 200 for one that was there. Raises DomainError with an item's code."""
+    """201 for a new event, 200 for one that was there.
+
+    Raises DomainError with an item's code, or ``event_id_taken`` (409): the one there is of another kind.
+    """
     advertiser = request.advertiser  # type: ignore[attr-defined]
     sender = Sender(
         received_at=timezone.now(),
@@ -71,6 +74,12 @@ def _record(request: Request, kind: str, fields: dict[str, Any]) -> Response:
     stored = Event.objects.get(
         advertiser=advertiser, decision_id__isnull=True, event_id=intake.events[0].event_id
     )
+    if stored.kind != kind:
+        raise DomainError(
+            "event_id_taken",
+            f"An event of kind {stored.kind} has this event_id already; give this one another.",
+            status=409,
+        )
     body = {
         "event_id": stored.event_id,
         "order_id": stored.order_id,
@@ -83,7 +92,7 @@ def _record(request: Request, kind: str, fields: dict[str, Any]) -> Response:
 
 
 class ConversionApi(APIView):
-    """An order."""
+    """An order. 409 `event_id_taken` where another kind of event has the event id."""
 
     @extend_schema(
         operation_id="conversion_record",
@@ -99,7 +108,10 @@ class ConversionApi(APIView):
 
 
 class RefundApi(APIView):
-    """Money given back of an order, in part or whole; the order may be reported later."""
+    """Money given back of an order, in part or whole; the order may be reported later.
+
+    409 `event_id_taken` where another kind of event has the event id, as the order itself.
+    """
 
     @extend_schema(
         operation_id="refund_record",

@@ -95,6 +95,16 @@ def test_without_a_key_the_event_id_alone_keeps_it_once_and_the_answer_says_why(
     assert (back.status_code, Event.objects.get(event_id="r1").kind) == (201, "refund")
 
 
+def test_a_refund_under_its_orders_event_id_is_refused_and_not_swallowed(api):
+    send(api)
+    back = {**ORDER, "value_cents": 990}
+    refused = send(api, back, key="r", path="refunds")
+    assert (refused.status_code, refused.json()["code"]) == (409, "event_id_taken")
+    assert "conversion" in refused.json()["detail"]
+    assert send(api, {**back, "event_id": "r1"}, key="r", path="refunds").status_code == 201
+    assert send(api, {**ORDER, "event_id": "r1"}, key="").json()["code"] == "event_id_taken"
+
+
 PERSONAL = (
     "ann@example.com",
     "order-ann%40example.com-1",
