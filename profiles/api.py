@@ -151,6 +151,9 @@ class ConsentListApi(APIView):
         Whoever has the page's publishable key can send one for any shopper, so with it consent may be given
         and withdrawn, but an objection, a minor's flag or a withdrawal that came with a secret key is not
         lifted: 403 `consent_unproven`.
+
+        `text_version` and `source` outlive the shopper's erasure, so they name nobody: 400
+        `text_version_names_person`, `source_names_person`.
         """
         record = services.consent_record(
             advertiser=request.advertiser,  # type: ignore[attr-defined]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SHOPPER_KEY_LIMIT = 200
 ID_LIMIT = 64  # characters of a sender's id
 DIGEST = "digest:"  # what an id begins with that was stored as its digest, 228 bits of it
+WORDING_KEY_LEAST = 6  # characters of a key that a consent's wording may not hold
 _PHONE = re.compile(r"\+\d[\d ().-]{6,}")
 # Its first character is a literal and what stands before comes last: three times faster to search for.
 _CHINESE_MOBILE = re.compile(r"1[3-9]\d{9}(?<![0-9A-Za-z].{11})(?![0-9A-Za-z])")
@@ -68,17 +69,39 @@ def id_stored(advertiser_id: UUID | str, sent: str, shopper_key: str = "") -> st
     internationally or as a Chinese mobile's. Equal ids give equal digests for ever, so that what is sent
     twice is stored once: the key is that of the tombstones, which never changes.
     """
-    if (
-        "@" not in sent
-        and "%40" not in sent
-        and not _PHONE.search(sent)
-        and not _CHINESE_MOBILE.search(sent)
-        and not (shopper_key and shopper_key.casefold() in sent.casefold())
-    ):
+    if not _holds_contact(sent) and not holds_key(sent, shopper_key):
         return sent
     key = _derived(settings.RIGHTS_TOMBSTONE_KEY, f"adplatform.id.v1:{advertiser_id}")
     digest = hmac.new(key, sent.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
     return f"{DIGEST}{digest}"[:ID_LIMIT]
+
+
+def _holds_contact(text: str) -> bool:
+    return (
+        "@" in text
+        or "%40" in text
+        or _PHONE.search(text) is not None
+        or _CHINESE_MOBILE.search(text) is not None
+    )
+
+
+def holds_key(text: str, shopper_key: str) -> bool:
+    """Whether an id holds the shop's own key, in whatever case; no key is in nothing."""
+    return bool(shopper_key) and shopper_key.casefold() in text.casefold()
+
+
+def wording_names_person(text: str, shopper_key: str) -> bool:
+    """Whether the version of a consent's text, or the place that it was given at, names who gave it.
+
+    As with an id, but a key has to stand for itself and be WORDING_KEY_LEAST long: shopper 11 has to be able
+    to answer, and to withdraw, under the text of 2026-11.
+    """
+    if _holds_contact(text):
+        return True
+    if len(shopper_key) < WORDING_KEY_LEAST:
+        return False
+    key = re.escape(shopper_key.casefold())
+    return re.search(rf"(?<![^\W_]){key}(?![^\W_])", text.casefold()) is not None
 
 
 def _fernet(advertiser_id: UUID | str, version: str, master: str) -> Fernet:

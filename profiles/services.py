@@ -24,6 +24,7 @@ from profiles.product_mapping import product_interests
 from profiles.pseudonyms import (
     id_stored,
     pseudonyms_of,
+    wording_names_person,
 )
 from profiles.segment_services import (
     RefreshResult,
@@ -61,6 +62,7 @@ UNPROVEN = (
     "A publishable key cannot take back an objection, a minor's flag or a withdrawal that came with a secret "
     "key. Send this answer from your server with a secret key."
 )
+NAMES_PERSON = "The ledger outlives the shopper: no key of theirs, e-mail address or telephone number in it."
 
 
 @transaction.atomic
@@ -87,8 +89,12 @@ def consent_record(
     no reason left to keep it. The ledger itself stays, as the proof.
 
     Not ``is_proven`` is what anybody could have sent (a page's public key): it may agree for the first time,
-    and always say no, but lifts nothing. Raises DomainError ``consent_unproven`` (403) where it tries.
+    and always say no, but lifts nothing. Raises DomainError ``consent_unproven`` (403) where it tries, and
+    ``text_version_names_person`` or ``source_names_person``: a line outlives the shopper's erasure.
     """
+    for name, text in (("text_version", text_version), ("source", source)):
+        if wording_names_person(text, shopper_key.strip()):
+            raise DomainError(f"{name}_names_person", NAMES_PERSON)
     answer = consent.Answer.of(
         personalisation=personalisation,
         purposes=purposes,

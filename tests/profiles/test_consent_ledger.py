@@ -284,6 +284,18 @@ def test_a_no_from_a_page_counts_whatever_else_it_says(shop, page):
     assert audience(shop) == Audience("")
 
 
+@pytest.mark.parametrize("field", ["text_version", "source"])
+def test_no_line_of_the_ledger_names_who_answered(shop, api, field):
+    body = {"shopper": "user-42", "personalisation": True, "text_version": "1", "source": "account"}
+    for text in ("ann@example.com", "ann%40example.com", "+49 170 5550123", "User-42", "page:user-42 2"):
+        answer = api.post("/api/v1/consents", body | {field: text})
+        assert (answer.status_code, answer.json()["code"]) == (400, f"{field}_names_person"), text
+    assert not Shopper.objects.exists()
+    for key, text in (("11", "2026-11"), ("user-4", "user-42"), ("202611", "20261126")):
+        answer = api.post("/api/v1/consents", body | {"shopper": key, field: text})
+        assert answer.status_code == 201, "a number that happens to stand in a version keeps nobody out"
+
+
 # --- the throttle
 @pytest.fixture
 def three_a_minute(monkeypatch):
