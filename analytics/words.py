@@ -1,10 +1,42 @@
-"""Probabilities in words: nothing is ever certain, so never "100 %" and never "0 %"."""
+"""Figures in words: nothing is certain, so never "100 %" or "0 %"; nothing small is written as zero."""
 
 from __future__ import annotations
 
 import math
 
+from adplatform.lib.money import exponent_of, money_text
 from analytics.stats.changes import Change
+
+LEAST = "0.0001"  # of a unit: smaller amounts are told by it
+
+
+def amount_words(value: float, *, digits: int = 2, below: float = 1.0) -> str:
+    """``1,234.50``; under ``below`` three significant digits, so that small figures stay apart: ``0.0145``.
+
+    Never an exponent: what is smaller than ``LEAST`` is ``< 0.0001``, or ``> -0.0001``.
+    """
+    if value == 0 or abs(value) >= below:
+        return f"{value or 0.0:,.{digits}f}"
+    if abs(value) < float(LEAST):
+        return f"< {LEAST}" if value > 0 else f"> -{LEAST}"
+    places = max(digits, 2 - math.floor(math.log10(abs(value))))
+    whole, _, rest = f"{value:.{places}f}".partition(".")
+    rest = rest.rstrip("0").ljust(digits, "0")
+    return f"{whole}.{rest}" if rest else whole
+
+
+def money_words(cents: float, currency: str) -> str:
+    """``1,299.00 EUR``; parts of a cent below one unit as ``amount_words``: ``0.0037 EUR``."""
+    digits = exponent_of(currency)
+    amount = cents / 10**digits
+    if abs(amount) >= 1 or cents == round(cents):
+        return money_text(round(cents), currency)
+    return f"{amount_words(amount, digits=digits)} {currency}"
+
+
+def rate_words(rate: float) -> str:
+    """``4.20 %``; below 0.1 % as ``amount_words``: ``0.0145 %``."""
+    return f"{amount_words(rate * 100, below=0.1)} %"
 
 
 def chance_words(chance: float | None) -> str:

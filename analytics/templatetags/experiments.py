@@ -9,8 +9,16 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from adplatform.lib.money import money_text
-from analytics.words import chance_words, lift_words, probability_words, share_words
+from analytics.experiment_metrics import metric_unit
+from analytics.words import (
+    amount_words,
+    chance_words,
+    lift_words,
+    money_words,
+    probability_words,
+    rate_words,
+    share_words,
+)
 
 register = template.Library()
 
@@ -41,22 +49,19 @@ def p_words(p: float | None) -> str:
 
 
 @register.simple_tag
-def metric_value(value: float | None, metric: str, currency: str) -> str:
-    """A rate as a percentage, revenue as money; an en dash for nothing."""
+def unit_value(value: float | None, unit: str, currency: str) -> str:
+    """By the metric's unit, ``rate``, ``money`` (in cents) or ``count``; an en dash for nothing."""
     if value is None:
         return "–"
-    if metric == "revenue_cents":
-        return money_text(round(value), currency)
-    percent = value * 100
-    return f"{percent:.2f} %" if percent >= 0.005 or percent == 0 else "< 0.01 %"
+    if unit == "money":
+        return money_words(value, currency)
+    return amount_words(value) if unit == "count" else rate_words(value)
 
 
 @register.simple_tag
-def unit_value(value: float | None, unit: str, currency: str) -> str:
-    """As ``metric_value``, by the metric's unit: ``rate``, ``money`` or ``count``."""
-    if unit == "count":
-        return "–" if value is None else f"{value:,.2f}"
-    return metric_value(value, "revenue_cents" if unit == "money" else "rate", currency)
+def metric_value(value: float | None, metric: str, currency: str) -> str:
+    """As ``unit_value``, by the metric itself."""
+    return unit_value(value, metric_unit(metric), currency)
 
 
 @register.simple_tag

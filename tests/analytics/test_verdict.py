@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from analytics.templatetags.experiments import unit_value
 from analytics.verdict import TITLES, Code, Facts, GuardrailFacts, TreatmentFacts, judge
 from analytics.words import chance_words, lift_words, probability_words, share_words
 
@@ -89,3 +90,42 @@ def test_nothing_is_ever_said_to_be_certain():
     assert (lift_words(0.042), lift_words(-0.05), lift_words(40.0)) == ("+4.2 %", "−5.0 %", "> +999 %")
     assert lift_words(-1.0) == "< −99.9 %"
     assert (share_words(0), share_words(0.00001), share_words(1.0)) == ("none", "< 0.1 %", "all")
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [
+        (None, "count", "–"),
+        (0.0, "count", "0.00"),
+        (-0.0, "count", "0.00"),
+        (1234.5, "count", "1,234.50"),
+        (0.5, "count", "0.50"),
+        (0.011, "count", "0.011"),  # these two were both 0.01
+        (0.0145, "count", "0.0145"),
+        (-0.0145, "count", "-0.0145"),
+        (0.99999, "count", "1.00"),
+        (3e-7, "count", "< 0.0001"),
+        (-3e-7, "count", "> -0.0001"),
+        (129900, "money", "1,299.00 EUR"),
+        (30.0, "money", "0.30 EUR"),
+        (0.37, "money", "0.0037 EUR"),
+        (-49.51, "money", "-0.495 EUR"),
+        (0.001, "money", "< 0.0001 EUR"),
+        (-0.001, "money", "> -0.0001 EUR"),
+        (0.0423, "rate", "4.23 %"),
+        (0.00011, "rate", "0.011 %"),
+        (0.000145, "rate", "0.0145 %"),
+        (-0.003, "rate", "-0.30 %"),
+        (3e-7, "rate", "< 0.0001 %"),
+        (0, "rate", "0.00 %"),
+    ],
+)
+def test_small_figures_stay_apart_and_are_never_written_as_zero(value, unit, words):
+    assert unit_value(value, unit, "EUR") == words
+
+
+def test_currencies_without_cents_and_with_three_digits_are_told_in_theirs():
+    assert unit_value(0.4, "money", "JPY") == "0.4 JPY"
+    assert unit_value(1500, "money", "JPY") == "1,500 JPY"
+    assert unit_value(370, "money", "KWD") == "0.370 KWD"
+    assert unit_value(0.37, "money", "KWD") == "0.00037 KWD"
