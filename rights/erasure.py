@@ -1,9 +1,9 @@
 """Erasure: one shopper out of every table, file and buffer, while the sums stay what they were.
 
 Every step may run again. The tombstone is on the disk first; then the shopper's row goes, and from its commit
-on nothing new is written of them; then the rows that carry the pseudonym, in small batches. An event that was
-being stored at that very moment is caught by the second pass, ``erasures_settle``, which then forgets the
-pseudonym itself.
+on nothing new is written of them; then the rows that carry the pseudonym, in small batches. The second pass,
+``erasures_settle``, does it all once more: it finishes what an error or a kill broke off, catches an event
+that was being stored at that very moment, and then forgets the pseudonym itself.
 """
 
 from __future__ import annotations
@@ -112,11 +112,20 @@ def erasures_settle(*, now: datetime) -> int:
 
 
 def _settle(erasure: Erasure, now: datetime) -> int:
-    late = _unlink(erasure, erasure.until_at)
+    late = Counter(
+        shoppers_forget(
+            advertiser_id=erasure.advertiser_id,
+            pseudonyms=erasure.pseudonyms,
+            tombstone=erasure.subject,
+            # Not until_at, which is a little later: who comes back at once, or objects, is not erased again.
+            before=min(erasure.created_at, erasure.until_at),
+        )
+    )
+    late += Counter(_unlink(erasure, erasure.until_at))
     with transaction.atomic():
         return Erasure.objects.filter(pk=erasure.pk, settled_at=None).update(
             pseudonyms=[],
             stand_in="",
             settled_at=now,
-            counts=dict(Counter(erasure.counts) + Counter(late)),
+            counts=dict(Counter(erasure.counts) + late),
         )

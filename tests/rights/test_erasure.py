@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from analytics import rollups
@@ -157,6 +157,33 @@ def test_a_killed_erasure_is_finished_by_the_second_pass(shop, campaign, monkeyp
     assert Event.objects.filter(shopper_pseudonym=name).exists()
     erasures_settle(now=timezone.now() + LATER)
     assert name not in dump()
+
+
+def test_an_erasure_that_lost_the_database_at_once_is_finished_too(shop, campaign, monkeypatch):
+    name = everywhere(shop, campaign)
+
+    def lost(**kwargs):
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rights.erasure.shoppers_forget", lost)
+        with pytest.raises(OperationalError):
+            erase(shop)
+    assert erasures_settle(now=timezone.now() + LATER) == 1
+    assert not Shopper.objects.exists()
+    assert not ShopperKey.objects.exists()
+    assert name not in dump()
+    counts = Erasure.objects.get().counts
+    assert (counts["shopper"], counts["consents_reduced"], counts["events_unlinked"]) == (1, 1, 20)
+
+
+def test_who_objects_right_after_their_erasure_has_objected(shop, campaign):
+    everywhere(shop, campaign)
+    erase(shop)
+    agree(shop, personalisation=False, objection=True)
+    erasures_settle(now=timezone.now() + LATER)
+    assert Shopper.objects.get().has_objected
+    assert ConsentRecord.objects.get(shopper__isnull=False).objection
 
 
 def test_a_senders_event_id_that_holds_the_key_loses_it(shop, campaign):
