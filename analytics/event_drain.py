@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 ENTRIES = 50  # in one transaction: of full batches 25,000 events
 WAIT_MS = 1000
 PAUSE_SECONDS = 2.0
+# No entry's fault: each stays pending and is taken again, which counts what was stored already once.
+AWAY = (OperationalError, InterfaceError, redis.RedisError)
 
 
 def drain(*, consumer: str, is_stopping: Callable[[], bool], alive_file: Path | None = None) -> None:
@@ -39,14 +41,14 @@ def drain(*, consumer: str, is_stopping: Callable[[], bool], alive_file: Path | 
                 is_made = True
             drain_once(consumer=consumer)
             refusals_flush()
-        except (OperationalError, InterfaceError, redis.RedisError) as error:
+        except AWAY as error:
             log.warning("events_drain_waits", error=repr(error))
             is_made = False  # an emptied Redis has lost the group too
             time.sleep(PAUSE_SECONDS)
 
 
 def drain_once(*, consumer: str, wait_ms: int = WAIT_MS) -> int:
-    """Store what one read brings; the number of new events. Raises while the database cannot be written."""
+    """Store what one read brings; the number of new events. Raises while database or Redis is away."""
     entries = event_buffer.take(consumer, limit=ENTRIES, wait_ms=wait_ms)
     readable = [(entry_id, batch) for entry_id, batch in entries if batch is not None]
     for entry_id, batch in entries:
@@ -56,7 +58,7 @@ def drain_once(*, consumer: str, wait_ms: int = WAIT_MS) -> int:
         return 0
     try:
         return _store(readable)
-    except (OperationalError, InterfaceError):
+    except AWAY:
         raise
     except Exception:
         return sum(_store_alone(entry_id, batch) for entry_id, batch in readable)
@@ -64,9 +66,10 @@ def drain_once(*, consumer: str, wait_ms: int = WAIT_MS) -> int:
 
 def _store(entries: list[tuple[bytes, EventBatch]]) -> int:
     results = batches_record([batch for _, batch in entries])
-    event_buffer.done([entry_id for entry_id, _ in entries])
     for result in results:
+        # Before the entries are done with: those of stored events, taken again, bring no interest any more.
         click_interests_record(clicks=[e for e in result.counted if e.kind == Event.Kind.CLICK])
+    event_buffer.done([entry_id for entry_id, _ in entries])
     return sum(result.accepted for result in results)
 
 
@@ -74,7 +77,7 @@ def _store_alone(entry_id: bytes, batch: EventBatch) -> int:
     """One entry that cannot be stored must not hold up its neighbours for ever."""
     try:
         return _store([(entry_id, batch)])
-    except (OperationalError, InterfaceError):
+    except AWAY:
         raise
     except Exception as error:
         _refuse(entry_id, batch, repr(error))
