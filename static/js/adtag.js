@@ -129,6 +129,8 @@
     return /Mobi|iPhone|Android/.test(agent) ? "mobile" : "desktop";
   }
 
+  var asked = 0; // questions so far: what a slot was asked for last is its turn
+
   function decide(wanted, attempt) {
     if (!wanted.length) return Promise.resolve();
     if (wanted.length > 20) {
@@ -136,14 +138,19 @@
     }
     var shown = slots.filter(function (slot) {
       return slot.answer && slot.answer.filled && wanted.indexOf(slot) < 0;
-    }).map(function (slot) { return slot.answer.creative.id; });
+    }).map(function (slot) { return slot.answer.creative.id; }).slice(-100); // more the server refuses
     var ask = {
       placements: wanted.map(function (slot) { return slot.element.getAttribute("data-placement"); }),
       context: { page_url: location.origin + location.pathname, device: device(), shown: shown }
     };
     if (shopper) ask.shopper = shopper;
     if (product) ask.context.products = [product];
-    wanted.forEach(function (slot) { slot.state = "asked"; });
+    var turn = ++asked;
+    function isMine(slot) { return slot.turn === turn; } // else it was asked anew, and this is too late
+    wanted.forEach(function (slot) {
+      slot.state = "asked";
+      slot.turn = turn;
+    });
     return fetch(base + "/api/v1/decisions", {
       method: "POST",
       headers: { "Content-Type": "application/json", "Authorization": "Bearer " + key },
@@ -153,14 +160,16 @@
       if (!response.ok) throw response.status;
       return response.json();
     }).then(function (answer) {
-      answer.decisions.forEach(function (decision, index) { show(wanted[index], decision); });
+      answer.decisions.forEach(function (decision, index) {
+        if (isMine(wanted[index])) show(wanted[index], decision);
+      });
     }).catch(function (error) {
       say("error", { error: String(error) });
-      if ((attempt || 0) < 2 && !(error >= 400 && error < 500)) {
+      if ((attempt || 0) < 2 && (error === 429 || !(error >= 400 && error < 500))) {
         return new Promise(function (resolve) { setTimeout(resolve, 1500 * ((attempt || 0) + 1)); })
-          .then(function () { return decide(wanted, (attempt || 0) + 1); });
+          .then(function () { return decide(wanted.filter(isMine), (attempt || 0) + 1); });
       }
-      wanted.forEach(function (slot) { mark(slot, "error"); });
+      wanted.filter(isMine).forEach(function (slot) { mark(slot, "error"); });
     });
   }
 

@@ -244,3 +244,65 @@ def test_an_unknown_placement_stays_empty_and_says_so(tag, browser):
     )
     wait(lambda: browser.execute_script("return heard[0] === 'unknown_placement'"))
     assert browser.execute_script("return late.dataset.adplatform") == "empty"
+
+
+def hold_decisions(browser, answer):
+    """The next question for decisions gets this (JavaScript, from ``plain``, the real answer's promise)."""
+    browser.execute_script(
+        "const real = window.fetch; window.asks = []; window.heard = [];"
+        "document.addEventListener('adplatform:decision', e => heard.push(e.detail.decision_id));"
+        "window.fetch = (url, options) => {"
+        "  const plain = () => real(url, options);"
+        "  if (!url.endsWith('/decisions')) return plain();"
+        "  asks.push(JSON.parse(options.body));"
+        f"  return asks.length > 1 ? plain() : {answer};"
+        "};"
+    )
+
+
+@pytest.mark.parametrize("late", ["plain()", "Promise.reject(new Error('lost'))"])
+def test_what_was_asked_before_a_sign_out_is_not_shown_after_it(tag, browser, late):
+    tag()
+    wait(lambda: "impression" in kinds())
+    hold_decisions(browser, f"new Promise(go => window.release = go).then(() => {late})")
+    heard = browser.execute_async_script(
+        "const done = arguments[0]; adplatform.setShopper('ann'); const old = adplatform.refresh();"
+        "adplatform.setShopper(null);"
+        "adplatform.refresh().then(() => { release(); return old; }).then(() => done(heard))"
+    )
+    assert len(heard) == 1
+    assert browser.execute_script("return asks.map(ask => ask.shopper || '')") == ["ann", ""]
+    assert browser.execute_script("return document.querySelector('[data-adplatform=error]')") is None
+    wait(lambda: kinds().count("impression") == 2)
+
+
+def test_a_throttled_question_is_asked_again(tag, browser):
+    tag()
+    wait(lambda: "impression" in kinds())
+    hold_decisions(browser, "Promise.resolve(new Response('', {status: 429}))")
+    browser.execute_async_script("const done = arguments[0]; adplatform.refresh().then(() => done())")
+    assert browser.execute_script("return [asks.length, heard.length]") == [2, 1]
+    wait(lambda: kinds().count("impression") == 2)
+
+
+def test_a_page_of_many_creatives_names_no_more_than_the_server_takes(tag, browser):
+    tag(slots=0)
+    creative = "{id: String(number), width: 300, height: 250, image_url: 'data:,', alt: ''}"
+    asked = browser.execute_async_script(
+        "const done = arguments[0], shown = []; let number = 0;"
+        "window.fetch = (url, options) => {"
+        "  if (!url.endsWith('/decisions')) return Promise.resolve(new Response('{}'));"
+        "  const ask = JSON.parse(options.body); shown.push(ask.context.shown);"
+        "  const decisions = ask.placements.map(() => {"
+        f"    number += 1; return {{filled: true, label: 'Ad', click_url: '/c/x', creative: {creative}}};"
+        "  });"
+        "  return Promise.resolve(new Response(JSON.stringify({decisions: decisions})));"
+        "};"
+        "for (let n = 0; n < 121; n++) {"
+        "  const slot = document.body.appendChild(document.createElement('div'));"
+        "  slot.dataset.placement = 'hero'; slot.dataset.width = 300; slot.dataset.height = 250;"
+        "}"
+        "adplatform.fill().then(() => done(shown))"
+    )
+    assert [len(shown) for shown in asked] == [0, 20, 40, 60, 80, 100, 100]
+    assert asked[-1][-1] == "120"
