@@ -67,17 +67,34 @@ PROFILES_SEGMENT_MIN_SHOPPERS = env.int("PROFILES_SEGMENT_MIN_SHOPPERS", default
 # A segment's size counts who was seen within so many days.
 PROFILES_SEGMENT_ACTIVE_DAYS = env.int("PROFILES_SEGMENT_ACTIVE_DAYS", default=30)
 # Makes pseudonyms of shopper keys. Apart from SECRET_KEY, so that rotating that one loses no profile.
-PROFILES_PSEUDONYM_KEY = env.str("PROFILES_PSEUDONYM_KEY", default=SECRET_KEY)
-# Rotation: "2:newkey,1:oldkey", newest first; then it replaces the one above (docs/privacy.md).
-PROFILES_PSEUDONYM_KEYS = dict(
-    item.strip().split(":", 1) for item in env.list("PROFILES_PSEUDONYM_KEYS", default=[])
-)
+# Empty is not given: names under an empty key would be anybody's to make.
+PROFILES_PSEUDONYM_KEY = env.str("PROFILES_PSEUDONYM_KEY", default="") or SECRET_KEY
+# Rotation: "2:newkey,1:oldkey", newest first; names are then made under these (docs/privacy.md).
+PROFILES_PSEUDONYM_KEYS: dict[str, str] = {}
+for _item in env.list("PROFILES_PSEUDONYM_KEYS", default=[]):
+    _version, _, _key = _item.strip().partition(":")
+    if not _version or not _key or _version in PROFILES_PSEUDONYM_KEYS:
+        raise ImproperlyConfigured(
+            "PROFILES_PSEUDONYM_KEYS must be 2:newkey,1:oldkey: a key behind every version, none twice."
+        )
+    PROFILES_PSEUDONYM_KEYS[_version] = _key
 # Our id in IAB Europe's Global Vendor List. With it consents may come as TCF strings; 0: they are refused.
 PROFILES_TCF_VENDOR_ID = env.int("PROFILES_TCF_VENDOR_ID", default=0)
 
 # --- shoppers' rights
 # Keeps the tombstones of erased shoppers recognisable; it may never change.
-RIGHTS_TOMBSTONE_KEY = env.str("RIGHTS_TOMBSTONE_KEY", default=PROFILES_PSEUDONYM_KEY)
+RIGHTS_TOMBSTONE_KEY = env.str("RIGHTS_TOMBSTONE_KEY", default="") or PROFILES_PSEUDONYM_KEY
+if (
+    PRODUCTION
+    and PROFILES_PSEUDONYM_KEYS
+    and not env.str("RIGHTS_TOMBSTONE_KEY", default="")
+    and not env.str("PROFILES_PSEUDONYM_KEY", default="")
+):
+    raise ImproperlyConfigured(
+        "PROFILES_PSEUDONYM_KEYS is set and neither PROFILES_PSEUDONYM_KEY nor RIGHTS_TOMBSTONE_KEY is. Keep "
+        "the PROFILES_PSEUDONYM_KEY of before the first rotation (SECRET_KEY where there was none) as "
+        "RIGHTS_TOMBSTONE_KEY: under another key the log of erasures names nobody."
+    )
 # Outside the database, so that a restore from a backup does not take it back as well. Empty: an object for
 # each erasure in the bucket, because machines that share a bucket share no VAR_DIR.
 RIGHTS_TOMBSTONE_LOG = env.str(
