@@ -27,6 +27,7 @@ from analytics.models import Event
 from analytics.sources import watch
 from analytics.tracking import IncomingEvent, NotCounted, Refusal, device_of, traffic_reason
 from campaigns.selectors import landing_url_get
+from campaigns.serving.store import snapshots
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +82,8 @@ def click(request: HttpRequest, token: str) -> HttpResponse:
     """Count the click once and send the shopper to the product's stored link.
 
     A forged token, or one made for another purpose, is 404. A genuine old one still leads to the
-    product, but is not counted. Nothing in the request can change the destination.
+    product, but is not counted. Nothing in the request can change the destination. Without the database the
+    link is that of this process's snapshot; 503 when it has none.
     """
     reason = ""
     try:
@@ -90,7 +92,16 @@ def click(request: HttpRequest, token: str) -> HttpResponse:
         if error.code != NotCounted.TOKEN_EXPIRED:
             raise Http404 from None
         decision, reason = _expired(token), NotCounted.TOKEN_EXPIRED
-    destination = landing_url_get(decision.variant_id)
+    try:
+        destination = landing_url_get(decision.variant_id)
+    except (OperationalError, InterfaceError):
+        destination = snapshots.landing_url_find(decision.advertiser_id, decision.variant_id)
+        if destination is None:
+            _click_lost(decision)
+            answer = problem_response("try_again", "The way to the product cannot be read right now.", 503)
+            answer["Retry-After"] = "2"
+            answer["Cache-Control"] = "no-store"
+            return answer
     if not destination or urlsplit(destination).scheme not in ("http", "https"):
         raise Http404
     _record(request, decision, reason)
@@ -115,10 +126,14 @@ def _record(request: HttpRequest, decision: DecisionToken, reason: str) -> None:
         result = event_intake.events_take(events=[event], received_at=now)
     except (OperationalError, InterfaceError, event_intake.BufferIsFull):
         # The shopper's way matters more than our figure; the loss is logged, not hidden.
-        log.exception("click_lost", decision=str(decision.decision_id))
-        refused_count("clicks", ["click_lost"])
+        _click_lost(decision)
         return
     services.click_interests_record(clicks=result.counted)
+
+
+def _click_lost(decision: DecisionToken) -> None:
+    log.exception("click_lost", decision=str(decision.decision_id))
+    refused_count("clicks", ["click_lost"])
 
 
 def _event_make(

@@ -28,7 +28,8 @@ PRICE_FIELDS = ("price_cents", "sale_price_cents", "currency")
 VARIANT_FIELDS = (
     "id", "job_id", "former_job_id", "challenger_job_id", "segment_id", "segment__size", "segment__is_active",
     "weight", "campaign_id", "product_id", "product__external_id", "product__title",
-    "product__is_active", "product__availability", *(f"product__{name}" for name in PRICE_FIELDS),
+    "product__link", "product__is_active", "product__availability",
+    *(f"product__{name}" for name in PRICE_FIELDS),
 )  # fmt: skip
 DRAWN_PRICES = {f"{job}_{name}": F(f"{job}__brief__product__{name}") for job in JOBS for name in PRICE_FIELDS}
 
@@ -104,6 +105,7 @@ def candidate_make(
         product_id=row["product_id"],
         product_external_id=row["product__external_id"],
         product_title=row["product__title"],
+        product_link=row["product__link"],
         is_product_active=row["product__is_active"],
         is_buyable=row["product__availability"] in BUYABLE,
         has_price_changed=_has_price_changed(row, "job"),

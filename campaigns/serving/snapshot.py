@@ -64,6 +64,7 @@ class Candidate:
     creatives: Mapping[Size, SnapshotCreative]
     unapproved_sizes: frozenset[Size] = frozenset()
     is_house: bool = False  # its segment_id is None
+    product_link: str = ""  # where a click leads
     job_id: UUID | None = None  # the render job that its creatives are of
     limits: Limits | None = None
     learned_share: float | None = None  # of the draws of who is not held out; None: nothing was learned
@@ -123,6 +124,7 @@ class Snapshot:
     creatives: Mapping[UUID, SnapshotCreative] = field(default_factory=dict)
     product_of_creative: Mapping[UUID, UUID] = field(default_factory=dict)
     product_of_external_id: Mapping[str, UUID] = field(default_factory=dict)
+    landing_urls: Mapping[UUID, str] = field(default_factory=dict)  # by variant
     experiments: Mapping[UUID, RunningExperiment] = field(default_factory=dict)  # by campaign
     limited: tuple[Limits, ...] = ()  # of live campaigns
     capped: frozenset[UUID] = frozenset()  # live campaigns with a frequency cap
@@ -154,6 +156,7 @@ def snapshot_make(
         creatives=MappingProxyType(creatives),
         product_of_creative=MappingProxyType(products),
         product_of_external_id=MappingProxyType({c.product_external_id: c.product_id for c in ordered}),
+        landing_urls=MappingProxyType({c.variant_id: c.product_link for c in ordered}),
         experiments=MappingProxyType({experiment.campaign_id: experiment for experiment in experiments}),
         limited=limited,
         capped=frozenset(limits.campaign_id for limits in limited if limits.is_capped),

@@ -128,6 +128,11 @@ class SnapshotStore:
                 return advertiser_id, creative
         return None
 
+    def landing_url_find(self, advertiser_id: UUID, variant_id: UUID) -> str | None:
+        """Where a click on the variant led when this process last read it, however long ago."""
+        entry = self._entries.get(advertiser_id)
+        return entry.snapshot.landing_urls.get(variant_id) if entry is not None else None
+
     def is_capped(self, advertiser_id: UUID, campaign_id: UUID) -> bool:
         """Whether a snapshot of this process says that the campaign has a frequency cap."""
         entry = self._entries.get(advertiser_id)

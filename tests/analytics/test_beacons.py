@@ -4,7 +4,7 @@ from io import BytesIO
 from unittest.mock import patch
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 from PIL import Image
@@ -12,6 +12,7 @@ from PIL import Image
 from adplatform.lib.ids import uuid7
 from analytics.models import Event
 from campaigns.models import Campaign, Variant
+from campaigns.serving.store import snapshots
 from profiles.models import Behaviour, Shopper
 from profiles.pseudonyms import pseudonym_of
 from tests import factories
@@ -140,6 +141,28 @@ def test_a_deleted_variant_is_404_and_a_lost_database_write_still_leads_home(cli
         assert client.get(url).status_code == 302
     variant.delete()
     assert client.get(url).status_code == 404
+
+
+def test_without_its_database_a_click_leads_where_the_snapshot_says(client, variant, shop):
+    _, url = link_of(variant)
+    snapshots.clear()
+
+    def click():
+        with connection.execute_wrapper(away):
+            return client.get(url)
+
+    def away(*_):
+        raise OperationalError("database is gone")
+
+    refused = click()
+    assert (refused.status_code, refused.json()["code"]) == (503, "try_again")
+    assert (refused["Retry-After"], refused["Cache-Control"]) == ("2", "no-store")
+    factories.make_placement(shop)
+    snapshots.get(shop.pk)
+    answer = click()
+    assert (answer.status_code, answer["Location"], answer["Cache-Control"]) == (302, LINK, "no-store")
+    assert Event.objects.count() == 0
+    snapshots.clear()
 
 
 def test_a_click_is_an_interest_too(client, variant, shop):
