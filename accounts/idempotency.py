@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, cast
@@ -21,6 +21,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.datastructures import MultiValueDict
 from rest_framework.renderers import JSONRenderer
@@ -62,6 +63,22 @@ def idempotent(post: Post) -> Post:
 def idempotent_requests_purge() -> int:
     """Forget keys of more than a day ago; the number."""
     return IdempotentRequest.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]
+
+
+def answers_replace(
+    *, advertiser_id: UUID, routes: Iterable[str], names: Iterable[str], old: Collection[str], new: str
+) -> int:
+    """``new`` for each of ``old`` under these names of the answers kept for these routes; how many changed.
+
+    The request stays done: sent again it is answered, and not done a second time.
+    """
+    names = tuple(names)
+    named = Q(*((f"answer__{name}__in", list(old)) for name in names), _connector=Q.OR)
+    found = list(IdempotentRequest.objects.filter(named, advertiser_id=advertiser_id, route__in=list(routes)))
+    for record in found:
+        answer = cast(dict[str, Any], record.answer)  # it has one of the names
+        record.answer = answer | {name: new for name in names if answer.get(name) in old}
+    return IdempotentRequest.objects.bulk_update(found, ["answer"], batch_size=500)
 
 
 def _once(request: Request, perform: Callable[[], Response]) -> Response:

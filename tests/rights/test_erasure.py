@@ -111,10 +111,11 @@ def test_erasing_again_or_a_stranger_is_noted_and_changes_nothing_else(shop, cam
 def test_an_event_that_was_under_way_is_caught_by_the_second_pass(shop, campaign):
     name = everywhere(shop, campaign)
     erasure = erase(shop)
-    Event.objects.filter(pk=Event.objects.first().pk).update(shopper_pseudonym=name)
+    Event.objects.filter(pk=Event.objects.first().pk).update(shopper_pseudonym=name, event_id=f"{KEY}:late")
     assert erasures_settle(now=timezone.now()) == 0  # too early
     assert erasures_settle(now=timezone.now() + LATER) == 1
     assert not Event.objects.filter(shopper_pseudonym=name).exists()
+    assert KEY not in dump(), "the second pass knows no key, so it replaces the id whatever it holds"
     assert Event.objects.values("shopper_pseudonym").distinct().count() == 1
     erasure.refresh_from_db()
     assert (erasure.pseudonyms, erasure.stand_in) == ([], "")
@@ -186,28 +187,49 @@ def test_who_objects_right_after_their_erasure_has_objected(shop, campaign):
     assert ConsentRecord.objects.get(shopper__isnull=False).objection
 
 
-def test_a_senders_event_id_that_holds_the_key_loses_it(shop, campaign):
-    everywhere(shop, campaign)
-    first = Event.objects.order_by("pk").first()
-    Event.objects.filter(pk=first.pk).update(event_id=f"{KEY}:1")
-    erase(shop)
-    assert KEY not in dump()
+def test_a_senders_event_id_that_holds_the_key_loses_it_in_whatever_case(shop):
+    agree(shop, "zoë-unmistakable")
+    events_make(shop, 2, "zoë-unmistakable")
+    kept, named = Event.objects.order_by("pk")
+    Event.objects.filter(pk=named.pk).update(event_id="ZOË-UNMISTAKABLE:1")
+    erase(shop, "zoë-unmistakable")
+    assert "unmistakable" not in dump().lower()
+    assert Event.objects.get(pk=kept.pk).event_id == kept.event_id
 
 
 def test_digests_of_ids_that_named_the_shopper_go_too_and_the_sums_stay(shop, campaign, api):
     everywhere(shop, campaign)
-    order = {"order_id": KEY, "currency": "EUR", "shopper": KEY}
-    api.post("/api/v1/conversions", order | {"event_id": f"order of {KEY}", "value_cents": 500})
-    api.post("/api/v1/refunds", order | {"event_id": f"refund of {KEY}", "value_cents": 100})
+
+    def order():
+        body = {"order_id": KEY, "currency": "EUR", "shopper": KEY}
+        for path, value in (("conversions", 500), ("refunds", 100)):
+            body |= {"event_id": f"{path} of {KEY}", "value_cents": value}
+            yield api.post(f"/api/v1/{path}", body, headers={"Idempotency-Key": f"{path}-1"})
+
+    assert [answer.status_code for answer in order()] == [201, 201]
     before = sums()
-    digest = id_stored(shop.pk, KEY, KEY)
-    assert Event.objects.filter(order_id=digest).count() == 2
+    digests = [id_stored(shop.pk, text, KEY) for text in (KEY, f"conversions of {KEY}", f"refunds of {KEY}")]
+    assert Event.objects.filter(order_id=digests[0]).count() == 2
     erase(shop)
     found = dump()
-    assert digest not in found
-    assert id_stored(shop.pk, f"order of {KEY}", KEY) not in found
+    assert not [digest for digest in digests if digest in found]
     assert sums() == before
     assert Event.objects.filter(order_id__startswith="erased:").count() == 2
+    for again in order():
+        assert (again.status_code, again["Idempotent-Replayed"]) == (201, "true"), "it stays done"
+        assert {again.json()["event_id"], again.json()["order_id"]} == {"erased"}
+    assert sums() == before
+
+
+def test_an_order_keeps_the_shops_number_and_counts_once_when_it_is_sent_again(shop, api):
+    agree(shop)
+    order = {"event_id": f"order of {KEY}", "order_id": "O7", "currency": "EUR", "value_cents": 500}
+    for is_erased in (False, True):
+        assert api.post("/api/v1/conversions", order | {"shopper": KEY}).status_code == 201
+        assert Event.objects.filter(order_id="O7", validity="valid").count() == 1
+        if not is_erased:
+            erase(shop)
+            assert id_stored(shop.pk, order["event_id"], KEY) not in dump()
 
 
 def test_serving_processes_are_told_to_drop_the_caps(shop, campaign):
