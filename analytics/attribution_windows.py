@@ -13,7 +13,7 @@ from accounts.models import Advertiser
 from adplatform.lib.errors import DomainError, NotFound
 from analytics.attribution import Rules, Windows
 from analytics.dirty_hours import LONGEST_WINDOW, hours_mark
-from analytics.models import AttributionWindows, HourlyRollup
+from analytics.models import AttributionWindows, DirtyHour, HourlyRollup
 from campaigns.selectors import campaign_get
 
 LONGEST_DAYS = LONGEST_WINDOW.days
@@ -68,9 +68,16 @@ def windows_reset(*, advertiser: Advertiser, campaign_id: UUID) -> None:
 
 
 def _orders_recount(advertiser_id: UUID, campaign_id: UUID) -> None:
-    """Any counted order since the campaign was first seen may belong to it now, or no longer."""
+    """Any counted order since the campaign was first seen may belong to it now, or no longer.
+
+    An hour that waits may be under way by the windows before: a mark made now outlives that. Asked before the
+    counted ones, so that one that is swapped in between the two questions is among those.
+    """
+    waiting = DirtyHour.objects.filter(advertiser_id=advertiser_id).values_list("hour", flat=True)
+    hours = set(waiting.distinct())
     rows = HourlyRollup.objects.filter(advertiser_id=advertiser_id)
     first = rows.filter(campaign_id=campaign_id).aggregate(first=Min("hour"))["first"]
     if first is not None:
-        hours = rows.filter(hour__gte=first, conversions__gt=0).order_by().values_list("hour", flat=True)
-        hours_mark(hours={(advertiser_id, hour) for hour in hours.distinct()})
+        counted = rows.filter(hour__gte=first, conversions__gt=0).order_by().values_list("hour", flat=True)
+        hours |= set(counted.distinct())
+    hours_mark(hours={(advertiser_id, hour) for hour in hours})

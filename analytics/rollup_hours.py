@@ -18,6 +18,7 @@ from analytics.attribution_windows import rules_get
 from analytics.dirty_hours import hour_of
 from analytics.models import Event
 from analytics.orders import MONEY_KINDS, Order, OrderValue, chunks, order_values, refund_problems
+from analytics.tracking import NotCounted
 
 KEY = ("campaign_id", "variant_id", "creative_id", "placement_id", "segment_id", "device", "is_simulated")
 CREATIVE_KEY = tuple(name for name in KEY if name not in ("placement_id", "device"))
@@ -77,8 +78,8 @@ def hour_compute(*, advertiser_id: UUID, start: datetime) -> Hour:
         _add_refund_problems(hour, advertiser_id, valid.filter(kind=Event.Kind.REFUND))
     if Event.Kind.IMPRESSION in kinds:
         _add_reach(hour, valid.filter(kind=Event.Kind.IMPRESSION))
-    if kinds.intersection(TOUCH_KINDS):
-        hour.later = _later_hours(advertiser_id, valid, end)
+    if any(kind in TOUCH_KINDS for kind, _ in found):
+        hour.later = _later_hours(advertiser_id, everything, end)
     return hour
 
 
@@ -191,15 +192,18 @@ def _touches_get(advertiser_id: UUID, orders: Iterable[Event], longest: timedelt
     return found
 
 
-def _later_hours(advertiser_id: UUID, valid: QuerySet[Event], end: datetime) -> set[datetime]:
-    """Hours with orders that a touch of this hour, stored after it, may now claim.
+def _later_hours(advertiser_id: UUID, everything: QuerySet[Event], end: datetime) -> set[datetime]:
+    """Hours with orders that a touch of this hour, stored after it, may now claim, or that one had claimed
+    until an earlier touch of its decision made it a repeat.
 
     Asked at the rebuild and not at the insert: whichever of two concurrent transactions (the touch, the
     order) commits last marks an hour whose rebuild sees both. Asked shopper by shopper, because all events of
     the days to come are many and a shopper's are few.
     """
-    late = valid.filter(kind__in=TOUCH_KINDS, created_at__gte=end - COMMIT_DELAY)
-    shoppers = late.exclude(shopper_pseudonym="").values_list("shopper_pseudonym", flat=True).distinct()
+    is_late = Q(validity=Event.Validity.VALID, created_at__gte=end - COMMIT_DELAY)
+    is_repeat = Q(validity=Event.Validity.INVALID, invalid_reason=NotCounted.REPEAT)
+    changing = everything.filter(is_late | is_repeat, kind__in=TOUCH_KINDS)
+    shoppers = changing.exclude(shopper_pseudonym="").values_list("shopper_pseudonym", flat=True).distinct()
     hours: set[datetime] = set()
     for chunk in chunks(list(shoppers)):
         orders = Event.objects.undated().filter(

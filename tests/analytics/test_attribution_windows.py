@@ -43,6 +43,26 @@ def test_longer_windows_claim_earlier_orders_and_the_default_gives_them_back(sho
     assert totals(shop).unattributed_conversions == 1
 
 
+def test_an_hour_that_is_under_way_is_counted_once_more(shop, campaign, monkeypatch):
+    compute = rollups.hour_compute
+
+    def changed_meanwhile(*, start, **hour):
+        found = compute(start=start, **hour)
+        if start == NOON and not AttributionWindows.objects.exists():
+            windows_set(advertiser=shop, campaign_id=campaign.pk, click_days=30, view_days=0)
+        return found
+
+    monkeypatch.setattr(rollups, "hour_compute", changed_meanwhile)
+    record(
+        incoming(shop, "click", NOON - timedelta(days=10), campaign_id=campaign.pk),
+        incoming(shop, "conversion"),
+    )
+    rollups.rollups_refresh()
+    rollups.rollups_refresh()
+    assert totals(shop).unattributed_conversions == 0
+    assert not DirtyHour.objects.exists()
+
+
 def test_a_late_click_reaches_as_far_as_the_longest_window(shop, campaign):
     windows_set(advertiser=shop, campaign_id=campaign.pk, click_days=30, view_days=0)
     record(incoming(shop, "conversion"))

@@ -140,6 +140,21 @@ def test_a_late_click_takes_the_order_of_a_later_day(shop):
     assert not DirtyHour.objects.exists()
 
 
+def test_an_order_that_only_the_later_of_two_clicks_could_claim_is_given_back(shop):
+    """The earlier click of the decision comes last, takes its place, and lies too long before the order."""
+    one = {"decision_id": uuid7(NOON - timedelta(days=8))}
+    record(
+        incoming(shop, "click", NOON - timedelta(days=6), **one),
+        incoming(shop, "conversion"),
+    )
+    rollups.rollups_refresh()
+    assert totals(shop).unattributed_conversions == 0
+    record(incoming(shop, "click", NOON - timedelta(days=8), **one))
+    rollups.rollups_refresh()
+    assert totals(shop).unattributed_conversions == 1
+    assert not DirtyHour.objects.exists()
+
+
 def test_rebuilding_twice_changes_nothing(shop):
     record(*(incoming(shop, kind) for kind in Event.Kind.values), incoming(shop, invalid_reason="ua_bot"))
     rollups.rollups_refresh()
