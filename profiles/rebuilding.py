@@ -6,13 +6,13 @@ Used by the services only. Running any of it twice changes nothing.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from profiles import consent, interests, segments
@@ -33,13 +33,21 @@ def profiles_rebuild(*, advertiser_id: UUID, shopper_ids: Sequence[UUID], now: d
     return allowed
 
 
-def _chunk_rebuild(advertiser_id: UUID, shopper_ids: Sequence[UUID], now: datetime) -> int:
-    # Locked in one order, so that two rebuilds of the same shoppers wait instead of deadlocking.
-    shoppers = list(
+def shoppers_locked(advertiser_id: UUID, shopper_ids: Collection[UUID]) -> QuerySet[Shopper]:
+    """Those that are still there; until the transaction ends no withdrawal or erasure passes them.
+
+    Whatever is written of a shopper by what their consent allows begins with this. Locked in one order, so
+    that two writers of the same shoppers wait instead of deadlocking.
+    """
+    return (
         Shopper.objects.select_for_update()
         .filter(advertiser_id=advertiser_id, pk__in=shopper_ids)
         .order_by("pk")
     )
+
+
+def _chunk_rebuild(advertiser_id: UUID, shopper_ids: Sequence[UUID], now: datetime) -> int:
+    shoppers = list(shoppers_locked(advertiser_id, shopper_ids))
     allowed = [s for s in shoppers if consent.allow(consent_state_of(s))]
     held = _weights_of([s.pk for s in allowed], now)
     weights = {s.pk: interests.without(held[s.pk], s.muted_interests) for s in allowed}

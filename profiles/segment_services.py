@@ -170,7 +170,9 @@ def _segment_fill(segment: Segment, now: datetime) -> None:
         ids = list((shoppers.filter(pk__gt=last) if last else shoppers).values_list("pk", flat=True)[:2_000])
         if not ids:
             break
+        last = ids[-1]
         with transaction.atomic():
+            ids = list(rebuilding.shoppers_locked(segment.advertiser_id, ids).values_list("pk", flat=True))
             held = dict(
                 profiles_allowed(segment.advertiser_id)
                 .filter(shopper__in=ids)
@@ -181,7 +183,6 @@ def _segment_fill(segment: Segment, now: datetime) -> None:
                 segments_of=[segment],
                 weights={pk: held.get(pk, {}) for pk in ids},
             )
-        last = ids[-1]
     rebuilding.sizes_recount(segment_ids={segment.pk}, refreshed_at=now)
 
 

@@ -213,7 +213,7 @@ def behaviours_record(
     for start in range(0, len(wanted), INSERT_BATCH):
         chunk = wanted[start : start + INSERT_BATCH]
         with transaction.atomic():
-            refusals = _refusals_locked({row.shopper_id for _, row in chunk})
+            refusals = _refusals_locked(advertiser.pk, {row.shopper_id for _, row in chunk})
             gone = [Rejection(place, r) for place, row in chunk if (r := refusals.get(row.shopper_id))]
             stored = _insert_counted([row for _, row in chunk if row.shopper_id not in refusals])
             touched |= _touch(stored, now)
@@ -240,11 +240,11 @@ def _shoppers_of(advertiser: Advertiser, items: Iterable[BehaviourInput]) -> dic
     return {key: shoppers[0] for key, shoppers in of_keys.items() if shoppers}
 
 
-def _refusals_locked(shopper_ids: set[UUID]) -> dict[UUID, str]:
-    """Who withdrew, or was erased, since the batch was looked at; the others are locked in one order."""
+def _refusals_locked(advertiser_id: UUID, shopper_ids: set[UUID]) -> dict[UUID, str]:
+    """Who withdrew, or was erased, since the batch was looked at; the others are locked."""
     held = {
         shopper.pk: consent.refusal(consent_state_of(shopper))
-        for shopper in Shopper.objects.select_for_update().filter(pk__in=shopper_ids).order_by("pk")
+        for shopper in rebuilding.shoppers_locked(advertiser_id, shopper_ids)
     }
     refusals = {pk: held.get(pk, consent.Refusal.NO_CONSENT) for pk in shopper_ids}
     return {pk: str(refusal) for pk, refusal in refusals.items() if refusal is not None}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from adplatform.lib.errors import NotFound
-from profiles import services
+from profiles import rebuilding, services
 from profiles.models import (
     InterestProfile,
     Segment,
@@ -34,6 +36,35 @@ def test_a_segment_is_filled_when_it_is_made_and_follows_the_shoppers(shop):
     services.shoppers_forget(advertiser_id=shop.pk, pseudonyms=pseudonyms_of(shop.pk, "ann"), tombstone="t")
     segment.refresh_from_db()
     assert segment.size == SegmentMembership.objects.filter(segment=segment).count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_withdraws_while_a_segment_is_filled_is_in_none_afterwards(shop, monkeypatch):
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite lets one transaction write at a time")
+    hikers(shop, "ann", "bob")
+    withdrawn = threading.Event()
+
+    def withdraw():
+        try:
+            agree(shop, "ann", personalisation=False)
+            withdrawn.set()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=withdraw)
+    write = rebuilding.memberships_write
+
+    def slow(**given):  # between what the filling read and what it writes
+        thread.start()
+        withdrawn.wait(1)
+        return write(**given)
+
+    monkeypatch.setattr(rebuilding, "memberships_write", slow)
+    segment = services.segment_create(advertiser=shop, name="Hikers", rule=HIKERS)
+    thread.join(10)
+    assert withdrawn.is_set()
+    assert SegmentMembership.objects.get(segment=segment).shopper.personalisation_allowed
 
 
 def test_the_preview_says_what_the_segment_will_hold(shop):
