@@ -31,7 +31,7 @@ class QueueMetrics:
 
 
 def queue_metrics_get(*, now: datetime) -> QueueMetrics:
-    """Six queries, none of which grows with more than the number of jobs."""
+    """Seven queries, none of which grows with more than the number of jobs."""
     jobs = dict(RenderJob.objects.order_by().values_list("status").annotate(n=Count("pk")))
     due = queue.jobs_due(now=now)
     oldest = due.order_by("available_at").values_list("available_at", flat=True).first()

@@ -17,6 +17,7 @@ export class ApiError extends Error {
 }
 
 const EVENTS_MAX = 500; // in one request
+const ID_LIMIT = 64; // characters of an event or order id
 
 export class AdPlatform {
   #host;
@@ -85,10 +86,11 @@ export function viewableEvent(decision, occurredAt = new Date()) {
   return eventOf(decision, "viewable", occurredAt);
 }
 
-/* An order; needs a secret key, so it is sent by a server. An order id counts once. */
+/* An order; needs a secret key, so a server sends it. An order id (at most 64 characters) counts once. */
 export function conversionEvent({ shopper, orderId, valueCents, currency, occurredAt = new Date() }) {
+  const ownId = `order:${orderId}`;
   return {
-    event_id: `order:${orderId}`,
+    event_id: [...ownId].length > ID_LIMIT ? orderId : ownId,
     kind: "conversion",
     shopper,
     order_id: orderId,

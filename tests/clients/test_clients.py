@@ -95,6 +95,32 @@ def test_more_events_than_a_request_takes_are_sent_in_several(ads):
     assert answer.rejected[0].index == 501
 
 
+def test_an_order_id_may_be_as_long_as_an_event_id(ads):
+    orders = [
+        conversion_event(shopper="anna", order_id="é" * length, value_cents=1, currency="EUR")
+        for length in (58, 59, 64)
+    ]
+    assert [order["event_id"][:6] for order in orders] == ["order:", "é" * 6, "é" * 6]
+    assert ads.send_events(orders).accepted == 3
+
+
+@pytest.mark.skipif(NODE is None, reason="node is not installed")
+def test_the_javascript_client_names_an_order_as_the_python_client_does():
+    module = (CLIENTS / "js" / "adplatform.mjs").as_uri()
+    script = f"""
+    import {{ conversionEvent }} from "{module}";
+    const orders = ["é".repeat(58), "é".repeat(59), "徒".repeat(64), "😀".repeat(58)];
+    console.log(JSON.stringify(orders.map(orderId => conversionEvent({{ orderId }}))));
+    """
+    done = subprocess.run(  # noqa: S603
+        [NODE, "--input-type=module", "-e", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    for event in json.loads(done.stdout):
+        same = conversion_event(shopper="", order_id=event["order_id"], value_cents=0, currency="")
+        assert event["event_id"] == same["event_id"]
+        assert len(event["event_id"]) <= 64
+
+
 def test_what_the_server_refuses_has_its_code_and_silence_has_none(ads, live_server, shop):
     with pytest.raises(ApiError) as refusal:
         Client(live_server.url, "sk_wrong", timeout=20).decide(["hero"])

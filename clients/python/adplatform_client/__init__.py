@@ -36,6 +36,7 @@ __version__ = "0.1.0"
 
 Device = Literal["desktop", "mobile", "tablet", "other"]
 EVENTS_MAX = 500  # in one request
+ID_LIMIT = 64  # characters of an event or order id
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
 
@@ -250,9 +251,12 @@ def click_event(*, decision_id: str, token: str) -> dict[str, Any]:
 def conversion_event(
     *, shopper: str, order_id: str, value_cents: int, currency: str, event_id: str = ""
 ) -> dict[str, Any]:
-    """An order; needs a secret key. An order id counts once."""
+    """An order; needs a secret key. An order id, of at most 64 characters, counts once."""
+    own_id = f"order:{order_id}"
+    if len(own_id) > ID_LIMIT:
+        own_id = order_id
     return {
-        "event_id": event_id or f"order:{order_id}",
+        "event_id": event_id or own_id,
         "kind": "conversion",
         "shopper": shopper,
         "order_id": order_id,
