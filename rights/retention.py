@@ -81,26 +81,53 @@ def _consents(before: datetime) -> int:
 
 
 def _idle_shoppers(before: datetime) -> int:
-    """Who agrees to nothing and was not heard of: only the pseudonym is left of them, and that goes.
+    """Who agrees to nothing and was not heard of: only the pseudonym is left of them, and that goes."""
+    return _shoppers(before, Q(personalisation_allowed=False, measurement_allowed=False))
+
+
+def _inactive_shoppers(before: datetime) -> int:
+    """Who agreed long ago and never came back."""
+    return _shoppers(
+        before, Q(last_seen_at__isnull=True) | Q(last_seen_at__lt=before), is_seen_by_events=True
+    )
+
+
+def _shoppers(before: datetime, condition: Q, *, is_seen_by_events: bool = False) -> int:
+    """Forget a batch of shoppers of whom there is no newer answer, nor event with ``is_seen_by_events``.
 
     A minor and who objected stay: forgetting those words would let a later consent through.
     """
     found = (
-        Shopper.objects.filter(
-            personalisation_allowed=False,
-            measurement_allowed=False,
-            has_objected=False,
-            is_minor=False,
-            created_at__lt=before,
-        )
+        Shopper.objects.filter(condition, has_objected=False, is_minor=False, created_at__lt=before)
         .annotate(answered_at=Max("consents__created_at"))
         .filter(Q(answered_at__isnull=True) | Q(answered_at__lt=before))
     )
-    ids = list(found.values_list("pk", flat=True)[:BATCH])
-    if ids:
-        ConsentRecord.objects.filter(shopper__in=ids).reduce(tombstone="")
-        Shopper.objects.filter(pk__in=ids).delete()
-    return len(ids)
+    while ids := list(found.values_list("pk", flat=True)[:BATCH]):
+        # Looked at again under the lock that an answer takes: who gives one just now is known by it.
+        list(Shopper.objects.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk"))
+        gone = list(found.filter(pk__in=ids))
+        if is_seen_by_events:
+            gone = _without_seen(gone, before)
+        if gone:
+            ConsentRecord.objects.filter(shopper__in=gone).reduce(tombstone="")
+            Shopper.objects.filter(pk__in=[shopper.pk for shopper in gone]).delete()
+            return len(gone)
+    return 0
+
+
+def _without_seen(shoppers: list[Shopper], before: datetime) -> list[Shopper]:
+    """Those without an event since; of the others it is noted, so that no batch finds them again."""
+    events = Event.objects.filter(
+        advertiser_id__in={shopper.advertiser_id for shopper in shoppers},
+        shopper_pseudonym__any_of=[shopper.pseudonym for shopper in shoppers],
+        occurred_at__gte=before,
+    )
+    newest = dict(events.order_by().values_list("shopper_pseudonym").annotate(Max("occurred_at")))
+    seen = [shopper for shopper in shoppers if shopper.pseudonym in newest]
+    for shopper in seen:
+        shopper.last_seen_at = newest[shopper.pseudonym]
+    Shopper.objects.bulk_update(seen, ["last_seen_at"])
+    return [shopper for shopper in shoppers if shopper.pseudonym not in newest]
 
 
 def _decision_counts(before: datetime) -> int:
@@ -132,6 +159,10 @@ def data_class_list() -> tuple[DataClass, ...]:
         DataClass(
             "idle_shoppers", "Shoppers without consent", "pseudonym and key deleted",
             settings.RETENTION_IDLE_SHOPPER_DAYS, _idle_shoppers,
+        ),
+        DataClass(
+            "inactive_shoppers", "Shoppers not seen again", "pseudonym, key and profile deleted",
+            settings.RETENTION_INACTIVE_SHOPPER_DAYS, _inactive_shoppers,
         ),
         DataClass(
             "decision_counts", "Counts of decisions", "deleted",

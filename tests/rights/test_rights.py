@@ -159,7 +159,30 @@ def test_an_idle_shopper_without_consent_goes_but_not_who_objected(shop):
     assert left == {pseudonym_of(shop.pk, key) for key in ("agreed", "objected", "minor")}
 
 
-def test_superseded_consent_goes_after_its_time_and_the_newest_stays(shop):
+def test_who_agreed_once_and_was_not_seen_again_goes_in_the_end(shop, settings, monkeypatch):
+    monkeypatch.setattr("rights.retention.BATCH", 1)
+    settings.RETENTION_EVENT_LINK_DAYS = 0
+    for key in ("measured", "seen", "gone", "objected", "minor", "answered"):
+        agree(shop, key, objection=key == "objected", is_minor=key == "minor")
+    end = timezone.now() + timedelta(days=1095)  # of what came until here
+    like(shop, "seen")
+    agree(shop, "answered")
+    events_make(shop, 1, "measured")
+    Event.objects.update(occurred_at=timezone.now())
+    assert retention_run(now=end - timedelta(days=1))["inactive_shoppers"] == 0
+    assert retention_run(now=end)["inactive_shoppers"] == 1
+    names = {key: pseudonym_of(shop.pk, key) for key in ("measured", "seen", "objected", "minor", "answered")}
+    assert set(Shopper.objects.values_list("pseudonym", flat=True)) == set(names.values())
+    assert ShopperKey.objects.count() == len(names)
+    assert ConsentRecord.objects.filter(shopper=None, tombstone="").count() == 1
+    assert Shopper.objects.get(pseudonym=names["measured"]).last_seen_at == Event.objects.get().occurred_at
+    assert retention_run(now=end)["inactive_shoppers"] == 0
+    settings.RETENTION_INACTIVE_SHOPPER_DAYS = 0
+    assert "inactive_shoppers" not in retention_run(now=end + timedelta(days=9999))
+
+
+def test_superseded_consent_goes_after_its_time_and_the_newest_stays(shop, settings):
+    settings.RETENTION_INACTIVE_SHOPPER_DAYS = 0
     agree(shop)
     agree(shop, personalisation=False)
     agree(shop)
@@ -180,7 +203,7 @@ def test_a_class_that_fails_leaves_the_others_alone(shop, monkeypatch):
 
 
 def test_a_class_that_is_kept_for_ever_is_left_alone(shop, settings):
-    settings.RETENTION_BEHAVIOUR_DAYS = 0
+    settings.RETENTION_BEHAVIOUR_DAYS = settings.RETENTION_INACTIVE_SHOPPER_DAYS = 0
     agree(shop)
     like(shop)
     assert "behaviours" not in retention_run(now=timezone.now() + timedelta(days=9999))
