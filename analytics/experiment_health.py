@@ -82,25 +82,31 @@ def mixed(count: int, kept: int) -> Check:
     return Check("mixed", "One arm a shopper", level, words, advice)
 
 
-def fresh(last_at: datetime | None, now: datetime, *, is_running: bool) -> Check:
-    """Whether events still arrive."""
+def fresh(last_at: datetime | None, end: datetime) -> Check:
+    """Whether events came until ``end``: that of the experiment, or now while it runs."""
     label = "Fresh events"
     if last_at is None:
         return Check("fresh", label, UNKNOWN, "No event yet.")
     shown = f"The last event happened at {last_at:%Y-%m-%d %H:%M} UTC."
-    if is_running and now - last_at > STALE_AFTER:
+    if end - last_at > STALE_AFTER:
         advice = "Check that the storefront still asks for decisions and sends events."
-        return Check("fresh", label, FAIL, f"{shown} For a day nothing has come.", advice)
+        words = f"{shown} In the day before {end:%Y-%m-%d %H:%M} UTC nothing came."
+        return Check("fresh", label, FAIL, words, advice)
     return Check("fresh", label, OK, shown)
 
 
-def enough(counts: Sequence[int], successes: Sequence[float]) -> Check:
-    """Too few shoppers make every interval a guess."""
-    least, fewest = min(counts, default=0), min(successes, default=0)
-    sentence = f"The smallest arm has {least:,} shoppers and {fewest:,.0f} successes."
-    if least >= MIN_SHOPPERS and fewest >= MIN_SUCCESSES:
+def enough(counts: Sequence[int], successes: Sequence[float] | None) -> Check:
+    """Too few shoppers make every interval a guess; None where values are summed, not successes counted."""
+    least = min(counts, default=0)
+    had, needed, is_enough = f"{least:,} shoppers", f"{MIN_SHOPPERS} shoppers", least >= MIN_SHOPPERS
+    if successes is not None:
+        fewest = min(successes, default=0)
+        had, needed = f"{had} and {fewest:,.0f} successes", f"{needed} and {MIN_SUCCESSES} successes"
+        is_enough = is_enough and fewest >= MIN_SUCCESSES
+    sentence = f"The smallest arm has {had}."
+    if is_enough:
         return Check("enough", "Enough data", OK, sentence)
-    advice = f"An arm needs {MIN_SHOPPERS} shoppers and {MIN_SUCCESSES} successes before it is judged."
+    advice = f"An arm needs {needed} before it is judged."
     return Check("enough", "Enough data", WARN, sentence, advice)
 
 

@@ -202,14 +202,13 @@ class _Computation:
         weights = [arm.weight for arm in self.arms]
         name = self.experiment.primary_metric
         successes = self.table.sums(Metric.CONVERSION_RATE if name == Metric.REVENUE_CENTS else name)
-        is_running = self.end >= self.now
         invalid = invalid_counts(self.experiment, end=self.end)
         uncounted = [(_label(arm), invalid.get(arm.key, Uncounted())) for arm in self.arms]
         slices = {part: self.table.counts_of(*part) for part in self._slices}
         return [
             health.split(counts, weights, slices),
             health.mixed(self.table.mixed, self.table.shoppers),
-            health.fresh(self.table.last_at, self.now, is_running=is_running),
+            health.fresh(self.table.last_at, self.end),
             health.balance(
                 {
                     metric_label(metric): self.table.before(metric)

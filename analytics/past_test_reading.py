@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ MAX_ARMS = 50
 MAX_PROBLEMS = 1_000
 MAX_COUNT = 10**12
 SHOWN = frozenset({"impression", "exposure", "exposed", "view", "shown", "assignment"})
+POINTED = re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?")  # 1.234.567,89
+GROUPED = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # 12,345, but not 0,345 nor 1234,567
 WON = frozenset({"click", "conversion", "converted", "order", "purchase", "success", "signup"})
 
 
@@ -56,6 +59,7 @@ class ReadTest:
     has_weights: bool = False
     started_on: date | None = None
     ended_on: date | None = None
+    has_span: bool = False  # its first and its last day are known, be they the same
     sequence: Mapping[date, Mapping[str, Sums]] = field(default_factory=dict)  # by day and arm, where known
 
 
@@ -120,8 +124,10 @@ class _Found:
     metric: str = "conversion_rate"
     arms: dict[str, ArmSums] = field(default_factory=dict)
     dates: list[date] = field(default_factory=list)
+    dated: set[str] = field(default_factory=set)  # by what: start, end, day
     has_weights: bool = False
     sequence: dict[date, dict[str, Sums]] = field(default_factory=dict)
+    totals: set[str] = field(default_factory=set)  # arms of a row without a day
 
     def done(self, name: str) -> ReadTest:
         return ReadTest(
@@ -131,6 +137,7 @@ class _Found:
             has_weights=self.has_weights,
             started_on=min(self.dates, default=None),
             ended_on=max(self.dates, default=None),
+            has_span="day" in self.dated or {"start", "end"} <= self.dated,
             sequence=self.sequence,
         )
 
@@ -148,23 +155,25 @@ def _sums_read(rows: Iterator[tuple[int, dict[str, str]]], reading: Reading) -> 
                 raise _BadRow("bad_weight", "A weight is a positive number.")
             if not arm:
                 raise _BadRow("no_arm", "The row names no arm.")
-            dates = [found for key in ("start", "end") if (found := _date(row.get(key, "")))]
-            day = _date(row.get("day", ""))
+            dated = {key: at for key in ("start", "end", "day") if (at := _date(row.get(key, "")))}
         except _BadRow as error:
             reading.refuse(line, name, error.code, str(error))
             continue
         test = tests.setdefault(name, _Found(line))
         before = test.arms.get(arm)
-        of_day = test.sequence.setdefault(day, {}) if day is not None else None
-        if (before is not None and of_day is None) or (of_day is not None and arm in of_day):
+        day = dated.get("day")
+        # A sum over all days and sums by day would be counted twice.
+        if before is not None and (day is None or arm in test.totals or arm in test.sequence.get(day, {})):
             reading.refuse(line, name, "arm_twice", f"The arm “{arm}” stands in an earlier row already.")
             continue
-        if of_day is not None and day is not None:
-            of_day[arm] = sums
-            dates.append(day)
+        if day is None:
+            test.totals.add(arm)
+        else:
+            test.sequence.setdefault(day, {})[arm] = sums
         test.arms[arm] = ArmSums(arm, sums if before is None else before.sums + sums, weight)
         test.metric = metric
-        test.dates += dates
+        test.dates += dated.values()
+        test.dated |= dated.keys()
         test.has_weights |= bool(row.get("weight"))
     return tests
 
@@ -195,11 +204,14 @@ def _arm_sums(row: Mapping[str, str]) -> tuple[Sums, str]:
 
 def _number(row: Mapping[str, str], name: str) -> float:
     text = row.get(name, "").replace(" ", "").replace("\u202f", "").replace("\xa0", "")
-    text = (
-        text.replace(",", "")
-        if "." in text or text.count(",") > 1 or _is_grouped(text)
-        else text.replace(",", ".")
-    )
+    comma, dot = text.rfind(","), text.rfind(".")
+    if comma > dot >= 0 or text.count(".") > 1:
+        if POINTED.fullmatch(text):  # else it stays as it is, and is no number
+            text = text.replace(".", "").replace(",", ".")
+    elif dot < 0 and text.count(",") == 1 and not GROUPED.fullmatch(text):  # 0,052
+        text = text.replace(",", ".")
+    else:  # 1,234.56
+        text = text.replace(",", "")
     try:
         found = float(text)
     except ValueError:
@@ -219,11 +231,6 @@ def _rate(row: Mapping[str, str]) -> float:
     if not 0 <= found <= 1:
         raise _BadRow("bad_rate", "A rate lies between 0 and 1, or is followed by %.")
     return found
-
-
-def _is_grouped(text: str) -> bool:
-    head, _, tail = text.rpartition(",")
-    return bool(head) and len(tail) == 3 and tail.isdigit()
 
 
 def _count(row: Mapping[str, str], name: str) -> int:
@@ -285,6 +292,7 @@ def _events_read(
             person.won = 1.0
             person.value += value
         if at is not None:
+            test.dated.add("day")
             test.dates += [at] if not test.dates or not min(test.dates) <= at <= max(test.dates) else []
         test.arms.setdefault(arm, ArmSums(arm, Sums()))
     for name, test in tests.items():

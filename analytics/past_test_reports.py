@@ -36,15 +36,16 @@ def past_test_compute(test: ReadTest, *, today: date) -> dict[str, Any]:
     metrics = metrics_make(design, past_test_stored(test))
     checks = _checks(test, counts, today)
     failed = tuple(f"{c.label}: {c.sentence}" for c in checks if c.level == health.FAIL)
-    # Without dates a full week is taken for granted: the file does not say otherwise.
-    days = (test.ended_on - test.started_on).days + 1 if test.started_on and test.ended_on else MIN_DAYS
+    days = MIN_DAYS  # without its first and last day a full week is taken for granted
+    if test.has_span and test.started_on and test.ended_on:
+        days = (test.ended_on - test.started_on).days + 1
     verdict = judge(
         Facts(
             failed_checks=failed,
             shoppers=sum(counts),
-            planned_shoppers=sum(counts),
+            planned_shoppers=None,
             is_enough=next(c.level == health.OK for c in checks if c.key == "enough"),
-            days_run=float(days) if test.ended_on != test.started_on else float(MIN_DAYS),
+            days_run=float(days),
             days_left=None,
             treatments=treatments_make(design, metrics),
         )
@@ -86,7 +87,8 @@ def _trend(test: ReadTest, shoppers: int) -> dict[str, Any]:
 
 
 def _checks(test: ReadTest, counts: list[int], today: date) -> list[health.Check]:
-    checks = [health.enough(counts, [arm.sums.y for arm in test.arms])]
+    successes = [arm.sums.y for arm in test.arms] if test.metric == "conversion_rate" else None
+    checks = [health.enough(counts, successes)]
     if len(test.arms) < 2:
         checks.append(
             health.Check("arms", "Two arms", health.FAIL, "There is one arm only: nothing to compare with.")

@@ -88,7 +88,7 @@ class Facts:
 
     failed_checks: tuple[str, ...]  # sentences
     shoppers: int
-    planned_shoppers: int
+    planned_shoppers: int | None  # None where nobody knows
     is_enough: bool  # shoppers and successes in every arm
     days_run: float
     days_left: int | None  # until the planned end; None when it is over
@@ -181,7 +181,11 @@ def _open(facts: Facts) -> Verdict:
     if not facts.is_over:
         reason = "No difference is certain yet."
         return Verdict(Code.COLLECTING, (reason,), days_left=facts.days_left)
-    if facts.shoppers >= facts.planned_shoppers:
+    if facts.planned_shoppers is None:
+        reason = (
+            "What sample was planned is not known: a real difference may have been missed; read the interval."
+        )
+    elif facts.shoppers >= facts.planned_shoppers:
         reason = (
             "The planned sample was reached: a lift as large as planned would most likely have been seen."
         )

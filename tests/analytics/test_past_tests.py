@@ -173,6 +173,80 @@ def test_rates_and_days_are_read():
     assert line["high"][2] - line["low"][2] < line["high"][0] - line["low"][0]
 
 
+@pytest.mark.parametrize(
+    ("head", "tail", "code"),
+    [
+        ("day", "2026-03-01", "inconclusive"),
+        ("start,end", "2026-03-01,2026-03-01", "inconclusive"),
+        ("start,end", "2026-03-01,2026-03-07", "ship"),
+        ("start", "2026-03-01", "ship"),  # when it ended the file does not say
+        ("end", "2026-03-01", "ship"),
+    ],
+)
+def test_a_test_of_one_day_is_no_week(head, tail, code):
+    assert verdict_of(f"arm,n,x,{head}\nA,5000,500,{tail}\nB,5000,700,{tail}\n") == code
+
+
+def test_events_of_one_day_are_no_week():
+    rows = [f"u{n},{'AB'[n % 2]},view" for n in range(800)]
+    rows += [f"u{n},{'AB'[n % 2]},click" for n in range(800) if n // 2 % 10 < (3, 5)[n % 2]]
+    for at, code in (("", "ship"), ("2026-03-01T10:00:00Z", "inconclusive")):
+        text = "user,arm,event,timestamp\n" + "\n".join(f"{row},{at}" for row in rows)
+        assert verdict_of(text, "events") == code
+
+
+def test_nobody_is_said_to_have_planned_the_sample_that_came():
+    test = read("arm,n,x\nA,500,50\nB,500,52\n").tests[0]
+    reasons = past_test_compute(test, today=TODAY)["verdict"]["reasons"]
+    assert [reason for reason in reasons if "planned" in reason] == [
+        "What sample was planned is not known: a real difference may have been missed; read the interval."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1.234,56", 1234.56),
+        ("1.234.567,8", 1234567.8),
+        ("1.234.567", 1234567),
+        ("1,234.56", 1234.56),
+        ("1,234,567", 1234567),
+        ("12,345", 12345),
+        ("0,052", 0.052),
+        ("-0,125", -0.125),
+        ("1234,567", 1234.567),
+        ("1,5", 1.5),
+        ("1.234", 1.234),
+        ("1 234,5", 1234.5),
+    ],
+)
+def test_numbers_are_read_as_they_are_written_on_either_side_of_the_channel(text, number):
+    found = read(f"arm;n;sum;sum_of_squares\nA;100;{text};99999999999\n")
+    assert found.tests[0].arms[0].sums.y == pytest.approx(number)
+
+
+@pytest.mark.parametrize("text", ["24.12.2025", "12.34,5", "1.234,567.8", "1.2.3"])
+def test_what_is_no_number_on_either_side_is_refused(text):
+    found = read(f"arm;n;sum;sum_of_squares\nA;100;{text};99999999999\n")
+    assert [p.code for p in found.problems] == ["bad_number"]
+
+
+@pytest.mark.parametrize("is_total_first", [True, False])
+def test_a_total_is_not_added_to_its_days(is_total_first):
+    total, days = ["A,,3000,300"], ["A,2026-03-01,1000,100", "A,2026-03-02,2000,200"]
+    found = read("arm,day,n,x\n" + "\n".join(total + days if is_total_first else days + total) + "\n")
+    (arm,) = found.tests[0].arms
+    assert (arm.sums.n, arm.sums.y) == (3000, 300)
+    assert {p.code for p in found.problems} == {"arm_twice"}
+    assert found.tests[0].ended_on == (None if is_total_first else date(2026, 3, 2))
+
+
+def test_a_sum_of_values_is_not_called_successes():
+    test = read("arm,n,sum,sum_of_squares\nA,150,-3000,90000\nB,150,30,90000\n").tests[0]
+    enough = next(c for c in past_test_compute(test, today=TODAY)["health"] if c["key"] == "enough")
+    assert (enough["level"], enough["sentence"]) == ("ok", "The smallest arm has 150 shoppers.")
+
+
 # --- through the pages and the API
 @pytest.mark.django_db
 def test_several_hundred_tests_from_the_page_to_their_verdicts(alice_client, mallory_client, shop):

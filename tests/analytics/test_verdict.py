@@ -76,6 +76,8 @@ def test_the_best_winner_is_the_one_that_is_named():
 def test_a_missed_sample_is_said_apart_from_a_reached_one():
     assert "400 of 10,000" in judge(replace(FACTS, shoppers=400)).reasons[1]
     assert "planned sample was reached" in judge(FACTS).reasons[1]
+    unknown = judge(replace(FACTS, planned_shoppers=None)).reasons[1]
+    assert unknown.startswith("What sample was planned is not known")
 
 
 def test_nothing_is_ever_said_to_be_certain():
