@@ -16,16 +16,19 @@ from django.db.models import Count, Max, Min, QuerySet, Sum
 from analytics.models import DailyCreativeRollup, Event
 from analytics.simulated import deciding
 from analytics.small_groups import small_groups_get
-from analytics.stats.fatigue import Life, fatigue_judge, stratum_of
+from analytics.stats.fatigue import HELD_DAYS, Fatigue, Life, fatigue_judge, fatigue_told, stratum_of
 from analytics.stats.fatigue_states import State
 from analytics.stats.stratified import Cell
 from campaigns.models import Campaign
 
 LISTED = timedelta(days=120)  # a creative that nobody has seen for so long is not listed
-EARLY, LATE = timedelta(days=7), timedelta(days=7)
+EARLY, LATE_DAYS = timedelta(days=7), 7
+LATE = timedelta(days=LATE_DAYS)
+BEFORE = timedelta(days=HELD_DAYS)  # a fall must have been there so long ago, too
 MIN_AGE = timedelta(days=14)
 AFTER = timedelta(days=1)  # a click follows its impression within it
-Looks = Mapping[tuple[UUID, str], int]  # (creative, shopper) -> impressions before the late ones
+Looks = Counter[tuple[UUID, str]]  # (creative, shopper) -> impressions
+EARLY_DAY = -1  # in place of the days ago, which tell the late days apart
 
 
 @dataclass(frozen=True)
@@ -42,37 +45,45 @@ class _Span:
         return _midnight(self.first)
 
 
+class _Day:
+    """A day of a creative, or its early life, as it is read."""
+
+    def __init__(self) -> None:
+        self.cells: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0, 0])  # impressions, clicks
+        self.numbers = self.impressions = 0  # the sum of the exposures' numbers, and how many they are
+
+
 class _Record:
     """One creative while its impressions are read in order."""
 
     def __init__(self, span: _Span) -> None:
         self.span = span
-        self.seen: Counter[str] = Counter()
-        self.seen_late: Counter[str] = Counter()
-        self.cells: dict[Cell, list[int]] = defaultdict(lambda: [0, 0])  # impressions, clicks
-        self.numbers: tuple[list[int], list[int]] = ([0, 0], [0, 0])  # sum of exposure numbers, impressions
+        self.days: dict[int, _Day] = defaultdict(_Day)  # by days ago, and EARLY_DAY
 
-    def add_early(self, shopper: str, *, is_clicked: bool) -> None:
-        """An impression of the first days."""
-        self.seen[shopper] += 1
-        self._add(0, shopper, self.seen[shopper], is_clicked)
-
-    def add_late(self, shopper: str, before: int, *, is_clicked: bool) -> None:
-        """An impression of the last days, of a shopper who had seen the creative ``before`` times."""
-        self.seen_late[shopper] += 1
-        self._add(1, shopper, before + self.seen_late[shopper], is_clicked)
-
-    def _add(self, part: int, shopper: str, number: int, is_clicked: bool) -> None:
-        cell = self.cells[stratum_of(number), part, shopper]
+    def add(self, day: int, shopper: str, number: int, *, is_clicked: bool) -> None:
+        """The ``number``-th impression that a shopper had of it."""
+        read = self.days[day]
+        cell = read.cells[stratum_of(number), shopper]
         cell[0] += 1
         cell[1] += is_clicked
-        self.numbers[part][0] += number
-        self.numbers[part][1] += 1
+        read.numbers += number
+        read.impressions += 1
 
-    def life(self, now: datetime) -> Life:
-        """What was read."""
-        means = [total / count if count else 0.0 for total, count in self.numbers]
-        return Life(self.cells, means[0], means[1], now - self.span.first_at >= MIN_AGE)
+    def life(self, now: datetime, days_ago: int = 0) -> Life:
+        """What a look so many days ago found: ``LATE_DAYS`` days before it, against the early life."""
+        cells: dict[Cell, list[int]] = defaultdict(lambda: [0, 0])
+        means = []
+        for side, days in enumerate(((EARLY_DAY,), range(days_ago, days_ago + LATE_DAYS))):
+            read = [self.days[day] for day in days if day in self.days]
+            for day in read:
+                for (stratum, shopper), (shown, clicked) in day.cells.items():
+                    cell = cells[stratum, side, shopper]
+                    cell[0] += shown
+                    cell[1] += clicked
+            seen = sum(day.impressions for day in read)
+            means.append(sum(day.numbers for day in read) / seen if seen else 0.0)
+        looked_at = now - timedelta(days=days_ago)
+        return Life(cells, means[0], means[1], looked_at - self.span.first_at >= MIN_AGE)
 
 
 def fatigue_compute(campaign: Campaign, parameters: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -80,17 +91,22 @@ def fatigue_compute(campaign: Campaign, parameters: Mapping[str, Any], now: date
     count their looks.
 
     Early life is that of the creative's first day ever (UTC) and the six after it, however long ago; what
-    lies between them and the last days is counted by the database and not read.
+    lies between them and the last days is counted by the database and not read. The week before the last is
+    read of those only that the last one finds worn out.
     """
     records = {creative: _Record(span) for creative, span in _spans(campaign, now).items()}
     if records:
         _read_early(campaign, records, now - LATE)
-        _read_late(campaign, records, now)
+        _read_late(campaign, records, now - LATE, now, now)
+    found = {creative: fatigue_judge(record.life(now)) for creative, record in records.items()}
+    fallen = {pk: record for pk, record in records.items() if found[pk].state == State.FATIGUED}
+    if fallen:
+        _read_late(campaign, fallen, now - LATE - BEFORE, now - LATE, now)
     groups = small_groups_get(
         advertiser_id=campaign.advertiser_id, start=(now - LISTED).date(), end=now.date()
     )
     lines = [
-        _line(pk, record, now) if groups.shows_creative(pk) else _withheld(pk, record)
+        _line(pk, record, found[pk], now) if groups.shows_creative(pk) else _withheld(pk, record)
         for pk, record in records.items()
     ]
     order = [State.FATIGUED, State.LIMITED, State.HEALTHY, State.UNKNOWN]
@@ -136,8 +152,8 @@ def _events(campaign: Campaign, creatives: Iterable[UUID], start: datetime, end:
 
 def _impressions(
     campaign: Campaign, creatives: Iterable[UUID], start: datetime, end: datetime
-) -> Iterator[tuple[UUID, str, bool]]:
-    """Creative, shopper and whether it was clicked, in order of time."""
+) -> Iterator[tuple[UUID, str, datetime, bool]]:
+    """Creative, shopper, when and whether it was clicked, in order of time."""
     mine = list(creatives)
     clicks = _events(campaign, mine, start, end + AFTER).filter(kind=Event.Kind.CLICK)
     clicked = set(clicks.values_list("decision_id", flat=True))
@@ -145,10 +161,10 @@ def _impressions(
         _events(campaign, mine, start, end)
         .filter(kind=Event.Kind.IMPRESSION)
         .order_by("occurred_at", "id")
-        .values_list("creative_id", "shopper_pseudonym", "decision_id")
+        .values_list("creative_id", "shopper_pseudonym", "occurred_at", "decision_id")
     )
-    for creative, shopper, decision in rows.iterator(chunk_size=5000):
-        yield creative, shopper, decision in clicked
+    for creative, shopper, at, decision in rows.iterator(chunk_size=5000):
+        yield creative, shopper, at, decision in clicked
 
 
 def _read_early(campaign: Campaign, records: Mapping[UUID, _Record], late_from: datetime) -> None:
@@ -160,21 +176,25 @@ def _read_early(campaign: Campaign, records: Mapping[UUID, _Record], late_from: 
         until = min(first_at + EARLY, late_from)
         if first_at >= until:
             continue
-        for creative, shopper, is_clicked in _impressions(campaign, creatives, first_at, until):
-            records[creative].add_early(shopper, is_clicked=is_clicked)
+        seen: Looks = Counter()
+        for creative, shopper, _, is_clicked in _impressions(campaign, creatives, first_at, until):
+            seen[creative, shopper] += 1
+            records[creative].add(EARLY_DAY, shopper, seen[creative, shopper], is_clicked=is_clicked)
 
 
-def _read_late(campaign: Campaign, records: Mapping[UUID, _Record], now: datetime) -> None:
-    late_from = now - LATE
+def _read_late(
+    campaign: Campaign, records: Mapping[UUID, _Record], start: datetime, end: datetime, now: datetime
+) -> None:
     first_at = min(record.span.first_at for record in records.values())
-    looks = _looks(_events(campaign, records, first_at, now), late_from)
-    for creative, shopper, is_clicked in _impressions(campaign, records, late_from, now):
-        before = looks.get((creative, shopper), 0)
-        records[creative].add_late(shopper, before, is_clicked=is_clicked)
+    seen = _looks(_events(campaign, records, first_at, end), start)
+    for creative, shopper, at, is_clicked in _impressions(campaign, records, start, end):
+        seen[creative, shopper] += 1
+        days_ago = (now - at) // timedelta(days=1)
+        records[creative].add(days_ago, shopper, seen[creative, shopper], is_clicked=is_clicked)
 
 
 def _looks(events: QuerySet[Event], late_from: datetime) -> Looks:
-    """How often each shopper of the last days had seen each creative before."""
+    """How often each shopper who was there from ``late_from`` on had seen each creative before."""
     shown = events.filter(kind=Event.Kind.IMPRESSION)
     late = shown.filter(occurred_at__gte=late_from).order_by().values("shopper_pseudonym").distinct()
     rows: Any = (
@@ -183,12 +203,14 @@ def _looks(events: QuerySet[Event], late_from: datetime) -> Looks:
         .values_list("creative_id", "shopper_pseudonym")
         .annotate(looks=Count("pk"))
     )
-    return {(creative, shopper): looks for creative, shopper, looks in rows.iterator(chunk_size=5000)}
+    return Counter(
+        {(creative, shopper): looks for creative, shopper, looks in rows.iterator(chunk_size=5000)}
+    )
 
 
-def _line(creative_id: UUID, record: _Record, now: datetime) -> dict[str, Any]:
+def _line(creative_id: UUID, record: _Record, found: Fatigue, now: datetime) -> dict[str, Any]:
     life = record.life(now)
-    found = fatigue_judge(life)
+    found = fatigue_told(found, lambda days_ago: record.life(now, days_ago), now.date())
     rates = [clicked / shown if shown else None for shown, clicked in (life.total(0), life.total(1))]
     return {
         "creative_id": str(creative_id),

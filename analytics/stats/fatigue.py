@@ -5,11 +5,17 @@ A shopper who sees a picture for the fifth time clicks less, whatever the pictur
 later impressions are more often fifth ones. So early and late are compared inside strata of the exposure's
 number and put together as in ``stratified``; the unit is the shopper, who may be in several strata and on
 both sides.
+
+Somebody looks every day, and an interval made for one look would call many a sound picture worn out on one of
+them. So a fall counts only if it was there a week before, too, in a late week that shares no impression with
+the last one; until then the picture is limited, and it says when it will be told.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
 from analytics.stats.fatigue_states import State
 from analytics.stats.stratified import Cells, stratified_compare
@@ -19,6 +25,7 @@ MIN_IMPRESSIONS = 200  # early, and of late
 MIN_CLICKS = 10
 WORN = -0.25  # a fall of a quarter
 OFTEN = 5.0  # mean exposure number
+HELD_DAYS = 7  # between the two looks that must both find it: as long as a late week is
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +60,28 @@ def stratum_of(number: int) -> int:
     return sum(number >= bound for bound in BOUNDS) - 1
 
 
+def fatigue_told(found: Fatigue, life_at: Callable[[int], Life], today: date) -> Fatigue:
+    """What is said of what today's look ``found``: worn out only if it was so ``HELD_DAYS`` ago, too.
+
+    ``life_at`` gives the life as of so many days ago. What is not told yet is told when the oldest look of
+    this week that found it is ``HELD_DAYS`` old.
+    """
+    if found.state != State.FATIGUED:
+        return found
+    ago = (days for days in range(HELD_DAYS, 0, -1) if fatigue_judge(life_at(days)).state == State.FATIGUED)
+    held = next(ago, 0)
+    if held == HELD_DAYS:
+        return found
+    on = today + timedelta(days=HELD_DAYS - held)
+    reason = (
+        "Its click rate has fallen by a quarter or more at the same exposure number; one week may be chance. "
+        f"Worn out if that still holds on {on.day} {on:%b %Y}."
+    )
+    return replace(found, state=State.LIMITED, reason=reason)
+
+
 def fatigue_judge(life: Life) -> Fatigue:
-    """The first rule that applies."""
+    """What one look finds: the first rule that applies."""
     (early, early_clicks), (late, late_clicks) = life.total(0), life.total(1)
     if not life.is_old_enough:
         return Fatigue(State.UNKNOWN, "Younger than two weeks: there is no early life to compare with.")

@@ -74,8 +74,8 @@ def test_what_the_crowd_likes_is_what_was_planted():
     assert taste.click_rate("play", "own", "Headphones", now, 0) == pytest.approx(2.5 * 1.65 * plain)
     assert taste.click_rate("play", "other", "A boot", now, 3) < plain
     old = now + timedelta(days=20)
-    assert taste.click_rate("play", "worn", "A boot", old, 0) == pytest.approx(plain / 4)
-    assert [worn_factor(days) for days in (0, 7, 9, 30)] == [1, 1, 0.75, 0.25]
+    assert taste.click_rate("play", "worn", "A boot", old, 0) == pytest.approx(plain / 5)
+    assert [worn_factor(days) for days in (0, 7, 7.5, 9, 30)] == [1, 1, 0.6, 0.2, 0.2]
     before = now - timedelta(seconds=1)
     assert taste.is_lost("mobile", "generic", "Headphones", before)
     for seen in (

@@ -23,10 +23,10 @@ from tests.analytics import learning_cast as cast
 pytestmark = pytest.mark.django_db
 
 
-def play(campaign, placement, variants, *, late, early=((29, 23), [0.4, 0.4]), shoppers=1500):
-    """Draws of the first days at the early rates, and of the last days at ``late``."""
+def play(campaign, placement, variants, *, late, early=((29, 23), [0.4, 0.4]), shoppers=1500, days=13):
+    """Draws of the first days at the early rates, and of the last ``days`` at ``late``."""
     now = timezone.now()
-    for (since, until), rates in (early, ((6, 0.1), late)):
+    for (since, until), rates in (early, ((days, 0.1), late)):
         cast.make_draws(
             campaign, placement, variants, rates, count=2000, shoppers=shoppers, seed=int(since),
             since=now - timedelta(days=since), until=now - timedelta(days=until),
@@ -74,6 +74,30 @@ def test_the_worker_finds_it_without_being_asked_and_tells_once(shop, alice_clie
     assert f"1 creative of “{campaign.name}” is fatigued" in alice_client.get("/").content.decode()
     page = alice_client.get(reverse("fatigue", args=[campaign.pk])).content.decode()
     assert "Changes of state" in page
+
+
+def test_a_fall_of_one_week_may_be_chance_and_is_told_when_the_next_week_shows_it_too(shop):
+    campaign, placement, _, variants = cast.make_campaign(shop, 2)
+    play(campaign, placement, variants, late=[0.1, 0.4], days=6)
+    listener(shop)
+    now = timezone.now()
+
+    def look(now):
+        content = fatigue_compute(campaign, {}, now)
+        fatigue_write(campaign=campaign, content=content, now=now)
+        return next(line for line in content["lines"] if line["variant_id"] == str(variants[0].pk))
+
+    line = look(now)
+    assert (line["state"], line["high"] < -0.25) == ("limited", True)
+    on = next(
+        day
+        for ahead in range(1, 8)
+        if f"still holds on {(day := now + timedelta(days=ahead)).day} {day:%b %Y}." in line["reason"]
+    )
+    assert not WebhookDelivery.objects.exists()
+    assert look(on - timedelta(days=1))["state"] == "limited"
+    assert look(on)["state"] == "fatigued"  # of the impressions before and after, which share none
+    assert WebhookDelivery.objects.count() == 1
 
 
 def test_a_change_of_state_is_recorded_with_what_it_was_before(shop, worn):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from analytics.stats.fatigue import Life, fatigue_judge, stratum_of
+from analytics.stats.fatigue import Life, fatigue_judge, fatigue_told, stratum_of
 from analytics.stats.fatigue_states import State
 from analytics.stats.frequentist import compare_estimates
 from analytics.stats.off_policy import Log, evaluate, on_policy
@@ -307,6 +309,21 @@ FRESH = (0.10, 0.08, 0.06, 0.04, 0.03)
 def test_each_state_has_its_reason(found, state, word):
     judged = fatigue_judge(found)
     assert (judged.state, word in judged.reason) == (state, True), judged
+
+
+@pytest.mark.parametrize(
+    ("fallen_since", "told_on"),
+    [(0, "10 Dec 2026"), (4, "6 Dec 2026"), (6, "4 Dec 2026"), (7, None)],
+)
+def test_worn_out_is_told_when_the_week_before_shows_it_too(fallen_since, told_on):
+    worn, sound = life(FRESH, [rate / 2 for rate in FRESH]), life(FRESH, FRESH)
+    found = fatigue_judge(worn)
+    told = fatigue_told(found, lambda ago: worn if ago <= fallen_since else sound, date(2026, 12, 3))
+    if told_on is None:
+        assert told == found
+    else:
+        assert (told.state, told.reason.endswith(f"still holds on {told_on}.")) == (State.LIMITED, True)
+        assert (told.change, told.low, told.high) == (found.change, found.low, found.high)
 
 
 def test_a_fall_that_is_only_repeated_looks_is_not_the_pictures_fault():

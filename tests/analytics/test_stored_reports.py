@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 def test_a_worn_picture_is_named_and_one_click_asks_for_another(shop, alice_client):
     campaign, placement, _, variants = cast.make_campaign(shop, 2)
     now = timezone.now()
-    for since, until, rates in ((29, 23, [0.4, 0.4]), (6, 0.1, [0.1, 0.4])):
+    for since, until, rates in ((29, 23, [0.4, 0.4]), (13, 0.1, [0.1, 0.4])):
         cast.make_draws(
             campaign, placement, variants, rates, count=2000, shoppers=1500, seed=int(since),
             since=now - timedelta(days=since), until=now - timedelta(days=until),

@@ -42,7 +42,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--url", default="http://127.0.0.1:8000")
         parser.add_argument("--visits", type=int, default=14000)
-        # Three weeks: a picture's fatigue is told from its first week and its last.
+        # Three weeks: a picture's fatigue is told from its first week and the two last ones.
         parser.add_argument("--days", type=int, default=21)
 
     def handle(self, *args: Any, **options: Any) -> None:
