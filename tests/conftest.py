@@ -9,6 +9,8 @@ import pytest
 from django.db import connection
 from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.test import Client
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from rest_framework.test import APIClient
 
 from accounts import failed_keys
@@ -17,6 +19,11 @@ from tests import factories
 
 # A worker holds every app, torch and 3,600 tests; looking through them as usual costs a tenth of the run.
 gc.set_threshold(100_000, 20, 100)
+# The time of one example says nothing on a shared machine: it is measured under benchmarks/.
+hypothesis_settings.register_profile(
+    "shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("shared machine")
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_serialized_rollback", "live_server"}
 
 

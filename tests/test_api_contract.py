@@ -80,7 +80,6 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) ->
 @schema.parametrize()
 @settings(
     max_examples=int(os.environ.get("API_EXAMPLES", "10")),  # make test-faults: 200
-    deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
     database=None,

@@ -136,7 +136,7 @@ happenings = st.lists(
 )
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, suppress_health_check=list(HealthCheck))
 @given(happenings, st.integers(0, 2**32))
 def test_no_permutation_of_arrivals_changes_a_roll_up(db, found, seed):
     """Repeats of decisions and orders, refunds before their orders and rates in between included."""

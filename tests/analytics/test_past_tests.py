@@ -137,7 +137,7 @@ def test_a_file_that_is_no_table_is_refused(content):
         columns_read(text_decode(content))
 
 
-@effort(deadline=None, max_examples=60)
+@effort(max_examples=60)
 @given(st.text(max_size=300))
 def test_any_text_after_a_head_is_read_or_named(text):
     found = read("test,arm,n,x\n" + text.replace("\x00", ""))

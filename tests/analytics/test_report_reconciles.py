@@ -42,7 +42,7 @@ def choices(world):  # noqa: F811
     return {name: [str(pk), nobody] for name, pk in ids.items()} | {"device": ["mobile", "desktop", "tablet"]}
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_number_is_what_sql_counts_in_the_raw_events(data, choices, shop, api, alice_client):
     filters = {

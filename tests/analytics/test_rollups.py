@@ -327,7 +327,7 @@ happenings = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(happenings)
 def test_the_roll_up_is_what_sql_counts_in_the_events(db, found):
     advertiser = factories.make_advertiser()

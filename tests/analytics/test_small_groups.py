@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from django.core import mail
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics import small_groups
@@ -182,10 +182,6 @@ def test_fatigue_what_if_and_learning_name_a_small_creative_without_figures(worl
             assert (line["refusal"], line["decisions"]) == ("few_shoppers", None)
 
 
-QUIET = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
-
-
-@QUIET
 @given(
     st.dictionaries(
         st.sampled_from("abcdef"), st.tuples(*[st.sampled_from([0, 3, 49, 50, 90, 400])] * 2), min_size=1
@@ -208,7 +204,6 @@ def test_a_dimensions_small_value_is_not_the_total_less_the_others(parts, limit)
 ATOMS = [(f"v{n}", f"c{n}") for n in range(6)]
 
 
-@QUIET
 @given(
     st.sets(st.sampled_from(ATOMS)),
     st.lists(st.sets(st.sampled_from(ATOMS), min_size=1), max_size=3),

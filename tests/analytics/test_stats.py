@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.stats.intervals import relative_change, wilson
@@ -77,7 +77,6 @@ def test_the_quantile_undoes_the_distribution(alpha, beta, probability):
 counts = st.tuples(st.integers(0, 10**6), st.integers(0, 10**6))
 
 
-@settings(deadline=None)
 @given(st.lists(counts, max_size=8))
 def test_shrinkage_never_leaves_the_numbers(pairs):
     prior = prior_estimate(pairs)

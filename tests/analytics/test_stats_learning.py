@@ -23,7 +23,7 @@ from benchmarks.what_if import log_read, policy_of
 
 
 # --- shares
-@effort(deadline=None, max_examples=40)
+@effort(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)), min_size=1, max_size=12))
 def test_shares_are_a_distribution_with_a_floor(counts):
     found = shares_make([ArmFacts(n, min(x, n), 0.01, 200) for n, x in counts])

@@ -213,13 +213,13 @@ starts = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(starts, st.binary(max_size=300), st.sampled_from(["feed", "f.tsv", "f.csv", "f.xml", "f.jsonl"]))
 def test_no_bytes_make_a_reader_raise_anything_but_its_own_refusal(start, content, name):
     _read_all(start + content, name)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=300), st.sampled_from(["feed", "f.tsv", "f.csv", "f.xml", "f.jsonl"]))
 def test_no_text_makes_a_reader_raise_anything_but_its_own_refusal(text, name):
     _read_all(text.encode("utf-8", "surrogatepass"), name)
@@ -238,7 +238,7 @@ printable = (
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.fixed_dictionaries(dict.fromkeys(COLUMNS, printable)), min_size=1, max_size=4))
 def test_what_is_written_is_what_is_read(rows):
     for write, name in ((as_tsv, "f.tsv"), (as_csv, "f.csv"), (as_rss, "f.xml"), (as_jsonl, "f.jsonl")):

@@ -240,7 +240,7 @@ values = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.dictionaries(names, values, max_size=9))
 def test_no_row_makes_the_check_raise_and_each_is_a_product_or_has_a_reason(raw):
     row = parse_row(RawRow(1, raw), default_currency="EUR")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns.serving.allocations import HOLDOUT, Allocation, Allocations
@@ -120,7 +120,6 @@ def _draw_of(snapshot, code):
     return draw.candidates, draw.shares
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.floats(0, 1), min_size=2, max_size=6),
     st.lists(st.floats(0.01, 100), min_size=6, max_size=6),

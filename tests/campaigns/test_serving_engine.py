@@ -229,7 +229,7 @@ CANDIDATES = st.builds(
 )
 
 
-@effort(max_examples=200, deadline=None)
+@effort(max_examples=200)
 @given(
     st.lists(CANDIDATES, max_size=15, unique_by=lambda c: c.variant_id),
     st.lists(st.sampled_from([HIKERS, RUNNERS]), unique=True),

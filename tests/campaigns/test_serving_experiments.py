@@ -154,7 +154,7 @@ SHARES = st.floats(min_value=0.05, max_value=1)
 RULES = st.sampled_from(["own_segment", "generic", "other_segment"])
 
 
-@effort(max_examples=150, deadline=None)
+@effort(max_examples=150)
 @given(
     st.lists(st.tuples(RULES, SHARES), min_size=1, max_size=4),
     st.floats(min_value=0, max_value=1),

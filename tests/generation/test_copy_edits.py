@@ -211,7 +211,7 @@ def test_a_newer_picture_is_compared_with_the_one_whose_place_it_takes(shop, job
     assert "Headline" in {change.label for change in only.changes}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_the_pieces_of_a_difference_make_up_both_texts(before, after):
     pieces = words_diff(before, after)

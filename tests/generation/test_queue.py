@@ -329,9 +329,7 @@ OPERATIONS = st.lists(
 )
 
 
-@hypothesis_settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(OPERATIONS)
 def test_no_history_makes_two_successes_or_a_job_that_is_stuck(shop, job, history):
     """Three workers do anything in any order, with stale leases too; the books always balance."""

@@ -169,7 +169,7 @@ def test_the_queue_holds_briefs_with_something_left_to_review(shop, alice, rita)
     assert (progress.briefs_waiting, progress.waiting, progress.approved) == (1, 2, 2)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(["approve", "reject", "withdraw", "restore"]), max_size=8))
 def test_whatever_is_tried_the_record_tells_how_the_creative_came_to_its_state(shop, job, rita, verbs):
     creative = factories.make_creative(job)

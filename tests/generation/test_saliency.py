@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
@@ -60,7 +60,6 @@ def test_the_plain_frame_shows_the_picture_as_it_is():
     assert scene_framed(picture, frame, picture.size).tobytes() == picture.tobytes()
 
 
-@settings(deadline=None)  # a busy machine is no fault
 @given(
     at=st.tuples(st.integers(8, 56), st.integers(8, 56)),
     region=st.sampled_from([(300, 250), (970, 250), (160, 600), (728, 90)]),

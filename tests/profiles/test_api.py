@@ -316,7 +316,7 @@ bodies = st.dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bodies)
 def test_no_body_makes_a_server_error(api, body):
     text = json.dumps(body)
