@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from analytics.charts import MUTED, Figure, figure_make, trace_add
@@ -10,12 +11,27 @@ COLOURS = ("var(--chart-1)", "var(--chart-2)", "var(--chart-3)")
 SHADES = ("var(--chart-1-a18)", "var(--chart-2-a18)", "var(--chart-3-a18)")
 
 
-def charts_make(content: dict[str, Any]) -> dict[str, Figure]:
-    """The charts of a stored report, by the id of their element; none without a day of data."""
+def trend_context(content: dict[str, Any]) -> dict[str, Any]:
+    """What pages draw of a stored report: charts by the id of their element, and the same figures as rows.
+
+    Nothing without a day of data. Arms are the control and those that have a line of their own.
+    """
     trend = content.get("trend") or {}
     if not trend.get("days") or not content.get("shoppers"):
         return {}
-    return {"chart-lift": _lift_figure(trend), "chart-exposures": _exposures_figure(trend, content["arms"])}
+    arms = [arm["label"] for arm in content["arms"]][: len(trend["lines"]) + 1]
+    return {
+        "charts": {"chart-lift": _lift_figure(trend), "chart-exposures": _exposures_figure(trend, arms)},
+        "trend_arms": arms,
+        "trend_days": [
+            {
+                "day": date.fromisoformat(day),
+                "lifts": [{key: line[key][at] for key in ("lift", "low", "high")} for line in trend["lines"]],
+                "shoppers": trend["exposures"][at][: len(arms)],
+            }
+            for at, day in enumerate(trend["days"])
+        ],
+    }
 
 
 def _lift_figure(trend: dict[str, Any]) -> Figure:
@@ -51,13 +67,13 @@ def _lift_figure(trend: dict[str, Any]) -> Figure:
     return figure
 
 
-def _exposures_figure(trend: dict[str, Any], arms: list[dict[str, Any]]) -> Figure:
+def _exposures_figure(trend: dict[str, Any], arms: list[str]) -> Figure:
     """New shoppers by day and arm: a gap between the arms shows when a split broke."""
     figure = figure_make(barmode="group", bargap=0.3)
     for position, arm in enumerate(arms):
         trace_add(
             figure, "bar",
-            x=trend["days"], y=[counts[position] for counts in trend["exposures"]], name=arm["label"],
+            x=trend["days"], y=[counts[position] for counts in trend["exposures"]], name=arm,
             marker={"color": (MUTED, *COLOURS)[position]},
         )  # fmt: skip
     return figure

@@ -293,11 +293,11 @@ def _detail_context(request: MemberRequest, experiment_id: UUID) -> dict[str, An
     experiment = _experiment(request, experiment_id)
     report = experiment_services.report_find(experiment=experiment)
     content = experiment_services.report_content(experiment=experiment)
-    charts: dict[str, Any] = {}
+    trend: dict[str, Any] = {}
     if content:
-        from analytics.experiment_charts import charts_make
+        from analytics.experiment_charts import trend_context
 
-        charts = charts_make(content)
+        trend = trend_context(content)
     metrics = content.get("metrics", [])
     for metric in metrics:  # frozen before metrics had a unit
         metric.setdefault("unit", metric_unit(metric["metric"]))
@@ -314,7 +314,7 @@ def _detail_context(request: MemberRequest, experiment_id: UUID) -> dict[str, An
         "pictures": pictures_grid(experiment=experiment, content=content),
         "report": report,
         "content": content,
-        "charts": charts,
+        **trend,
         "secondary": [metric for metric in metrics if metric["role"] == "secondary"],
         "by": by["metric"] if by else "",
         "by_unit": by.get("unit", "rate") if by else "rate",

@@ -141,16 +141,15 @@ def past_test_detail(request: MemberRequest, past_test_id: UUID) -> HttpResponse
         )
     except NotFound:
         raise Http404 from None
-    charts: dict[str, Any] = {}
+    trend: dict[str, Any] = {}
     if test.content.get("trend", {}).get("days"):
-        from analytics.experiment_charts import charts_make
+        from analytics.experiment_charts import trend_context
 
-        shown = {**test.content, "arms": test.content["arms"][:4]}
-        charts = charts_make(shown)
+        trend = trend_context(test.content)
     context = {
         "test": test,
         "content": test.content,
-        "charts": charts,
+        **trend,
         "currency": request.advertiser.currency,
     }
     return render(request, "past_tests/past_test_detail.html", context)

@@ -1,6 +1,10 @@
 """The Content-Security-Policy: strict on every page, looser only for the staff's raw records."""
 
+import re
+from pathlib import Path
+
 import pytest
+from django.conf import settings
 
 from adplatform import hot_settings
 from tests.routes import FIXED, ROUTES, random_ids, rows_make
@@ -13,6 +17,15 @@ def test_no_page_may_run_or_style_what_stands_in_it(client):
     assert directives["script-src"] == "'self'"
     assert "unsafe" not in directives["style-src"] + directives["style-src-elem"]
     assert directives["object-src"] == directives["base-uri"] == directives["frame-ancestors"] == "'none'"
+
+
+def test_no_template_styles_in_an_attribute():
+    """The policy drops it (style-src-attr 'none'), so the page would look another way than written."""
+    pages = [
+        path for path in Path(settings.BASE_DIR, "templates").rglob("*.html") if "mail" not in path.parts
+    ]
+    assert len(pages) > 100
+    assert [path.name for path in pages if re.search(r"\sstyle=\"", path.read_text())] == []
 
 
 @pytest.mark.django_db

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import date
 
 import pytest
 from django.conf import settings
@@ -51,11 +52,19 @@ def test_every_chart_of_the_page_is_one_that_plotly_draws(shop, settings, period
 def test_the_charts_of_experiments_and_learning_are_ones_that_plotly_draws():
     days = ["2026-11-01", "2026-11-02"]
     line = {"label": "B", "low": [None, -0.1], "lift": [None, 0.1], "high": [None, 0.3]}
-    trend = {"days": days, "lines": [line], "exposures": [[1, 2], [3, 4]]}
-    made = experiment_charts.charts_make(
-        {"shoppers": 9, "trend": trend, "arms": [{"label": "A"}, {"label": "B"}]}
+    trend = {"days": days, "lines": [line], "exposures": [[1, 2, 9], [3, 4, 9]]}
+    made = experiment_charts.trend_context(
+        {"shoppers": 9, "trend": trend, "arms": [{"label": "A"}, {"label": "B"}, {"label": "no line"}]}
     )
-    for figure in (*made.values(), history_figure([{"name": "<b>", "at": days, "share": [0.5, 0.4]}])):
+    assert made["trend_arms"] == ["A", "B"]
+    assert made["trend_days"] == [
+        {"day": date(2026, 11, 1), "lifts": [{"lift": None, "low": None, "high": None}], "shoppers": [1, 2]},
+        {"day": date(2026, 11, 2), "lifts": [{"lift": 0.1, "low": -0.1, "high": 0.3}], "shoppers": [3, 4]},
+    ]
+    for figure in (
+        *made["charts"].values(),
+        history_figure([{"name": "<b>", "at": days, "share": [0.5, 0.4]}]),
+    ):
         drawable(figure)
 
 

@@ -1,4 +1,4 @@
-"""The experiment wizard in a real browser: one click takes over what the power calculation found."""
+"""Experiments in a real browser: one click takes over what the power calculation found."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from analytics.baselines import baseline_refresh
+from analytics.experiment_reports import report_refresh
 from analytics.experiment_services import plan_make
 from analytics.models import Event
 from tests import factories
 from tests.analytics import experiment_cast as cast
-from tests.analytics.test_charts_browser import browser, sign_in
+from tests.analytics.test_charts_browser import browser, drawn, sign_in
 
 __all__ = ["browser"]
 
@@ -23,6 +24,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(shutil.which("chromedriver") is None, reason="needs chromium and chromedriver"),
 ]
+WIDE = "return [...document.querySelectorAll('.table-wrap')].filter(t => t.scrollWidth > t.clientWidth)"
 
 
 def test_what_is_needed_is_filled_in_by_one_click(transactional_db, live_server, browser, client):
@@ -53,3 +55,23 @@ def test_what_is_needed_is_filled_in_by_one_click(transactional_db, live_server,
     wait.until(lambda b: value("planned_shoppers") == str(plan.needed))
     assert value("planned_days") == str(plan.full_weeks)
     assert [entry for entry in browser.get_log("browser") if "Content Security" in entry["message"]] == []
+
+
+def test_charts_and_the_table_below_them_fit_screen_and_phone(transactional_db, live_server, browser, client):
+    shop = factories.make_advertiser("shop")
+    experiment = cast.make_running(shop, days_ago=6)
+    cast.make_touches(experiment, 200, click_rates={"generic": 0.3, "own_segment": 0.4})
+    report_refresh(experiment_id=experiment.pk)
+    sign_in(browser, live_server, client, factories.make_member(shop))
+    for width, is_phone in ((1280, False), (390, True)):
+        browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": is_phone},
+        )
+        browser.get(f"{live_server.url}/experiments/{experiment.pk}/")
+        WebDriverWait(browser, 30).until(lambda b: drawn(b) >= 2)
+        browser.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        if not is_phone:  # a phone scrolls a wide table within its card
+            assert browser.execute_script(WIDE) == []
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []

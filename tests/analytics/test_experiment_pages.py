@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.urls import reverse
@@ -11,6 +11,7 @@ from django.utils import timezone
 from analytics.experiment_reports import reports_refresh
 from analytics.models import Event, ExperimentReport
 from analytics.rollups import rollups_rebuild
+from analytics.words import lift_words
 from campaigns.models import Experiment
 from tests.analytics import experiment_cast as cast
 
@@ -55,6 +56,12 @@ def test_the_pages_lead_from_the_wizard_to_the_decision(alice_client, alice, sho
         for title in ("Health", "Numbers", "Lift so far", "By dimension", "Verdict")
     ]
     assert order == sorted(order)
+    trend = experiment.report.content["trend"]
+    table = text[text.index("Both charts as a table") : text.index("By dimension")]
+    assert table.count("<tr>") == 1 + len(trend["days"])
+    last = trend["lines"][0]
+    assert f"{lift_words(last['low'][-1])} to {lift_words(last['high'][-1])}" in table
+    assert f'<td class="nowrap">{date.fromisoformat(trend["days"][-1]):%-d %b %Y}</td>' in table
     for never in ("nan", "inf ", ">100.0 %", ">0.0 %", "None"):
         assert never not in text, never
     no_comment = alice_client.post(

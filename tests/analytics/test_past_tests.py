@@ -283,6 +283,19 @@ def test_several_hundred_tests_from_the_page_to_their_verdicts(alice_client, mal
 
 
 @pytest.mark.django_db
+def test_a_sequence_is_told_day_by_day_as_it_is_drawn(api, alice_client):
+    arms = {"A": 100, "B": 150, "C": 120, "D": 130, "E": 110}  # the fifth has no line and no bar
+    rows = [f"{arm},2026-03-0{day},{1000 + day},{x}" for arm, x in arms.items() for day in (1, 2)]
+    api.post("/api/v1/past-tests/imports", {"text": "arm,day,n,x\n" + "\n".join(rows)}, format="json")
+    past_imports_read()
+    page = alice_client.get(reverse("past-test-detail", args=[PastTest.objects.get().pk])).content.decode()
+    table = page[page.index("Both charts as a table") : page.index("<h2>Verdict")]
+    assert table.count("<tr>") == 3
+    assert "2 Mar 2026" in table
+    assert (table.count("1,002"), table.count("Lift so far:"), table.count(" to +")) == (4, 3, 6)
+
+
+@pytest.mark.django_db
 def test_the_api_imports_and_tells(api, other_api, shop):
     text = "test,arm,n,x\nT,A,5000,500\nT,B,5000,700\n"
     made = api.post("/api/v1/past-tests/imports", {"text": text}, format="json")
