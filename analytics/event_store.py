@@ -37,7 +37,7 @@ def events_insert(rows: Sequence[NewEvent]) -> list[NewEvent]:
     if len(kept) < len(rows):
         stored = {row.pk for row in kept}
         left = [row for row in rows if row.pk not in stored]
-        present = _present_keys(left)
+        present = present_keys(row.event for row in left)
         repeats = [row for row in left if row.key not in present]
         hours |= _repeats_settle(repeats)
         kept += rows_insert(repeats)
@@ -133,9 +133,11 @@ def _holders_get(repeats: list[NewEvent]) -> dict[tuple[Any, ...], Event]:
     return {_slot(event): event for event in found}
 
 
-def _present_keys(rows: list[NewEvent]) -> set[EventKey]:
-    decided = [row.event for row in rows if row.event.decision_id]
-    undated = [row.event for row in rows if not row.event.decision_id]
+def present_keys(events: Iterable[IncomingEvent]) -> set[EventKey]:
+    """Those of the events' ids that are stored."""
+    events = list(events)
+    decided = [event for event in events if event.decision_id]
+    undated = [event for event in events if not event.decision_id]
     present: set[EventKey] = set()
     if decided:
         found = Event.objects.filter(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -19,7 +19,7 @@ from accounts.models import Advertiser
 from accounts.refusals import refused_count
 from adplatform.lib.ids import uuid7
 from analytics.event_rows import EventKey, NewEvent, event_key
-from analytics.event_store import HolderMoved, events_insert
+from analytics.event_store import HolderMoved, events_insert, present_keys
 from analytics.group_commit import GroupCommit
 from analytics.models import Event
 from analytics.surplus import CODE, Key, surplus
@@ -28,6 +28,7 @@ from profiles import services as profile_services
 from profiles.consent import ConsentState, Use
 from profiles.consent import allow as consent_allows
 from profiles.models import Segment, Shopper
+from profiles.pseudonyms import id_digest
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
@@ -78,19 +79,22 @@ def batches_record(batches: Sequence[EventBatch]) -> list[RecordResult]:
     advertisers = {event.advertiser_id for event in everything}
     known = set(Advertiser.objects.filter(pk__in=advertisers).values_list("pk", flat=True))
     people, now = _people(everything), timezone.now()
+    as_sent = _stored_as_sent(everything, people)
     rows: dict[EventKey, NewEvent] = {}
     here: Counter[Key] = Counter()
     left_out = 0
     for number, batch in enumerate(batches):
         for event in batch.events:
+            if event.advertiser_id not in known:
+                continue
+            if event.shopper_pseudonym:
+                event = _event_of(event, people, as_sent)
             key = event_key(event)
-            if key in rows or event.advertiser_id not in known:
+            if key in rows:
                 continue
             if not surplus.takes(event, here):
                 left_out += 1
                 continue
-            if event.shopper_pseudonym:
-                event = _event_of(event, people)
             rows[key] = NewEvent(uuid7(), event, batch.received_at, now, number)
     ordered = [rows[key] for key in sorted(rows)]
     given = [row.event for row in ordered]
@@ -125,11 +129,14 @@ def _result(batch: EventBatch, new: list[NewEvent], unknown: frozenset[UUID]) ->
     )
 
 
-def _event_of(event: IncomingEvent, people: Mapping[tuple[UUID, str], Person]) -> IncomingEvent:
+def _event_of(
+    event: IncomingEvent, people: Mapping[tuple[UUID, str], Person], as_sent: Container[EventKey]
+) -> IncomingEvent:
     """The event with its shopper, if it may be joined to one by now.
 
     An order has no token that says whose it is; a token may be days older than a withdrawal or an erasure.
-    Without consent the pseudonym is not stored: nothing may join the event to this person later.
+    Without consent the pseudonym is not stored: nothing may join the event to this person later, so neither
+    is an id of the sender's own, in which the shop's key may stand; ``as_sent`` are those that were before.
     """
     names = (event.shopper_pseudonym, *event.earlier_pseudonyms)
     name = next((name for name in names if (event.advertiser_id, name) in people), "")
@@ -138,11 +145,36 @@ def _event_of(event: IncomingEvent, people: Mapping[tuple[UUID, str], Person]) -
     is_order = event.kind == Event.Kind.CONVERSION
     if may_join and not is_order:
         return event
+    event_id = event.event_id
+    if not may_join and _is_senders_own(event) and event_key(event) not in as_sent:
+        event_id = id_digest(event.advertiser_id, event_id)
     return msgspec.structs.replace(
         event,
+        event_id=event_id,
         shopper_pseudonym=name if may_join else "",
         is_simulated=event.is_simulated or (is_order and person is not None and person.is_simulated),
     )
+
+
+def _is_senders_own(event: IncomingEvent) -> bool:
+    """Not an order's, whose key was known at the intake, and not the id that tag, clients and links make."""
+    made = f"{event.decision_id}:{event.kind}"
+    return event.decision_id is not None and event.event_id not in (made, f"{made}:{event.invalid_reason}")
+
+
+def _stored_as_sent(
+    events: Iterable[IncomingEvent], people: Mapping[tuple[UUID, str], Person]
+) -> set[EventKey]:
+    """Of events that lose their shopper, those that came before they did: sent again they are still known."""
+    nobody = Person(may_join=False, is_simulated=False)
+    lost = [
+        event
+        for event in events
+        if event.shopper_pseudonym
+        and not people.get((event.advertiser_id, event.shopper_pseudonym), nobody).may_join
+        and _is_senders_own(event)
+    ]
+    return present_keys(lost) if lost else set()
 
 
 def _people(events: Sequence[IncomingEvent]) -> dict[tuple[UUID, str], Person]:

@@ -71,6 +71,11 @@ def id_stored(advertiser_id: UUID | str, sent: str, shopper_key: str = "") -> st
     """
     if not _holds_contact(sent) and not holds_key(sent, shopper_key):
         return sent
+    return id_digest(advertiser_id, sent)
+
+
+def id_digest(advertiser_id: UUID | str, sent: str) -> str:
+    """A sender's id without its text, whatever it holds."""
     key = _derived(settings.RIGHTS_TOMBSTONE_KEY, f"adplatform.id.v1:{advertiser_id}")
     digest = hmac.new(key, sent.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
     return f"{DIGEST}{digest}"[:ID_LIMIT]

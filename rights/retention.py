@@ -105,7 +105,7 @@ def _shoppers(before: datetime, condition: Q, *, is_seen_by_events: bool = False
     while ids := list(found.values_list("pk", flat=True)[:BATCH]):
         # Looked at again under the lock that an answer takes: who gives one just now is known by it.
         list(Shopper.objects.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk"))
-        gone = list(found.filter(pk__in=ids))
+        gone: list[Shopper] = [*found.filter(pk__in=ids)]
         if is_seen_by_events:
             gone = _without_seen(gone, before)
         if gone:

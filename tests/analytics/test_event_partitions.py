@@ -116,7 +116,7 @@ def test_a_decisions_day_names_the_partition_and_orders_have_their_own(shop):
     assert stored_in(kind="click") == {"d20261102", "d20261103"}
     early = incoming(shop, "impression", decision_id=uuid7(MONDAY - timedelta(days=1)))
     events_record(events=[early], received_at=MONDAY)
-    assert stored_in(event_id=early.event_id) == {"before"}
+    assert stored_in(decision_id=early.decision_id) == {"before"}
 
 
 @on_postgresql

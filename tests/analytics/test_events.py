@@ -342,3 +342,24 @@ def test_a_token_older_than_a_withdrawal_counts_without_its_shopper(shop, change
         Shopper.objects.update(**change)
     assert post([event], gpc=gpc).json()["accepted"] == 1
     assert Event.objects.get().shopper_pseudonym == (ann.pseudonym if is_joined else "")
+
+
+@pytest.mark.parametrize("change", [{"measurement_allowed": False}, None], ids=["withdrawn", "erased"])
+def test_an_event_without_its_shopper_keeps_no_id_of_the_sender_and_is_stored_once(shop, change):
+    ann = Shopper.objects.create(
+        advertiser=shop, pseudonym="a" * 64, personalisation_allowed=True, measurement_allowed=True
+    )
+    payload = decision_payload(shop, u=ann.pseudonym)
+    early = event_of(payload, event_id="early-1")
+    late = event_of(payload, "click", event_id="user42-1")
+    made = event_of(payload, "viewable")
+    assert post([early]).json()["accepted"] == 1
+    if change is None:
+        ann.delete()
+    else:
+        Shopper.objects.update(**change)
+    answers = [post(events).json() for events in ([early, late, late, made], [made, late, early])]
+    assert [(answer["accepted"], answer["duplicates"]) for answer in answers] == [(2, 2), (0, 3)]
+    ids = dict(Event.objects.values_list("kind", "event_id"))
+    assert (ids["impression"], ids["viewable"]) == ("early-1", made["event_id"])
+    assert ids["click"].startswith("digest:")
