@@ -230,7 +230,7 @@ def _shown(campaign: Campaign, start: datetime, now: datetime) -> QuerySet[Event
 
 
 WORDS = {
-    "picture": ("A picture made for a group", "a generic one, even for people outside the group"),
+    "picture": ("A picture made for a group", "a generic one, even by people outside the group"),
     "match": ("The picture of the shopper's own segment", "that of another segment"),
     "both": ("Personalisation", "the generic picture"),
 }
@@ -249,4 +249,4 @@ def _answer(question: str, content: Mapping[str, Any], level: str) -> dict[str, 
         return {"code": "yes", "sentence": f"{what} is clicked more often than {than}."}
     if is_certain and found["high"] is not None and found["high"] < 0:
         return {"code": "no", "sentence": f"{what} is clicked less often than {than}."}
-    return {"code": "open", "sentence": f"Whether it is clicked more often than {than} is not certain yet."}
+    return {"code": "open", "sentence": f"It is not certain yet if it is clicked more often than {than}."}

@@ -61,6 +61,9 @@ DETAILS = {
     "render-job": ("/render-jobs/", "main table a"),
     "experiment": ("/experiments/", "main table a, main .card a"),
     "learning-campaign": ("/learning/", "main table a"),
+    "what-if": ("/learning/", "main a[href$='/what-if/']"),
+    "dividend": ("/learning/", "main tr:nth-child(2) a[href$='/dividend/']"),
+    "fatigue": ("/learning/", "main a[href$='/fatigue/']"),
     "batch": ("/render-batches/", "main table a, main .card a"),
     "creative": ("/creatives/", "a.picture-card, .picture-card a"),
 }
