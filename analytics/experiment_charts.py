@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from analytics.charts import MUTED, Figure, figure_make, trace_add
@@ -51,7 +51,9 @@ def _lift_figure(trend: dict[str, Any]) -> Figure:
         yaxis["range"] = [max(-1, -reach), reach]
     nothing = {"type": "line", "xref": "x domain", "x0": 0, "x1": 1, "y0": 0, "y1": 0}
     figure = figure_make(
-        yaxis=yaxis, shapes=[{**nothing, "line": {"color": MUTED, "width": 1, "dash": "dot"}}]
+        xaxis=_day_axis(days),
+        yaxis=yaxis,
+        shapes=[{**nothing, "line": {"color": MUTED, "width": 1, "dash": "dot"}}],
     )
     edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
     for position, line in enumerate(trend["lines"]):
@@ -69,7 +71,7 @@ def _lift_figure(trend: dict[str, Any]) -> Figure:
 
 def _exposures_figure(trend: dict[str, Any], arms: list[str]) -> Figure:
     """New shoppers by day and arm: a gap between the arms shows when a split broke."""
-    figure = figure_make(barmode="group", bargap=0.3)
+    figure = figure_make(xaxis=_day_axis(trend["days"]), barmode="group", bargap=0.3)
     for position, arm in enumerate(arms):
         trace_add(
             figure, "bar",
@@ -77,3 +79,12 @@ def _exposures_figure(trend: dict[str, Any], arms: list[str]) -> Figure:
             marker={"color": (MUTED, *COLOURS)[position]},
         )  # fmt: skip
     return figure
+
+
+def _day_axis(days: list[str]) -> dict[str, Any]:
+    """Days alone: left to itself Plotly marks hours between few of them, and milliseconds around one."""
+    if len(days) > 7:
+        return {}
+    half = timedelta(hours=12)
+    first, last = (datetime.fromisoformat(day) for day in (days[0], days[-1]))
+    return {"dtick": 24 * 3600 * 1000, "range": [(first - half).isoformat(), (last + half).isoformat()]}

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from analytics.templatetags.experiments import unit_value
+from analytics.templatetags.experiments import loss_value, unit_value
 from analytics.verdict import TITLES, Code, Facts, GuardrailFacts, TreatmentFacts, judge
 from analytics.words import chance_words, lift_words, probability_words, share_words
 
@@ -124,6 +124,12 @@ def test_nothing_is_ever_said_to_be_certain():
 )
 def test_small_figures_stay_apart_and_are_never_written_as_zero(value, unit, words):
     assert unit_value(value, unit, "EUR") == words
+
+
+def test_an_expected_loss_is_never_none_at_all():
+    told = [loss_value(value, "rate", "EUR") for value in (None, 0.0, 0.0041)]
+    assert told == ["–", "< 0.0001 %", "0.41 %"]
+    assert loss_value(0.0, "money", "EUR") == "< 0.0001 EUR"
 
 
 def test_currencies_without_cents_and_with_three_digits_are_told_in_theirs():
