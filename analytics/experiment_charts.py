@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import Any
 
 from analytics.charts import MUTED, Figure, figure_make, trace_add
@@ -83,8 +83,4 @@ def _exposures_figure(trend: dict[str, Any], arms: list[str]) -> Figure:
 
 def _day_axis(days: list[str]) -> dict[str, Any]:
     """Days alone: left to itself Plotly marks hours between few of them, and milliseconds around one."""
-    if len(days) > 7:
-        return {}
-    half = timedelta(hours=12)
-    first, last = (datetime.fromisoformat(day) for day in (days[0], days[-1]))
-    return {"dtick": 24 * 3600 * 1000, "range": [(first - half).isoformat(), (last + half).isoformat()]}
+    return {"dtick": 24 * 3600 * 1000} if len(days) <= 7 else {}
