@@ -39,6 +39,8 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     """A WSGI server behind a Unix socket, standing in for granian's pages group."""
 
     daemon_threads = True
+    # All that the relay lets through at once may wait: a full queue refuses (granian holds 1,024).
+    request_queue_size = IN_FLIGHT_MAX
     server_name, server_port = "localhost", 80
 
     def get_request(self):
